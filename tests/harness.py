@@ -1,0 +1,175 @@
+"""A real daemon for tests: `python -m tracerd serve` as a process of its own, and a client that speaks raw bytes."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+PATIENCE_S = 30.0
+"""How long a test waits for what must happen, on a machine that may be busy."""
+
+CLOCK_PREFIX = b'{"ph":"M","name":"tracerd_clock",'
+
+
+@contextmanager
+def short_dir() -> Iterator[Path]:
+    """A directory with a short path: that of a Unix socket may not be longer than 107 bytes."""
+    path = Path(tempfile.mkdtemp(prefix="td-"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def wait_until(condition: Callable[[], object], what: str) -> None:
+    """Return as soon as `condition()` is true; fail if that takes longer than anybody would wait."""
+    until = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < until, f"waited in vain for {what}"
+        time.sleep(0.005)
+
+
+class Client:
+    """A connection that speaks raw bytes."""
+
+    def __init__(self, path: Path) -> None:
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(PATIENCE_S)
+        self.socket.connect(os.fsencode(path))
+        self._received = b""
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def line(self) -> bytes:
+        """The next reply, without its newline."""
+        while b"\n" not in self._received:
+            data = self.socket.recv(65536)
+            assert data, f"the daemon closed the connection after {self._received!r}"
+            self._received += data
+        line, self._received = self._received.split(b"\n", 1)
+        return line
+
+    def flush(self) -> tuple[int, int, int]:
+        """Ask for the acknowledgement; stored, refused, lost."""
+        self.send(b"FLUSH\n")
+        while not (line := self.line()).startswith(b"OK "):
+            assert line.startswith(b"ERROR "), line
+        stored, refused, lost = map(int, line.split()[1:])
+        return stored, refused, lost
+
+    def status(self) -> dict[str, object]:
+        self.send(b"STATUS\n")
+        while not (line := self.line()).startswith(b"{"):
+            assert line.startswith(b"ERROR "), line
+        return dict(json.loads(line))
+
+    def finish(self) -> bytes:
+        """Half-close, and read all replies until the daemon closes."""
+        self.socket.shutdown(socket.SHUT_WR)
+        while data := self.socket.recv(65536):
+            self._received += data
+        self.close()
+        return self._received
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Daemon:
+    """A running daemon; its socket and its directory of logs."""
+
+    def __init__(self, home: Path, *options: str, socket_name: str = "s", **process: object) -> None:
+        self.socket = home / socket_name
+        self.dir = home / "logs"
+        self.stderr_path = home / "stderr"
+        self._start(options, process)
+
+    def _start(self, options: tuple[str, ...], process: dict[str, object]) -> None:
+        command = [sys.executable, "-m", "tracerd", "serve", "--socket", str(self.socket), "-d", str(self.dir), *options]
+        with self.stderr_path.open("ab") as stderr:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=stderr, **process)  # type: ignore[call-overload]  # the caller's business
+        wait_until(lambda: self.process.poll() is not None or self._answers(), "the daemon to listen")
+        assert self.process.poll() is None, self.stderr()
+
+    def _answers(self) -> bool:
+        try:
+            Client(self.socket).close()
+        except OSError:
+            return False
+        return True
+
+    def stderr(self) -> str:
+        return self.stderr_path.read_text(errors="replace")
+
+    def connect(self) -> Client:
+        return Client(self.socket)
+
+    def session(self, data: bytes) -> bytes:
+        """Send, half-close, and return all replies; the daemon closes when all exports that were asked have ended."""
+        with self.connect() as client:
+            client.send(data)
+            return client.finish()
+
+    def log(self, trace_id: str) -> bytes:
+        """The log as the file holds it."""
+        return (self.dir / f"{trace_id}.jsonl").read_bytes()
+
+    def events(self, trace_id: str) -> list[bytes]:
+        """The lines of the log, without those the daemon added."""
+        lines = self.log(trace_id).splitlines(keepends=True)
+        return [line for line in lines if not line.startswith(CLOCK_PREFIX)]
+
+    def rejected(self, trace_id: str) -> list[dict[str, object]]:
+        """The entries of the `.rejected` file."""
+        path = self.dir / f"{trace_id}.rejected"
+        return [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
+
+    def stop(self, signal_number: int = signal.SIGTERM) -> None:
+        """Stop it as a person would, and make sure that it ended well and had no bug to report."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal_number)
+        assert self.process.wait(PATIENCE_S) == 0, self.stderr()
+        assert "Traceback" not in self.stderr(), self.stderr()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def __enter__(self) -> "Daemon":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            if self.process.returncode is None and kind is None:
+                self.stop()
+        finally:
+            self.kill()
+
+
+@contextmanager
+def running_daemon(*options: str) -> Iterator[Daemon]:
+    """A daemon in a directory of its own."""
+    with short_dir() as home, Daemon(home, *options) as daemon:
+        yield daemon
+
+
+def tracerd(*arguments: str | Path, **options: object) -> "subprocess.CompletedProcess[bytes]":
+    """Run the command line; never raises for its exit code."""
+    command = [sys.executable, "-m", "tracerd", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE_S * 2, **options)  # type: ignore[call-overload, no-any-return]  # the caller's business

@@ -1,0 +1,51 @@
+"""Ask a running daemon something: for the commands, not for programs that are traced."""
+
+import os
+import socket
+from pathlib import Path
+
+from tracerd.errors import NoDaemonError
+from tracerd.listen import holder, lock_path
+from tracerd.paths import check_private
+
+ANSWER_S = 10.0
+"""How long a daemon may take to answer; a live one takes milliseconds."""
+
+
+def daemon_pid(path: Path) -> int:
+    """The pid of the daemon on this socket.
+
+    The lock is looked at first: with socket activation a mere connect would start a daemon.
+
+    Raises:
+        NoDaemonError: There is none.
+    """
+    pid = holder(lock_path(path))
+    if pid is None:
+        raise NoDaemonError(f"no daemon is running on {path}; `tracerd serve` starts one")
+    return pid
+
+
+def ask(path: Path, request: bytes) -> bytes:
+    """Send a request to the daemon on this socket; the reply, whole.
+
+    Raises:
+        NoDaemonError: There is none, or it does not answer.
+        UnsafePathError: Another user could have put the socket there.
+    """
+    pid = daemon_pid(path)
+    check_private(path.parent, sticky_allowed=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(ANSWER_S)
+        try:
+            connection.connect(os.fsencode(path))
+            connection.sendall(request)
+            connection.shutdown(socket.SHUT_WR)
+            reply = b""
+            while data := connection.recv(65536):
+                reply += data
+        except TimeoutError:
+            raise NoDaemonError(f"the daemon with pid {pid} does not answer; is it stopped?") from None
+        except OSError as error:
+            raise NoDaemonError(f"the daemon with pid {pid} cannot be asked on {path}: {error.strerror}") from None
+    return reply

@@ -1,0 +1,11 @@
+"""`tracerd dir`: where the logs are."""
+
+import click
+
+from tracerd.paths import log_dir
+
+
+@click.command("dir")
+def dir_command() -> None:
+    """Print the directory of logs."""
+    click.echo(str(log_dir().absolute()))

@@ -1,0 +1,97 @@
+"""`tracerd get-tef`: a log as a trace.json, from the directory and without the daemon."""
+
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from tracerd.cli.options import directory_option
+from tracerd.errors import ExportError
+from tracerd.text import printable
+
+if TYPE_CHECKING:
+    from tracerd.export import Progress, Summary
+    from tracerd.spool import Snapshot
+
+PROGRESS_BYTES = 50_000_000
+"""Logs up to this size are written before anybody could read a progress bar."""
+
+
+@click.command("get-tef")
+@click.argument("trace")
+@directory_option
+@click.option(
+    "-o",
+    "--output",
+    default="-",
+    metavar="FILE",
+    help="Where to write; a name ending in .gz compresses. Without it, or with -, stdout.",
+)
+def get_tef(trace: str, directory: Path, output: str) -> None:
+    """Write a trace as a trace.json that Perfetto opens.
+
+    TRACE is a path, a file name, a trace id, an unambiguous prefix of one, or `latest`.
+    """
+    from tracerd.spool import find_log, snapshot
+
+    log = find_log(directory.absolute(), trace)
+    source = snapshot(log.path, log.trace_id)
+    if log.size > PROGRESS_BYTES and sys.stderr.isatty():
+        with click.progressbar(length=log.size, label=printable(log.trace_id), file=sys.stderr) as bar:
+            summary = _write(source, output, bar.update)
+    else:
+        summary = _write(source, output, lambda _: None)
+    _tell(summary)
+
+
+def _write(source: "Snapshot", output: str, progress: "Progress") -> "Summary":
+    from tracerd.export import export_to_file, resolve_target, write_tef
+
+    if output == "-":
+        return _write_open(sys.stdout.buffer, source, progress)
+    if os.path.exists(output) and os.path.samefile(output, source.path):
+        raise ExportError(f"{output} is the log itself; choose another file")
+    if _is_stream(output):
+        try:
+            with open(output, "wb") as file:
+                return write_tef(source, file, progress)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise ExportError(f"cannot write {output}: {error.strerror}") from None
+    return export_to_file(source, resolve_target(output), progress)
+
+
+def _write_open(file: BinaryIO, source: "Snapshot", progress: "Progress") -> "Summary":
+    from tracerd.export import write_tef
+
+    try:
+        summary = write_tef(source, file, progress)
+        file.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ExportError(f"cannot write to stdout: {error.strerror}") from None
+    return summary
+
+
+def _is_stream(output: str) -> bool:
+    """Whether `output` is a device or a pipe, which is written into and never replaced."""
+    try:
+        mode = os.stat(output).st_mode
+    except OSError:
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
+
+
+def _tell(summary: "Summary") -> None:
+    if not summary.left_out:
+        return
+    click.echo(f"{summary.events} events written; {summary.left_out} lines of the log left out:", err=True)
+    for left_out in summary.first_left_out:
+        click.echo(f"  line {left_out.line_no}: {printable(left_out.reason)}", err=True)
+    if more := summary.left_out - len(summary.first_left_out):
+        click.echo(f"  and {more} more", err=True)

@@ -1,0 +1,158 @@
+"""`tracerd serve`: the daemon in the foreground."""
+
+import logging
+import os
+import resource
+import signal
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tracerd.cli.options import directory_option
+from tracerd.errors import InvalidTraceIdError, UnsafePathError
+from tracerd.protocol import DEFAULT_MAX_LINE_BYTES
+from tracerd.where import socket_path
+
+if TYPE_CHECKING:
+    from tracerd.server import Server
+    from tracerd.trace_id import TraceId
+
+TLDRS_SOCKET = Path("/tmp/tldrs.socket")  # noqa: S108 (the path that OCaml clients know)
+
+LOCK_NAME = ".lock"
+
+logger = logging.getLogger(__name__)
+
+
+@click.command()
+@click.option(
+    "--socket",
+    "sockets",
+    type=click.Path(dir_okay=False, path_type=Path),
+    multiple=True,
+    metavar="PATH",
+    help="Listen here instead of at $TRACERD_SOCKET or the usual place. May be given several times.",
+)
+@directory_option
+@click.option("--tldrs", is_flag=True, help=f"Also listen on {TLDRS_SOCKET}, the OCaml client's default.")
+@click.option(
+    "--into-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write all events of all clients to this one log; OPEN is not needed.",
+)
+@click.option(
+    "--max-line-bytes",
+    type=click.IntRange(min=64),
+    default=DEFAULT_MAX_LINE_BYTES,
+    show_default=True,
+    metavar="N",
+    help="Refuse longer lines.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
+    default="info",
+    show_default=True,
+    help="What to say on stderr.",
+)
+def serve(
+    sockets: tuple[Path, ...],
+    directory: Path,
+    tldrs: bool,
+    into_file: Path | None,
+    max_line_bytes: int,
+    log_level: str,
+) -> None:
+    """Run the daemon in the foreground, until DIE, SIGTERM or Ctrl-C."""
+    logging.basicConfig(
+        format="%(asctime)s %(levelname)s %(message)s", level=log_level.upper(), stream=sys.stderr, force=True
+    )
+    from tracerd.export import Forbidden
+    from tracerd.listen import Listener, Lock, lock_path
+    from tracerd.paths import check_private, make_private
+    from tracerd.rejected import rejected_path
+    from tracerd.server import Server  # trio takes a while to import
+
+    _raise_descriptor_limit()
+    directory = directory.absolute()
+    make_private(directory)
+    check_private(directory)
+    named = [(path, True) for path in sockets] or [(Path(socket_path()), False)]
+    if tldrs:
+        named.append((TLDRS_SOCKET, True))
+    with ExitStack() as stack:
+        stack.callback(Lock(directory / LOCK_NAME, f"the directory {directory}").release)
+        only_trace = _only_trace(into_file) if into_file else None
+        listeners: list[Listener] = []
+        for path, is_named in named:
+            listener = Listener(path, named=is_named)
+            stack.callback(listener.close)
+            listeners.append(listener)
+            logger.info("listening on %s", listener.path)
+        own_files = {os.path.realpath(f(listener.path)) for listener in listeners for f in (Path, lock_path)}
+        if only_trace:
+            own_files |= {os.path.realpath(f(only_trace[1])) for f in (Path, rejected_path)}
+        server = Server(
+            listeners,
+            directory,
+            only_trace=only_trace,
+            max_line_bytes=max_line_bytes,
+            forbidden=Forbidden(os.path.realpath(directory), frozenset(own_files)),
+        )
+        _run(server)
+    logger.info("stopped")
+
+
+def _run(server: "Server") -> None:
+    import trio
+
+    async def stop_at_signal(task_status: trio.TaskStatus[None]) -> None:
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
+            task_status.started()
+            async for _ in received:
+                server.stop()
+
+    async def run() -> None:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(stop_at_signal)
+            await server.run()
+            nursery.cancel_scope.cancel()
+
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closed terminal is no reason to lose the next event
+    trio.run(run)
+
+
+def _raise_descriptor_limit() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _only_trace(path: Path) -> "tuple[TraceId, Path]":
+    """The trace id and log of `--into-file`.
+
+    Raises:
+        UnsafePathError: The file holds something else than a log.
+    """
+    from tracerd.check import BadLine, check_line
+    from tracerd.trace_id import TraceId
+
+    path = path.absolute()
+    try:
+        with path.open("rb") as file:
+            first = file.readline()
+    except FileNotFoundError:
+        first = b""
+    except OSError as error:
+        raise UnsafePathError(f"cannot use {path}: {error.strerror}") from None
+    if first and isinstance(check_line(first.strip(b" \t\r\n")), BadLine):
+        raise UnsafePathError(
+            f"{path} does not begin with a line that is a JSON object: it is no log; choose another file"
+        )
+    try:
+        return TraceId(path.name.removesuffix(".jsonl")), path
+    except InvalidTraceIdError as error:
+        raise UnsafePathError(f"cannot use {path}: {error}") from None

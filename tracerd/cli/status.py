@@ -1,0 +1,42 @@
+"""`tracerd status`: what the daemon is doing."""
+
+from pathlib import Path
+
+import click
+
+from tracerd.ask import ask
+from tracerd.cli.options import socket_option
+from tracerd.errors import NoDaemonError
+from tracerd.text import printable
+
+
+@click.command()
+@socket_option
+@click.option("--json", "as_json", is_flag=True, help="Print the daemon's JSON line as it is.")
+def status(socket: Path, as_json: bool) -> None:
+    """Show the running daemon: its totals, and the traces that have clients. Exit 1 if there is none."""
+    import msgspec
+
+    from tracerd.status import DaemonStatus
+
+    reply = ask(socket, b"STATUS\n")
+    if as_json:
+        click.echo(reply.decode().rstrip("\n"))
+        return
+    try:
+        told = msgspec.json.decode(reply, type=DaemonStatus)
+    except msgspec.DecodeError:
+        raise NoDaemonError(f"what answers on {socket} is no tracerd of this version") from None
+    totals = told.totals
+    click.echo(f"tracerd {told.version}, pid {told.pid}, up {told.uptime_s:.0f} s, logs in {printable(told.directory)}")
+    click.echo(
+        f"{told.clients} clients; events: {totals.stored} stored, {totals.repaired} repaired, "
+        f"{totals.refused} refused, {totals.lost} lost"
+    )
+    for trace_id, trace in told.traces.items():
+        click.echo(f"trace {printable(trace_id)}: {trace.stored} stored, {trace.refused} refused, {trace.lost} lost")
+        for client in trace.clients:
+            click.echo(
+                f"  pid {client.pid} ({printable(client.comm or 'gone')}): "
+                f"{client.lines} lines in {client.seconds:.1f} s"
+            )

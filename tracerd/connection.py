@@ -1,0 +1,106 @@
+"""One client's connection: its socket, its reader, and the replies that wait to be sent."""
+
+import socket
+from collections import deque
+
+import trio
+
+from tracerd.listen import Peer
+from tracerd.protocol import MessageReader
+from tracerd.state import ClientId
+
+RECV_BYTES = 64 * 1024
+"""Read at most so much at a time: one client's flood must not keep the others waiting."""
+
+MAX_OUTBOX_BYTES = 1024 * 1024
+"""OK and STATUS lines that may wait for a client that does not read."""
+
+
+class Connection:
+    """The server's end of a connection.
+
+    Args:
+        client: The state's number for it.
+        sock: An accepted socket.
+        peer: Who connected.
+        max_line_bytes: See `MessageReader`.
+    """
+
+    def __init__(self, client: ClientId, sock: socket.socket, peer: Peer, max_line_bytes: int) -> None:
+        sock.setblocking(False)
+        self.client = client
+        self.socket = sock
+        self.peer = peer
+        self.reader = MessageReader(max_line_bytes)
+        self.reading = True
+        """False once the client's end was seen, or we have given it up."""
+        self.sending = False
+        """Whether a task is busy with `send_queued`."""
+        self._outbox: deque[bytes] = deque()
+        self._outbox_bytes = 0
+
+    def recv(self, size: int) -> bytes | None:
+        """The next bytes; empty at the end of the connection, None if there are none now."""
+        try:
+            return self.socket.recv(size)
+        except (BlockingIOError, InterruptedError):
+            return None
+        except OSError:
+            # ECONNRESET: the client closed without having read all our replies. What it wrote was read before.
+            return b""
+
+    def has_queued(self) -> bool:
+        """Whether replies wait to be sent."""
+        return bool(self._outbox)
+
+    def reply(self, line: bytes, *, droppable: bool) -> None:
+        """Send a reply line whole or not at all; what the socket does not take now is queued.
+
+        Args:
+            line: Ended by a newline.
+            droppable: Never wait: an ERROR for a client that does not read is nobody's loss.
+        """
+        if self._outbox:
+            if droppable or self._outbox_bytes + len(line) > MAX_OUTBOX_BYTES:
+                return
+        else:
+            sent = self._try_send(line)
+            if sent is None or sent == len(line) or (droppable and not sent):
+                return
+            line = line[sent:]
+        self._outbox.append(line)
+        self._outbox_bytes += len(line)
+
+    def _try_send(self, data: bytes) -> int | None:
+        """The number of bytes sent now; None if the client takes no more for ever."""
+        try:
+            return self.socket.send(data, socket.MSG_NOSIGNAL)
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError:
+            return None
+
+    async def send_queued(self) -> None:
+        """Send the queued replies as the client takes them; ends early if it never will."""
+        self.sending = True
+        try:
+            while self._outbox:
+                await trio.lowlevel.wait_writable(self.socket)
+                sent = self._try_send(self._outbox[0])
+                if sent is None:
+                    self._outbox.clear()
+                    break
+                self._outbox_bytes -= sent
+                if sent == len(self._outbox[0]):
+                    self._outbox.popleft()
+                else:
+                    self._outbox[0] = self._outbox[0][sent:]
+        finally:
+            self.sending = False
+
+    def close(self) -> None:
+        """Close the socket and wake whoever waits for it."""
+        self.reading = False
+        if self.socket.fileno() >= 0:
+            trio.lowlevel.notify_closing(self.socket)
+            self.socket.close()

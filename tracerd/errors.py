@@ -1,0 +1,29 @@
+"""Errors raised on purpose: each carries one line that tells its reader what to do."""
+
+
+class TracerdError(Exception):
+    """Base of all errors that tracerd raises on purpose; `str()` is one line for a person."""
+
+
+class InvalidTraceIdError(TracerdError):
+    """Raised when a text cannot be a trace id."""
+
+
+class InUseError(TracerdError):
+    """Raised when another daemon holds the socket, the directory or a log."""
+
+
+class UnsafePathError(TracerdError):
+    """Raised when a socket, a directory or a log lies where other users could interfere, or is no regular file."""
+
+
+class ExportError(TracerdError):
+    """Raised when a trace.json cannot be written."""
+
+
+class NoSuchTraceError(TracerdError):
+    """Raised when no log, or more than one, fits what the user named."""
+
+
+class NoDaemonError(TracerdError):
+    """Raised when no daemon answers on the socket."""

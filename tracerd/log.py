@@ -1,0 +1,182 @@
+"""One trace's log: append whole lines, read whole lines.
+
+The daemon is the only writer of a log, so its length is known without asking and a failed write can be undone.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+
+from tracerd.check import check_line
+from tracerd.errors import UnsafePathError
+
+BLOCK_BYTES = 64 * 1024
+"""Bytes a reader handles per C call: larger blocks hold the interpreter for longer than a daemon may wait."""
+
+CLOCK_PREFIX = b'{"ph":"M","name":"tracerd_clock",'
+"""How the line begins that the daemon adds at a trace's first event."""
+
+
+def clock_line() -> bytes:
+    """The line that ties the clocks of a trace together: all read at one moment, in microseconds."""
+    boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    args = {
+        "monotonic_us": time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000,
+        "boottime_us": time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000,
+        "realtime_us": time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000,
+        "boot_id": boot_id,
+    }
+    return CLOCK_PREFIX + b'"args":' + orjson.dumps(args) + b"}\n"
+
+
+def open_for_append(path: Path, *, readable: bool = False) -> int:
+    """A descriptor of a regular file of ours that only ever grows; made with mode 0600 if it is not there.
+
+    Raises:
+        UnsafePathError: A symbolic link, pipe or device is in the way.
+        OSError: It cannot be opened.
+    """
+    access = os.O_RDWR if readable else os.O_WRONLY
+    # O_NONBLOCK: opening a pipe that somebody put there must not wait for its reader.
+    flags = access | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        fd = os.open(path, flags, 0o600)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise UnsafePathError(f"{path} is a symbolic link") from None
+        raise
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise UnsafePathError(f"{path} is not a regular file")
+    return fd
+
+
+class LogWriter:
+    """An open log; a shared lock tells others (who may remove logs) that it is in use.
+
+    Args:
+        path: The log; made if it is not there.
+
+    Raises:
+        UnsafePathError: It is not a regular file.
+        OSError: It cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.fd = self._open_and_lock()
+        self.size = os.fstat(self.fd).st_size
+        self._torn = False
+
+    def _open_and_lock(self) -> int:
+        while True:
+            fd = open_for_append(self.path, readable=True)
+            try:
+                # Waits only for somebody who is removing this very log, and then begins it anew.
+                fcntl.flock(fd, fcntl.LOCK_SH)
+                if _same_file(os.fstat(fd), self.path):
+                    return fd
+            except BaseException:
+                os.close(fd)
+                raise
+            os.close(fd)
+
+    def cut_torn_tail(self) -> bytes:
+        """Make the log end with a whole line, as a killed daemon may not have left it.
+
+        An unterminated strict object gets its newline; anything else is cut off and returned.
+        """
+        start = _start_of_last_line(self.fd, self.size)
+        if start == self.size:
+            return b""
+        tail = os.pread(self.fd, self.size - start, start)
+        if check_line(tail) is tail:
+            self.append(b"\n")
+            return b""
+        os.ftruncate(self.fd, start)
+        self.size = start
+        return tail
+
+    def append(self, block: bytes) -> None:
+        """Write whole lines; all of them or none.
+
+        Raises:
+            OSError: Nothing was written.
+        """
+        if self._torn:
+            os.ftruncate(self.fd, self.size)
+            self._torn = False
+        written = 0
+        try:
+            written = os.write(self.fd, block)
+            while written < len(block):
+                written += os.write(self.fd, memoryview(block)[written:])
+        except OSError:
+            if written:
+                self._torn = True
+                with contextlib.suppress(OSError):  # then it is undone before the next write
+                    os.ftruncate(self.fd, self.size)
+                    self._torn = False
+            raise
+        self.size += len(block)
+
+    def was_removed(self) -> bool:
+        """Whether somebody has removed or replaced the file under us."""
+        return os.fstat(self.fd).st_nlink == 0
+
+    def close(self) -> None:
+        """Close the log and give up its lock."""
+        os.close(self.fd)
+
+
+def _same_file(status: os.stat_result, path: Path) -> bool:
+    try:
+        other = path.lstat()
+    except FileNotFoundError:
+        return False
+    return (status.st_dev, status.st_ino) == (other.st_dev, other.st_ino)
+
+
+def _start_of_last_line(fd: int, size: int) -> int:
+    """Where the bytes after the last newline begin; `size` if there are none."""
+    end = size
+    while end > 0:
+        start = max(0, end - BLOCK_BYTES)
+        newline = os.pread(fd, end - start, start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+        end = start
+    return 0
+
+
+def read_blocks(fd: int, length: int | None = None) -> Iterator[bytes]:
+    """The lines of a log in blocks of whole lines, about BLOCK_BYTES each; only the very last may lack its newline.
+
+    Args:
+        fd: The log, read from its current position.
+        length: Stop after so many bytes; None reads to the end.
+    """
+    partial: list[bytes] = []
+    left = length
+    while left is None or left > 0:
+        data = os.read(fd, BLOCK_BYTES if left is None else min(BLOCK_BYTES, left))
+        if not data:
+            break
+        if left is not None:
+            left -= len(data)
+        end = data.rfind(b"\n") + 1
+        if not end:
+            partial.append(data)
+            continue
+        partial.append(data[:end])
+        yield b"".join(partial)
+        partial = [data[end:]] if end < len(data) else []
+    if partial:
+        yield b"".join(partial)

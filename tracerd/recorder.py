@@ -1,0 +1,114 @@
+"""The daemon's pen: the only writer of logs and of the accounts beside them."""
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tracerd.errors import UnsafePathError
+from tracerd.log import LogWriter, clock_line
+from tracerd.protocol import Refused
+from tracerd.rejected import RejectedFile, rejected_path
+from tracerd.spool import Snapshot, log_path, snapshot
+from tracerd.totals import Totals
+from tracerd.trace_id import TraceId
+
+logger = logging.getLogger(__name__)
+
+REMOVED_CHECK_S = 5.0
+"""How often a log that is being written is looked at: has somebody removed it?"""
+
+
+class Recorder:
+    """Writes each trace's log, opening it at the first event and closing it when the trace has ended.
+
+    Args:
+        directory: Where the logs are.
+        only_log: The one log of `--into-file`, wherever it lies.
+        on_removed: Told when a log was removed under us, and was begun anew.
+    """
+
+    def __init__(self, directory: Path, only_log: Path | None, on_removed: Callable[[TraceId], None]) -> None:
+        self._directory = directory
+        self._only_log = only_log
+        self._on_removed = on_removed
+        self._logs: dict[TraceId, LogWriter] = {}
+        self._rejected: dict[TraceId, RejectedFile] = {}
+        self._clocked: set[TraceId] = set()  # traces whose log has this daemon's clock line
+        self._look_at_s: dict[TraceId, float] = {}
+
+    def path(self, trace_id: TraceId) -> Path:
+        """Where the log of this trace is, or would be."""
+        return self._only_log or log_path(self._directory, trace_id)
+
+    def append(self, trace_id: TraceId, block: bytes) -> None:
+        """Write a run of events to the trace's log: when this returns, they are in the page cache.
+
+        Raises:
+            OSError: None of them was written.
+            UnsafePathError: What lies in the log's place is no regular file.
+        """
+        log = self._logs.get(trace_id) or self._open(trace_id)
+        if time.monotonic() >= self._look_at_s[trace_id]:
+            log = self._look(trace_id, log)
+        if trace_id in self._clocked:
+            log.append(block)
+        else:
+            log.append(clock_line() + block)
+            self._clocked.add(trace_id)
+
+    def _open(self, trace_id: TraceId) -> LogWriter:
+        log = LogWriter(self.path(trace_id))
+        self._logs[trace_id] = log
+        self._look_at_s[trace_id] = time.monotonic() + REMOVED_CHECK_S
+        if tail := log.cut_torn_tail():
+            reason = "a torn line at the end of the log, left by a daemon that was killed"
+            logger.warning("%s: %s; moved to %s", log.path, reason, rejected_path(log.path).name)
+            self.reject(trace_id, 0, Refused(0, reason, tail))
+        return log
+
+    def _look(self, trace_id: TraceId, log: LogWriter) -> LogWriter:
+        self._look_at_s[trace_id] = time.monotonic() + REMOVED_CHECK_S
+        if not log.was_removed():
+            return log
+        logger.warning("%s was removed while in use; it is begun anew", log.path)
+        log.close()
+        del self._logs[trace_id]
+        if rejected := self._rejected.pop(trace_id, None):
+            rejected.close()
+        self._clocked.discard(trace_id)
+        self._on_removed(trace_id)
+        return self._open(trace_id)
+
+    def reject(self, trace_id: TraceId, client_pid: int, refused: Refused) -> None:
+        """Keep a refused line in the trace's account, as far as there is room."""
+        try:
+            self._account(trace_id).add(refused.line_no, client_pid, refused.reason, refused.line)
+        except (OSError, UnsafePathError) as error:
+            self._complain(trace_id, "a refused line", error)
+
+    def end(self, trace_id: TraceId, totals: Totals) -> None:
+        """The trace has no clients any more: record the totals and close its files."""
+        log = self._logs.pop(trace_id, None)
+        if totals:
+            try:
+                size = log.size if log else self.path(trace_id).stat().st_size if self.path(trace_id).exists() else 0
+                self._account(trace_id).record(totals, size)
+            except (OSError, UnsafePathError) as error:
+                self._complain(trace_id, "the totals", error)
+        if log:
+            log.close()
+        if rejected := self._rejected.pop(trace_id, None):
+            rejected.close()
+
+    def _complain(self, trace_id: TraceId, what: str, error: Exception) -> None:
+        logger.warning("%s: %s could not be kept: %s", rejected_path(self.path(trace_id)), what, error)
+
+    def _account(self, trace_id: TraceId) -> RejectedFile:
+        if trace_id not in self._rejected:
+            self._rejected[trace_id] = RejectedFile(rejected_path(self.path(trace_id)))
+        return self._rejected[trace_id]
+
+    def snapshot(self, trace_id: TraceId, refused: int, *, complete: bool) -> Snapshot:
+        """The trace as it is now, for an export."""
+        return snapshot(self.path(trace_id), trace_id, refused, complete=complete)

@@ -1,0 +1,312 @@
+"""The daemon at work: accept, read, perform what the state decides, stop. The only module that ties I/O together.
+
+Each read is handled to its end without an await: when a block has been received, its events are in the log before any
+other task runs. That is what the barrier and the stop order stand on.
+"""
+
+import contextlib
+import logging
+import math
+from collections.abc import Generator, Iterable
+from functools import partial
+from pathlib import Path
+from typing import assert_never
+
+import trio
+
+from tracerd import drain
+from tracerd.connection import RECV_BYTES, Connection
+from tracerd.errors import UnsafePathError
+from tracerd.export import Forbidden
+from tracerd.exports import ExportQueue
+from tracerd.listen import Listener, is_welcome, peer_of
+from tracerd.protocol import DEFAULT_MAX_LINE_BYTES
+from tracerd.recorder import Recorder
+from tracerd.state import (
+    Action,
+    Append,
+    ClientId,
+    Close,
+    DaemonState,
+    EndTrace,
+    Export,
+    Reject,
+    ReplyError,
+    ReplyOk,
+    ReplyStatus,
+    Stop,
+)
+from tracerd.status import status_line
+from tracerd.text import printable
+from tracerd.trace_id import TraceId
+
+logger = logging.getLogger(__name__)
+
+ACCEPTS_PER_TURN = 64
+"""Connections accepted before others get their turn."""
+
+READS_AT_ACCEPT = 4
+"""A short-lived client has usually written everything and gone: it is served at once and needs no task."""
+
+ACCEPT_PAUSE_S = 0.1
+"""How long to wait before the next accept when descriptors have run out."""
+
+REPLY_DEADLINE_S = 0.5
+"""At a stop: how long clients may take to read the replies they were promised."""
+
+
+class Server:
+    """One daemon.
+
+    Args:
+        listeners: Where clients connect.
+        directory: Where the logs are.
+        only_trace: The one trace of all clients, and its log (`--into-file`).
+        max_line_bytes: Longer lines are refused.
+    """
+
+    def __init__(
+        self,
+        listeners: list[Listener],
+        directory: Path,
+        *,
+        only_trace: tuple[TraceId, Path] | None = None,
+        max_line_bytes: int = DEFAULT_MAX_LINE_BYTES,
+        forbidden: Forbidden,
+    ) -> None:
+        self._listeners = listeners
+        self._directory = directory
+        self._max_line_bytes = max_line_bytes
+        self._forbidden = forbidden
+        self._state = DaemonState(only_trace[0] if only_trace else None)
+        self._recorder = Recorder(directory, only_trace[1] if only_trace else None, self._state.forget)
+        self._connections: dict[ClientId, Connection] = {}
+        self._closing: set[Connection] = set()  # done with, but with replies still to be sent
+        self._pending: list[Export] = []  # asked for, waiting for the barrier
+        self._stop = trio.Event()
+        self._work = trio.Event()  # there is something for the barrier loop
+        self._wake_at_s = -math.inf  # when the barrier loop wakes by itself
+        self._started_s = 0.0
+
+    async def run(self) -> None:
+        """Serve until DIE, DIE_WHEN_IDLE or `stop`; returns when everything is safe."""
+        self._started_s = trio.current_time()
+        async with trio.open_nursery() as self._workers:
+            self._exports = ExportQueue(self._workers, self._forbidden, self._export_ended)
+            async with trio.open_nursery() as self._readers:
+                for listener in self._listeners:
+                    self._readers.start_soon(self._accept_loop, listener)
+                self._readers.start_soon(self._barrier_loop)
+                await self._stop.wait()
+                self._readers.cancel_scope.cancel()
+            logger.info("stopping: %d connections to read to their end", len(self._connections))
+            await self._stop_in_order()
+            # What is left are replies on their way: the nursery waits for them, but not for ever.
+            self._workers.cancel_scope.deadline = trio.current_time() + REPLY_DEADLINE_S
+        for connection in [*self._connections.values(), *self._closing]:
+            connection.close()
+
+    def stop(self) -> None:
+        """Stop as DIE does. The second call gives up the exports that are still running."""
+        if self._stop.is_set():
+            self._exports.hurry()
+        self._stop.set()
+
+    # ------------------------------------------------------------------ clients come
+
+    async def _accept_loop(self, listener: Listener) -> None:
+        while True:
+            await trio.lowlevel.wait_readable(listener.socket)
+            try:
+                for _ in range(ACCEPTS_PER_TURN):
+                    if not self._accept(listener):
+                        break
+            except OSError as error:
+                logger.warning("cannot accept clients for now: %s", error.strerror)
+                await trio.sleep(ACCEPT_PAUSE_S)
+
+    def _accept(self, listener: Listener) -> bool:
+        """Accept one connection and read what it has to say by now; False if none waits."""
+        try:
+            sock, _ = listener.socket.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return False
+        peer = peer_of(sock)
+        if not is_welcome(peer):
+            logger.warning("refused a connection of another user (uid %d, pid %d)", peer.uid, peer.pid)
+            sock.close()
+            return True
+        client = self._state.connect(peer.pid, trio.current_time())
+        connection = self._connections[client] = Connection(client, sock, peer, self._max_line_bytes)
+        for _ in range(READS_AT_ACCEPT):
+            if not (connection.reading and self._read(connection)):
+                break
+        if connection.reading and not self._stop.is_set():
+            self._readers.start_soon(self._read_loop, connection)
+        return True
+
+    async def _read_loop(self, connection: Connection) -> None:
+        while connection.reading:
+            try:
+                await trio.lowlevel.wait_readable(connection.socket)
+            except trio.ClosedResourceError:
+                return
+            self._read(connection)
+
+    def _read(self, connection: Connection, size: int = RECV_BYTES) -> bool:
+        """Receive once and do all that follows from it; False if there was nothing to receive."""
+        data = connection.recv(size)
+        if data is None:
+            return False
+        with self._guard(connection):
+            client, now_s = connection.client, trio.current_time()
+            if data:
+                self._perform(self._state.receive(client, connection.reader.feed(data), now_s))
+            else:
+                connection.reading = False
+                self._perform(self._state.receive(client, connection.reader.finish(), now_s))
+                self._perform(self._state.disconnect(client, now_s))
+            if self._state.next_end_s() < self._wake_at_s:
+                self._work.set()
+        return True
+
+    @contextlib.contextmanager
+    def _guard(self, connection: Connection) -> Generator[None]:
+        """A bug in the handling of one client ends that client only."""
+        try:
+            yield
+        except Exception:
+            logger.exception("a bug of tracerd: the client with pid %d is given up", connection.peer.pid)
+            self._connections.pop(connection.client, None)
+            connection.close()
+            if connection.client in self._state.clients:
+                for _ in self._state.disconnect(connection.client, trio.current_time()):
+                    pass  # there is nobody left to answer
+
+    # ------------------------------------------------------------------ what the state decides
+
+    def _perform(self, actions: Iterable[Action]) -> None:
+        for action in actions:
+            match action:
+                case Append():
+                    self._append(action)
+                case Reject(trace_id, client_pid, refused):
+                    self._recorder.reject(trace_id, client_pid, refused)
+                case Export():
+                    self._pending.append(action)
+                    self._work.set()
+                case ReplyError(client, line):
+                    self._reply(client, line, droppable=True)
+                case ReplyOk(client):
+                    self._reply(client, self._state.ok_line(client), droppable=False)
+                case ReplyStatus(client):
+                    self._reply(client, self._status(), droppable=False)
+                case EndTrace(trace_id, totals):
+                    self._recorder.end(trace_id, totals)
+                case Close(client):
+                    self._close(self._connections.pop(client))
+                case Stop():
+                    self._stop.set()
+                case _:
+                    assert_never(action)
+
+    def _append(self, append: Append) -> None:
+        try:
+            self._recorder.append(append.trace_id, append.events.block)
+        except (OSError, UnsafePathError) as error:
+            reason = str(error)
+            logger.warning("trace %s: %d events lost: %s", append.trace_id, append.events.count, printable(reason))
+            self._perform(self._state.lost(append, reason))
+        else:
+            self._state.stored(append)
+
+    def _reply(self, client: ClientId, line: bytes, *, droppable: bool) -> None:
+        connection = self._connections.get(client)
+        if connection is None:  # given up because of a bug
+            return
+        if droppable:
+            logger.warning("client with pid %d: %s", connection.peer.pid, printable(line.decode().rstrip("\n")))
+        connection.reply(line, droppable=droppable)
+        if connection.has_queued() and not connection.sending:
+            self._workers.start_soon(self._send, connection)
+
+    async def _send(self, connection: Connection) -> None:
+        if connection.sending:
+            return
+        with contextlib.suppress(trio.ClosedResourceError):
+            await connection.send_queued()
+        if connection in self._closing:
+            self._closing.remove(connection)
+            connection.close()
+
+    def _close(self, connection: Connection) -> None:
+        if connection.has_queued():
+            self._closing.add(connection)  # _send closes it
+        else:
+            connection.close()
+
+    def _status(self) -> bytes:
+        now_s = trio.current_time()
+        return status_line(
+            self._state,
+            now_s=now_s,
+            uptime_s=now_s - self._started_s,
+            directory=self._directory,
+            lines=lambda client: self._connections[client].reader.lines,
+        )
+
+    # ------------------------------------------------------------------ the barrier, and what follows from it
+
+    async def _barrier_loop(self) -> None:
+        while True:
+            self._wake_at_s = self._state.next_end_s()
+            with trio.move_on_at(max(self._wake_at_s, trio.current_time() - 1)):
+                await self._work.wait()
+            self._work = trio.Event()
+            if self._pending or self._state.next_end_s() <= trio.current_time():
+                self._round()
+            await trio.lowlevel.checkpoint()
+
+    def _round(self) -> None:
+        """Serve the exports pending now, and the traces that have ended, after one drain."""
+        pending, self._pending = self._pending, []
+        complete = self._accept_waiting()
+        drain.read_waiting(self._connections.values(), self._read)
+        self._start_exports(pending, complete=complete)
+        self._perform(self._state.settle(trio.current_time()))
+
+    def _accept_waiting(self) -> bool:
+        """Accept all who wait now, on each listener; False if descriptors did not suffice."""
+        accepted = [drain.accept_waiting(partial(self._accept, each), each.backlog) for each in self._listeners]
+        return all(accepted)
+
+    def _start_exports(self, pending: list[Export], *, complete: bool) -> None:
+        for export in pending:
+            refused = self._state.unrecorded_refusals(export.trace_id)
+            self._exports.add(export, self._recorder.snapshot(export.trace_id, refused, complete=complete))
+
+    def _export_ended(self, export: Export, error: str) -> None:
+        self._perform(self._state.export_ended(export.export_id, error))
+
+    # ------------------------------------------------------------------ the stop
+
+    async def _stop_in_order(self) -> None:
+        """What had been written before stays; what is written from now on fails at the writer."""
+        for listener in self._listeners:
+            drain.refuse_new(listener.socket)
+        complete = False
+        while not complete:
+            # Without descriptors for all who wait, those accepted are read to their end and make room for the next.
+            before = len(self._connections)
+            complete = self._accept_waiting()
+            for connection in list(self._connections.values()):
+                drain.refuse_writes(connection.socket)
+                while connection.reading and self._read(connection):
+                    pass
+            if not complete and len(self._connections) >= before:
+                logger.error("data lost: out of file descriptors to accept all clients")
+                break
+        self._perform(self._state.settle(math.inf))
+        pending, self._pending = self._pending, []
+        self._start_exports(pending, complete=complete)
+        await self._exports.wait_idle()

@@ -1,0 +1,355 @@
+"""What the daemon knows and decides: who is connected, what they opened, what must happen next.
+
+Rule 1: everything that decides lives here; nothing here performs. `DaemonState` takes messages and says, as a list of
+actions, what the server has to do. It reads no clock: time comes in as seconds of any steady clock.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tracerd.protocol import (
+    Die,
+    DieWhenIdle,
+    EmitTef,
+    EmitTefAtExit,
+    Events,
+    Flush,
+    Message,
+    Open,
+    Refused,
+    Status,
+    encode_error,
+    encode_ok,
+)
+from tracerd.totals import Totals
+from tracerd.trace_id import TraceId
+
+MAX_ERRORS = 10
+"""ERROR lines that one connection is sent, before one last line that says so."""
+
+GRACE_S = 0.2
+"""How long a trace without clients waits for the next one before it counts as ended."""
+
+ClientId = int
+"""Number of a connection, counted from 1 since the daemon's start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Write a run of events to the log, then tell `DaemonState.stored` or `DaemonState.lost`."""
+
+    client: ClientId
+    trace_id: TraceId
+    events: Events
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Keep a refused line where the client's author can find it."""
+
+    trace_id: TraceId
+    client_pid: int
+    refused: Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """Write the trace to a file, after the barrier, then tell `DaemonState.export_ended`."""
+
+    export_id: int
+    trace_id: TraceId
+    path: str
+    client: ClientId | None
+    """Who waits for it: who asked, or who left last and wants its OK; None for most exports at exit."""
+    line_no: int
+    """Of its EMIT_TEF; 0 for an export at exit."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyError:
+    """Send an ERROR line, if the client reads at all."""
+
+    client: ClientId
+    line: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyOk:
+    """Send the OK line (`DaemonState.ok_line`) that answers a FLUSH."""
+
+    client: ClientId
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyStatus:
+    """Send the daemon's status as one JSON line."""
+
+    client: ClientId
+
+
+@dataclass(frozen=True, slots=True)
+class EndTrace:
+    """The trace has no clients any more: record what was counted, close its log."""
+
+    trace_id: TraceId
+    totals: Totals
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """All that this client asked for is done: close the connection when its replies are out."""
+
+    client: ClientId
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop the daemon."""
+
+
+Action = Append | Reject | Export | ReplyError | ReplyOk | ReplyStatus | EndTrace | Close | Stop
+
+
+@dataclass(slots=True)
+class Client:
+    """One connection."""
+
+    pid: int
+    since_s: float
+    trace_id: TraceId | None = None
+    totals: Totals = field(default_factory=Totals)
+    errors: int = 0
+    gone: bool = False
+    exports: set[int] = field(default_factory=set[int])
+    """Exports asked on this connection that have not ended."""
+    flushes: list[set[int]] = field(default_factory=list[set[int]])
+    """For each FLUSH not answered yet: the exports it waits for."""
+
+
+@dataclass(slots=True)
+class Trace:
+    """A trace that has clients, or had some until a moment ago."""
+
+    clients: set[ClientId] = field(default_factory=set[ClientId])
+    totals: Totals = field(default_factory=Totals)
+    """Counted since the last EndTrace."""
+    waiting: ClientId | None = None
+    """Who left last and waits for an OK, which then covers the exports at exit too."""
+
+
+class DaemonState:
+    """All that the daemon knows; its methods return what must be done, in order.
+
+    Args:
+        only_trace: The one trace of every client (`--into-file`); OPEN is then accepted and ignored.
+    """
+
+    def __init__(self, only_trace: TraceId | None = None) -> None:
+        self.clients: dict[ClientId, Client] = {}
+        self.traces: dict[TraceId, Trace] = {}
+        self.totals = Totals()
+        self._only_trace = only_trace
+        self._at_exit: dict[TraceId, dict[str, None]] = {}  # a dict as an ordered set of paths
+        self._ending: dict[TraceId, float] = {}  # traces without clients: when they end, soonest first
+        self._exports: dict[int, Export] = {}
+        self._client_count = 0
+        self._export_count = 0
+        self._stop_when_idle = False
+
+    # ------------------------------------------------------------------ clients come, speak and go
+
+    def connect(self, pid: int, now_s: float) -> ClientId:
+        """Note a new connection from process `pid`."""
+        self._client_count += 1
+        self.clients[self._client_count] = Client(pid, now_s)
+        if self._only_trace is not None:
+            self._enter(self._client_count, self._only_trace)
+        return self._client_count
+
+    def receive(self, client_id: ClientId, messages: list[Message], now_s: float) -> Iterator[Action]:
+        """What must happen because of these messages.
+
+        An iterator on purpose: each action is to be performed before the next is asked for, so that an OK counts
+        what was stored before it.
+        """
+        client = self.clients[client_id]
+        for message in messages:
+            match message:
+                case Events():
+                    yield from self._receive_events(client_id, client, message)
+                case Refused():
+                    is_open = message.is_command and message.line.startswith(b"OPEN")
+                    if is_open and self._only_trace is not None:
+                        continue
+                    yield from self._refuse(client_id, client, message)
+                    if is_open:
+                        self._leave(client_id, now_s)
+                case Open(trace_id):
+                    if self._only_trace is None:
+                        self._leave(client_id, now_s)
+                        self._enter(client_id, trace_id)
+                case EmitTef(path, line_no):
+                    if client.trace_id is None:
+                        yield from self._error(client_id, client, line_no, "EMIT_TEF: OPEN a trace first")
+                    else:
+                        export = self._export(client.trace_id, path, client_id, line_no)
+                        client.exports.add(export.export_id)
+                        yield export
+                case EmitTefAtExit(path, line_no):
+                    if client.trace_id is None:
+                        yield from self._error(client_id, client, line_no, "EMIT_TEF_AT_EXIT: OPEN a trace first")
+                    else:
+                        self._at_exit.setdefault(client.trace_id, {})[path] = None
+                case Flush():
+                    client.flushes.append(set(client.exports))
+                    yield from self._answer(client_id, client)
+                case Status():
+                    yield ReplyStatus(client_id)
+                case Die():
+                    yield Stop()
+                case DieWhenIdle():
+                    self._stop_when_idle = True
+
+    def disconnect(self, client_id: ClientId, now_s: float) -> Iterator[Action]:
+        """What must happen because this connection has ended (on the client's side)."""
+        client = self.clients[client_id]
+        client.gone = True
+        self._leave(client_id, now_s, waits=bool(client.flushes))
+        yield from self._answer(client_id, client)
+
+    def _enter(self, client_id: ClientId, trace_id: TraceId) -> None:
+        self.clients[client_id].trace_id = trace_id
+        trace = self.traces.setdefault(trace_id, Trace())
+        trace.clients.add(client_id)
+        self._ending.pop(trace_id, None)
+
+    def _leave(self, client_id: ClientId, now_s: float, *, waits: bool = False) -> None:
+        client = self.clients[client_id]
+        if client.trace_id is None or (self._only_trace is not None and not client.gone):
+            return
+        trace = self.traces[client.trace_id]
+        trace.clients.discard(client_id)
+        if not trace.clients:
+            trace.waiting = client_id if waits else None
+            self._ending[client.trace_id] = now_s + GRACE_S
+        client.trace_id = None
+
+    # ------------------------------------------------------------------ events, stored or not
+
+    def _receive_events(self, client_id: ClientId, client: Client, events: Events) -> Iterator[Action]:
+        if client.trace_id is not None:
+            yield Append(client_id, client.trace_id, events)
+            return
+        client.totals.refused += events.count
+        self.totals.refused += events.count
+        for line_no in range(events.first_line, events.first_line + min(events.count, MAX_ERRORS + 1)):
+            yield from self._error(client_id, client, line_no, "OPEN a trace first, by its id")
+
+    def _refuse(self, client_id: ClientId, client: Client, refused: Refused) -> Iterator[Action]:
+        self.totals.refused += 1
+        if not refused.is_command:
+            client.totals.refused += 1
+        if client.trace_id is not None:
+            self.traces[client.trace_id].totals.refused += 1
+            yield Reject(client.trace_id, client.pid, refused)
+        yield from self._error(client_id, client, refused.line_no, refused.reason)
+
+    def stored(self, append: Append) -> None:
+        """Note that these events are in the log."""
+        for totals in (self.clients[append.client].totals, self.traces[append.trace_id].totals, self.totals):
+            totals.stored += append.events.count
+            totals.repaired += append.events.repaired
+
+    def lost(self, append: Append, reason: str) -> Iterator[Action]:
+        """What must happen because these events could not be written."""
+        client = self.clients[append.client]
+        for totals in (client.totals, self.traces[append.trace_id].totals, self.totals):
+            totals.lost += append.events.count
+        reason = f"{append.events.count} events from here on are lost: {reason}"
+        yield from self._error(append.client, client, append.events.first_line, reason)
+
+    # ------------------------------------------------------------------ exports and answers
+
+    def _export(self, trace_id: TraceId, path: str, client_id: ClientId | None, line_no: int) -> Export:
+        self._export_count += 1
+        export = Export(self._export_count, trace_id, path, client_id, line_no)
+        self._exports[export.export_id] = export
+        return export
+
+    def export_ended(self, export_id: int, error: str = "") -> Iterator[Action]:
+        """What must happen because this export is done, or has failed with `error`."""
+        export = self._exports.pop(export_id)
+        client = self.clients.get(export.client) if export.client is not None else None
+        if export.client is None or client is None:
+            return
+        if error and export.line_no:
+            yield from self._error(export.client, client, export.line_no, f"EMIT_TEF: {error}")
+        client.exports.discard(export_id)
+        for flush in client.flushes:
+            flush.discard(export_id)
+        yield from self._answer(export.client, client)
+
+    def _answer(self, client_id: ClientId, client: Client) -> Iterator[Action]:
+        while client.flushes and not client.flushes[0]:
+            client.flushes.pop(0)
+            yield ReplyOk(client_id)
+        if client.gone and not client.exports and not client.flushes:
+            del self.clients[client_id]
+            yield Close(client_id)
+
+    def _error(self, client_id: ClientId, client: Client, line_no: int, reason: str) -> Iterator[Action]:
+        client.errors += 1
+        if client.errors <= MAX_ERRORS:
+            yield ReplyError(client_id, encode_error(line_no, reason))
+        elif client.errors == MAX_ERRORS + 1:
+            yield ReplyError(client_id, encode_error(line_no, "further errors on this connection are not reported"))
+
+    def ok_line(self, client_id: ClientId) -> bytes:
+        """The answer to a FLUSH, as of now."""
+        totals = self.clients[client_id].totals
+        return encode_ok(totals.stored, totals.refused, totals.lost)
+
+    # ------------------------------------------------------------------ ends of traces, end of the daemon
+
+    def next_end_s(self) -> float:
+        """When `settle` has something to do; infinite if nothing is due."""
+        if self._stop_when_idle and not self._connected():
+            return -math.inf
+        if any(self.traces[trace_id].waiting for trace_id in self._ending):
+            return -math.inf
+        return next(iter(self._ending.values()), math.inf)
+
+    def settle(self, now_s: float) -> Iterator[Action]:
+        """What must happen because traces have ended. Call it only after a drain: a client may wait in a queue."""
+        ended = [
+            trace_id
+            for trace_id, ends_at_s in self._ending.items()
+            if ends_at_s <= now_s or self.traces[trace_id].waiting is not None
+        ]
+        for trace_id in ended:
+            del self._ending[trace_id]
+            trace = self.traces.pop(trace_id)
+            waiting = self.clients.get(trace.waiting) if trace.waiting is not None else None
+            for path in self._at_exit.get(trace_id, ()):
+                export = self._export(trace_id, path, trace.waiting if waiting else None, 0)
+                if waiting:
+                    waiting.exports.add(export.export_id)
+                    for flush in waiting.flushes:
+                        flush.add(export.export_id)
+                yield export
+            yield EndTrace(trace_id, trace.totals)
+        if self._stop_when_idle and not self._connected():
+            yield Stop()
+
+    def forget(self, trace_id: TraceId) -> None:
+        """Forget the exports at exit of a trace whose log was removed."""
+        self._at_exit.pop(trace_id, None)
+
+    def _connected(self) -> bool:
+        return any(not client.gone for client in self.clients.values())
+
+    def unrecorded_refusals(self, trace_id: TraceId) -> int:
+        """Lines refused for this trace that no EndTrace has told yet."""
+        trace = self.traces.get(trace_id)
+        return trace.totals.refused if trace else 0

