@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -20,8 +20,23 @@ PATIENCE_S = 30.0
 CLOCK_PREFIX = b'{"ph":"M","name":"tracerd_clock",'
 
 
+def event(number: int) -> bytes:
+    """An event that can be told from all others, in the log and in a trace.json."""
+    return b'{"ph":"i","name":"e","ts":%d}\n' % number
+
+
+def events(numbers: Iterable[int]) -> bytes:
+    return b"".join(map(event, numbers))
+
+
+def exported(path: Path) -> list[int]:
+    """The numbers of the events in a trace.json, which must be whole."""
+    document: dict[str, list[dict[str, int]]] = json.loads(path.read_bytes())
+    return [found["ts"] for found in document["traceEvents"]]
+
+
 @contextmanager
-def short_dir() -> Iterator[Path]:
+def short_dir() -> Generator[Path]:
     """A directory with a short path: that of a Unix socket may not be longer than 107 bytes."""
     path = Path(tempfile.mkdtemp(prefix="td-"))
     try:
@@ -44,7 +59,11 @@ class Client:
     def __init__(self, path: Path) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(PATIENCE_S)
-        self.socket.connect(os.fsencode(path))
+        try:
+            self.socket.connect(os.fsencode(path))
+        except OSError:
+            self.socket.close()
+            raise
         self._received = b""
 
     def send(self, data: bytes) -> None:
@@ -101,7 +120,17 @@ class Daemon:
         self._start(options, process)
 
     def _start(self, options: tuple[str, ...], process: dict[str, object]) -> None:
-        command = [sys.executable, "-m", "tracerd", "serve", "--socket", str(self.socket), "-d", str(self.dir), *options]
+        command = [
+            sys.executable,
+            "-m",
+            "tracerd",
+            "serve",
+            "--socket",
+            str(self.socket),
+            "-d",
+            str(self.dir),
+            *options,
+        ]
         with self.stderr_path.open("ab") as stderr:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=stderr, **process)  # type: ignore[call-overload]  # the caller's business
         wait_until(lambda: self.process.poll() is not None or self._answers(), "the daemon to listen")
@@ -135,6 +164,10 @@ class Daemon:
         lines = self.log(trace_id).splitlines(keepends=True)
         return [line for line in lines if not line.startswith(CLOCK_PREFIX)]
 
+    def numbers(self, trace_id: str) -> list[int]:
+        """The numbers of the events in the log, each line of which must be whole."""
+        return [int(json.loads(line)["ts"]) for line in self.events(trace_id)]
+
     def rejected(self, trace_id: str) -> list[dict[str, object]]:
         """The entries of the `.rejected` file."""
         path = self.dir / f"{trace_id}.rejected"
@@ -154,7 +187,9 @@ class Daemon:
     def __enter__(self) -> "Daemon":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
             if self.process.returncode is None and kind is None:
                 self.stop()
@@ -163,7 +198,7 @@ class Daemon:
 
 
 @contextmanager
-def running_daemon(*options: str) -> Iterator[Daemon]:
+def running_daemon(*options: str) -> Generator[Daemon]:
     """A daemon in a directory of its own."""
     with short_dir() as home, Daemon(home, *options) as daemon:
         yield daemon
@@ -173,3 +208,21 @@ def tracerd(*arguments: str | Path, **options: object) -> "subprocess.CompletedP
     """Run the command line; never raises for its exit code."""
     command = [sys.executable, "-m", "tracerd", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE_S * 2, **options)  # type: ignore[call-overload, no-any-return]  # the caller's business
+
+
+@contextmanager
+def program(source: str, *arguments: str | Path, **process: object) -> Iterator["subprocess.Popen[bytes]"]:
+    """A traced program: a few lines of Python as a process of its own, killed at the end if it still runs."""
+    command = [sys.executable, "-I", "-S", "-c", source, *map(str, arguments)]
+    running = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **process)  # type: ignore[call-overload]  # the caller's business
+    try:
+        yield running
+    finally:
+        running.kill()
+        running.communicate()
+
+
+def words_of(running: "subprocess.Popen[bytes]") -> list[str]:
+    """The next line that a program prints, as words."""
+    assert running.stdout is not None
+    return running.stdout.readline().decode().split()

@@ -1,6 +1,7 @@
 """Bytes to messages: whatever arrives, however it is cut, nothing raises and no good line is lost."""
 
 import json
+from itertools import pairwise
 from typing import NamedTuple
 
 import pytest
@@ -52,6 +53,8 @@ def test_messages_are_decoded(wire: bytes, messages: list[Message]) -> None:
 
 
 class Refusal(NamedTuple):
+    """A line that is refused, and how."""
+
     wire: bytes
     line_no: int
     reason: str
@@ -173,7 +176,7 @@ def everything(wire: bytes, cuts: list[int], max_line_bytes: int = 1000) -> tupl
     reader = MessageReader(max_line_bytes)
     messages: list[Message] = []
     edges = [0, *sorted(cut % (len(wire) + 1) for cut in cuts), len(wire)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         messages += reader.feed(wire[start:end])
     messages += reader.finish()
     log = b"".join(message.block for message in messages if isinstance(message, Events))

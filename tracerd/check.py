@@ -27,7 +27,7 @@ from tracerd.tef import COMPLETE, METADATA, TIME_FIELDS, Phase, perfetto_text
 __all__ = ["BadLine", "check_line", "check_run", "export_line", "export_run", "perfetto_text"]
 
 MAX_DEPTH: Final = 256
-"""Levels of nesting, the object itself being the first. json.loads and msgspec give up just below 1000."""
+"""Levels of nesting, the object itself being the first. json.loads of Python 3.11 gives up below 1000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class _Object(msgspec.Struct, gc=False):
 
 
 class _Event(msgspec.Struct, gc=False):
-    """An event in its usual form. msgspec checks every value of a repeated key; the last counts, as in Perfetto.
+    """An event in its usual form. Every value of a repeated key is checked; the last counts, as in Perfetto.
 
     A union of structs tagged by `ph` would need no loop afterwards, but it reads an object twice when `ph`
     comes late, as the OCaml client writes it: 135 us for 64 KiB instead of 95 us, which is all that an early
@@ -141,7 +141,7 @@ _ALIKE = bytes.maketrans(b"123456789E", b"000000000e")
 _MANY_DIGITS = b"0" * 200
 _LONG_EXPONENT = b"0e000"
 _BEFORE_NUMBER = b":[, \t\r"
-_FEW_DIGITS = 32
+_FEW_DIGITS = 32  # that a number has before its exponent, usually; more are looked at exactly
 
 
 def _may_overflow(block: bytes) -> bool:
@@ -153,7 +153,7 @@ def _may_overflow(block: bytes) -> bool:
     while at >= 0:
         # Hexadecimal ids are full of these; what stands before their digits begins no number.
         before = alike[max(0, at - _FEW_DIGITS) : at].rstrip(b"0.-")
-        if before[-1:] in _BEFORE_NUMBER:  # or empty: too many digits to tell
+        if before[-1:] in _BEFORE_NUMBER:  # so is b"", when there is nothing but digits
             return True
         at = alike.rfind(_LONG_EXPONENT, 0, at + len(_LONG_EXPONENT) - 1)
     return False

@@ -141,13 +141,12 @@ def _only_trace(path: Path) -> "tuple[TraceId, Path]":
     from tracerd.trace_id import TraceId
 
     path = path.absolute()
-    try:
+    first = b""
+    if path.exists():
+        if not path.is_file():
+            raise UnsafePathError(f"{path} is not a regular file")
         with path.open("rb") as file:
             first = file.readline()
-    except FileNotFoundError:
-        first = b""
-    except OSError as error:
-        raise UnsafePathError(f"cannot use {path}: {error.strerror}") from None
     if first and isinstance(check_line(first.strip(b" \t\r\n")), BadLine):
         raise UnsafePathError(
             f"{path} does not begin with a line that is a JSON object: it is no log; choose another file"
