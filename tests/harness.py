@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -211,7 +211,7 @@ def tracerd(*arguments: str | Path, **options: object) -> "subprocess.CompletedP
 
 
 @contextmanager
-def program(source: str, *arguments: str | Path, **process: object) -> Iterator["subprocess.Popen[bytes]"]:
+def program(source: str, *arguments: str | Path, **process: object) -> Generator["subprocess.Popen[bytes]"]:
     """A traced program: a few lines of Python as a process of its own, killed at the end if it still runs."""
     command = [sys.executable, "-I", "-S", "-c", source, *map(str, arguments)]
     running = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **process)  # type: ignore[call-overload]  # the caller's business
