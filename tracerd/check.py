@@ -1,4 +1,4 @@
-r"""The two guarantees: a log holds only strict JSON objects, a trace.json only events that Perfetto reads.
+r"""The first guarantee: a log holds only strict JSON objects, one on a line.
 
 Strategy: a run of lines is checked as one block, by a few C calls that accept nothing wrong but may refuse
 what is right. Then each line is looked at by itself, which is exact, and can repair it or say what is wrong.
@@ -10,10 +10,8 @@ what RFC 8259 refuses, in values that it skips too, except
 and it refuses too much in one case, a lone surrogate escape such as `\ud800`: hidden from it, then repaired.
 """
 
-import json
 import math
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import accumulate
@@ -22,12 +20,13 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from tracerd.tef import COMPLETE, METADATA, TIME_FIELDS, Phase, perfetto_text
-
-__all__ = ["BadLine", "check_line", "check_run", "export_line", "export_run", "perfetto_text"]
+from tracerd.tef import MAX_DECIMALS
 
 MAX_DEPTH: Final = 256
 """Levels of nesting, the object itself being the first. json.loads of Python 3.11 gives up below 1000."""
+
+MAX_REPAIRED_BYTES: Final = 1024 * 1024
+"""A longer line is taken or refused as it is: a repair takes up to 0.2 us a byte, for which other clients wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class BadLine:
     reason: str
 
 
-_TOO_DEEP = BadLine(f"nested deeper than {MAX_DEPTH} levels")
+TOO_DEEP = BadLine(f"nested deeper than {MAX_DEPTH} levels")
 
 # ------------------------------------------------------------------ runs of lines
 
@@ -46,23 +45,7 @@ class _Object(msgspec.Struct, gc=False):
     """Any JSON object."""
 
 
-class _Event(msgspec.Struct, gc=False):
-    """An event in its usual form. Every value of a repeated key is checked; the last counts, as in Perfetto.
-
-    A union of structs tagged by `ph` would need no loop afterwards, but it reads an object twice when `ph`
-    comes late, as the OCaml client writes it: 135 us for 64 KiB instead of 95 us, which is all that an early
-    `ph` takes either way.
-    """
-
-    ph: Phase
-    ts: float | msgspec.UnsetType = msgspec.UNSET
-    dur: float | msgspec.UnsetType = msgspec.UNSET
-    tts: float | msgspec.UnsetType = msgspec.UNSET
-    tdur: float | msgspec.UnsetType = msgspec.UNSET
-
-
 _OBJECTS = msgspec.json.Decoder(_Object)
-_EVENTS = msgspec.json.Decoder(_Event)
 
 _Decoded = TypeVar("_Decoded", bound=msgspec.Struct)
 
@@ -73,28 +56,11 @@ def check_run(block: bytes) -> int | None:
     Returns:
         A number only if `check_line` returns every line unchanged. None if it may not: look line by line.
     """
-    objects = _decode_run(block, _OBJECTS)
+    objects = decode_run(block, _OBJECTS)
     return None if objects is None else len(objects)
 
 
-def export_run(block: bytes) -> int | None:
-    """As `check_run`, but for what may enter a trace.json, as `export_line` decides.
-
-    Numbers in strings and phases that nobody knows are left to `export_line`.
-    """
-    events = _decode_run(block, _EVENTS)
-    if events is None:
-        return None
-    unset = msgspec.UNSET
-    for event in events:
-        if event.dur is unset and event.ph == COMPLETE:
-            return None
-        if event.ts is unset and event.ph != METADATA:
-            return None
-    return len(events)
-
-
-def _decode_run(block: bytes, decoder: msgspec.json.Decoder[_Decoded]) -> list[_Decoded] | None:
+def decode_run(block: bytes, decoder: msgspec.json.Decoder[_Decoded]) -> list[_Decoded] | None:
     """The objects of a block, one for each line; None if a line may be bad."""
     if b"\\" in block and (b"\\ud" in block or b"\\uD" in block):
         return None  # a surrogate escape, or just a path like C:\\udp
@@ -106,7 +72,7 @@ def _decode_run(block: bytes, decoder: msgspec.json.Decoder[_Decoded]) -> list[_
         return None
     # readlines takes 9 us for 64 KiB, bytes.count(b"\n") takes 30 us in Python 3.11.
     lines = BytesIO(block).readlines()
-    if len(lines) != len(objects) or not _all_framed(lines) or _may_overflow(block):
+    if len(lines) != len(objects) or not _all_framed(lines) or may_overflow(block):
         return None
     if any(map(_may_be_deep, [line for line in lines if len(line) > 2 * MAX_DEPTH])):
         return None
@@ -135,16 +101,17 @@ def _may_be_deep(line: bytes) -> bool:
     return line.count(b"{") + line.count(b"[") > MAX_DEPTH
 
 
-# An overflow takes 200 digits in a row or three in the exponent: 199 digits and e99 stay below 1e299. With
-# all digits alike two searches find both: 75 us for 64 KiB; a regular expression takes 500 us and more.
+# An overflow takes 200 digits in a row or three in the exponent: 199 digits and e99 stay below 1e299. With all
+# digits alike two searches find both; they take 75 us for 64 KiB, a regular expression takes 500 us and more.
+# Far fewer digits in a row are suspicious here: Perfetto does not read so many after the point.
 _ALIKE = bytes.maketrans(b"123456789E", b"000000000e")
-_MANY_DIGITS = b"0" * 200
+_MANY_DIGITS = b"0" * (MAX_DECIMALS + 1)
 _LONG_EXPONENT = b"0e000"
 _BEFORE_NUMBER = b":[, \t\r"
 _FEW_DIGITS = 32  # that a number has before its exponent, usually; more are looked at exactly
 
 
-def _may_overflow(block: bytes) -> bool:
+def may_overflow(block: bytes) -> bool:
     """Whether a number in JSON text may be beyond a double."""
     alike = block.translate(_ALIKE, b"+")
     if _MANY_DIGITS in alike:
@@ -163,7 +130,7 @@ def _may_overflow(block: bytes) -> bool:
 
 # Python, C and JavaScript write these; glibc's printf writes -nan for 0.0/0.0 on x86.
 _BARE_WORD = re.compile(rb"-?(?:nan|NaN|inf|Infinity)")
-_NUMBER = re.compile(rb"-?[0-9][0-9.eE+-]*")
+NUMBER = re.compile(rb"-?[0-9][0-9.eE+-]*")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _SURROGATES = re.compile(
@@ -188,8 +155,10 @@ def check_line(line: bytes) -> bytes | BadLine:
     if control := _CONTROL.search(line):
         escape = f"\\u{control[0][0]:04x}"
         return BadLine(f"not JSON: control character at byte {control.start()}: write {escape}, in a string")
-    masked = _mask(line)
-    outside = _outside_strings(masked)
+    masked = mask(line)
+    outside = outside_strings(masked)
+    if len(line) > MAX_REPAIRED_BYTES:
+        return _judge(line) or _beyond_limits(outside) or _unrepaired(line, masked) or line
     # What will be repaired is hidden from the judge behind something legal of its length: offsets stay true.
     legal = _with_outside(_SURROGATE.sub(rb"\\u0000", masked), _BARE_WORD.sub(_stand_in, outside))
     bad = _judge(_unmask(legal)) or _beyond_limits(outside)
@@ -200,7 +169,19 @@ def check_line(line: bytes) -> bytes | BadLine:
     return line if repaired == line else repaired
 
 
-def _mask(line: bytes) -> bytes:
+def _unrepaired(line: bytes, masked: bytes) -> BadLine | None:
+    """What would need a repair in a line too long for one; a bare nan is no JSON, and was refused already."""
+    limit = f"in a line longer than {MAX_REPAIRED_BYTES} bytes"
+    if _SURROGATE.search(masked):
+        return BadLine(f"a surrogate escape {limit}: write UTF-8")
+    try:
+        line.decode()
+    except UnicodeDecodeError as error:
+        return BadLine(f"invalid UTF-8 at byte {error.start} {limit}")
+    return None
+
+
+def mask(line: bytes) -> bytes:
     """The line with control characters for escaped backslashes and quotes: a `"` left is a string's edge."""
     return line.replace(b"\\\\", b"\0\0").replace(b'\\"', b"\1\1")
 
@@ -209,7 +190,7 @@ def _unmask(masked: bytes) -> bytes:
     return masked.replace(b"\0\0", b"\\\\").replace(b"\1\1", b'\\"')
 
 
-def _outside_strings(masked: bytes) -> bytes:
+def outside_strings(masked: bytes) -> bytes:
     """A masked line with each string collapsed into one `"`."""
     return b'"'.join(masked.split(b'"')[::2])
 
@@ -240,7 +221,7 @@ def _judge(line: bytes) -> BadLine | None:
         reason = reason.replace("Input data was truncated", "the line ends too early")
         return BadLine("not JSON: " + _PLACE.sub(r" at byte \1", reason))
     except RecursionError:
-        return _TOO_DEEP
+        return TOO_DEEP
     if not (line.startswith(b"{") and line.endswith(b"}")):
         return BadLine("blanks around the object")
     return None
@@ -256,11 +237,11 @@ def _beyond_limits(outside: bytes) -> BadLine | None:
     if _may_be_deep(outside):
         steps = outside.translate(_STEPS, _NO_BRACKETS)
         if max(accumulate(memoryview(steps).cast("b"))) > MAX_DEPTH:
-            return _TOO_DEEP
-    if _may_overflow(outside):
-        for number in _NUMBER.finditer(outside):
+            return TOO_DEEP
+    if may_overflow(outside):
+        for number in NUMBER.finditer(outside):
             if math.isinf(float(number[0])):
-                return BadLine(f"number {_shortened(number[0].decode())} does not fit a double")
+                return BadLine(f"number {shortened(number[0].decode())} does not fit a double")
     return None
 
 
@@ -270,65 +251,6 @@ def _without_surrogates(escape: re.Match[str]) -> str:
     return bytes.fromhex(escape[1] + escape[2]).decode("utf-16-be")
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
+    """A number or a value as a reason shows it."""
     return text if len(text) <= 40 else f"{text[:36]}..."
-
-
-# ------------------------------------------------------------------ one event, exactly
-
-# Every object as a tuple of its pairs, so that no repeated key is lost and an object is not a list.
-_PAIRS = json.JSONDecoder(object_pairs_hook=tuple)
-_NUMBER_TEXT = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-
-
-def export_line(line: bytes) -> bytes | BadLine:
-    """A line as it may enter a trace.json; pass it through `perfetto_text` when you write it.
-
-    The line may come from a log that is not ours, so `check_line` looks at it first, and repairs it.
-    """
-    if export_run(line + b"\n") == 1:
-        return line
-    checked = check_line(line)
-    if isinstance(checked, BadLine):
-        return checked
-    try:
-        pairs: Iterable[tuple[str, object]] = _PAIRS.decode(checked.decode())
-    except RecursionError:  # our caller left less room than the depth that is allowed
-        return _TOO_DEEP
-    return _unreadable(pairs) or checked
-
-
-def _unreadable(pairs: Iterable[tuple[str, object]]) -> BadLine | None:
-    """Why Perfetto cannot read an event. Every value of a repeated key must be good; the last one counts."""
-    event: dict[str, object] = {}
-    for key, value in pairs:
-        if key == "ph" and not (isinstance(value, str) and value):
-            return BadLine(f"ph must be a non-empty string, not {_shown(value)}")
-        if key in TIME_FIELDS and not _is_time(value):
-            return BadLine(f"{key} must be a finite number, not {_shown(value)}")
-        event[key] = value
-    if "ph" not in event:
-        return BadLine("ph is missing")
-    phase = str(event["ph"])[0]
-    if phase != METADATA and "ts" not in event:
-        return BadLine("ts is missing")
-    if phase == COMPLETE and "dur" not in event:
-        return BadLine(f"dur is missing, which ph {COMPLETE} needs")
-    return None
-
-
-def _is_time(value: object) -> bool:
-    """Whether Perfetto reads this as a time. Never ask float() alone: it takes `1_000`, ` 12 ` and `nan`."""
-    if isinstance(value, str):
-        return _NUMBER_TEXT.fullmatch(value) is not None and math.isfinite(float(value))
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _shown(value: object) -> str:
-    match value:
-        case tuple():
-            return "an object"
-        case list():
-            return "an array"
-        case _:
-            return _shortened(json.dumps(value))

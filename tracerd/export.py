@@ -17,12 +17,13 @@ from typing import Protocol
 import msgspec
 
 from tracerd import __version__
-from tracerd.check import BadLine, export_line, export_run, perfetto_text
+from tracerd.check import BadLine
 from tracerd.errors import ExportError
 from tracerd.log import CLOCK_PREFIX, read_blocks
+from tracerd.perfetto import export_line, export_run
 from tracerd.rejected import read_account, rejected_path
 from tracerd.spool import Snapshot
-from tracerd.tef import HEAD, SEPARATOR, tail
+from tracerd.tef import HEAD, SEPARATOR, perfetto_text, tail
 
 FIRST_LEFT_OUT = 5
 """How many of the lines left out are reported one by one."""

@@ -9,13 +9,22 @@ from collections.abc import Mapping
 from typing import Final, Literal
 
 Phase = Literal[
-    "B", "E", "X", "i", "I", "R", "C", "b", "n", "e", "s", "t", "f", "M", "P", "T",
+    "B", "E", "X", "i", "I", "R", "C", "b", "n", "e", "s", "t", "f", "M", "T",
     "S", "F", "p", "N", "O", "D", "v", "V", "c", "(", ")",
 ]  # fmt: skip
 """The phases that some reader knows. Perfetto goes by the first character of `ph` and skips any other."""
 
 COMPLETE: Final = "X"  # the one phase that needs `dur`
 METADATA: Final = "M"  # the one phase that needs no `ts`
+COUNTER: Final = "C"  # the one phase whose args are all numbers
+
+CPU_PROFILE: Final = "P"
+"""Samples of V8's CPU profiler, left out: v52 aborts, with the whole trace, on one whose `args.data` is no object."""
+
+MAX_EXPONENT: Final = 308
+MAX_DECIMALS: Final = 63
+"""What v52 reads of a number, whatever its value: a larger exponent (`0e309`) or more digits after the point fail the
+load, or hang it where they stand in the args of a counter."""
 
 TIME_FIELDS: Final = frozenset({"ts", "dur", "tts", "tdur"})
 """The fields in which a bad value makes Perfetto stop reading the file there, in silence."""

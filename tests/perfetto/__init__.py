@@ -1,0 +1,1 @@
+"""Perfetto as the judge of trace.json."""
