@@ -59,12 +59,12 @@ class Client:
 
     def __init__(self, path: Path) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(PATIENCE_S)
         try:
-            self.socket.connect(os.fsencode(path))
+            self.socket.connect(os.fsencode(path))  # without a timeout: that turns a full backlog into EAGAIN
         except OSError:
             self.socket.close()
             raise
+        self.socket.settimeout(PATIENCE_S)
         self._received = b""
 
     def send(self, data: bytes) -> None:

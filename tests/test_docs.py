@@ -110,6 +110,13 @@ def processes_of_session(session: int) -> list[int]:
     return running
 
 
+def is_worker(pid: int) -> bool:
+    try:
+        return b"worker.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
 def start_first_trace(directory: Path) -> "subprocess.Popen[bytes]":
     shutil.copytree(ROOT / "docs/examples", directory / "docs/examples")
     with (directory / "out").open("wb") as out:
@@ -161,7 +168,7 @@ def homes_of_session(session: int) -> set[str]:
 def test_first_setup_line_leaves_no_daemon_when_it_is_killed(tmp_path: Path) -> None:
     process = start_first_trace(tmp_path)
     wait_until(
-        lambda: len(processes_of_session(process.pid)) > 2 and homes_of_session(process.pid),
+        lambda: any(map(is_worker, processes_of_session(process.pid))) and homes_of_session(process.pid),
         "daemon and workers to run",
     )
     [home] = homes_of_session(process.pid)

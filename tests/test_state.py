@@ -192,12 +192,34 @@ def test_the_ok_of_the_last_client_covers_the_exports_at_exit() -> None:
     client = state.connect(1, 0.0)
     (export,) = receive(state, client, Open(A), EmitTefAtExit("/exit", 2), EmitTef("/now", 3), Flush())
     assert isinstance(export, Export)
-    assert list(state.disconnect(client, 10.0)) == []
+    assert list(state.disconnect(client, 10.0, listens=True)) == []
     assert state.next_end_s() == -math.inf  # at once
     at_exit, _end = state.settle(10.0)
     assert isinstance(at_exit, Export)
     assert list(state.export_ended(export.export_id)) == []
     assert list(state.export_ended(at_exit.export_id)) == [ReplyOk(client), Close(client)]
+
+
+def test_the_last_client_is_closed_when_the_exports_at_exit_have_ended() -> None:
+    """Who half-closes and reads on to the end knows then that the files are there, or why not."""
+    state = DaemonState()
+    client = state.connect(1, 0.0)
+    receive(state, client, Open(A), EmitTefAtExit("/exit", 2))
+    assert list(state.disconnect(client, 10.0, listens=True)) == []
+    at_exit, _end = state.settle(10.0)
+    assert isinstance(at_exit, Export)
+    error = ReplyError(client, b"ERROR 2: EMIT_TEF: no\n")
+    assert list(state.export_ended(at_exit.export_id, "no")) == [error, Close(client)]
+
+
+def test_a_client_that_is_not_the_last_is_closed_at_once() -> None:
+    state = DaemonState()
+    first, second = state.connect(1, 0.0), state.connect(2, 0.0)
+    receive(state, first, Open(A), EmitTefAtExit("/exit", 2))
+    receive(state, second, Open(A))
+    assert list(state.disconnect(first, 10.0, listens=True)) == []
+    assert list(state.settle(10.0)) == [Close(first)]
+    assert state.next_end_s() == math.inf
 
 
 def test_die_stops_now() -> None:
@@ -276,7 +298,8 @@ class AnyOrder(RuleBasedStateMachine):
                 st.just(Flush()),
             )
         )
-        self.sent += 2 * isinstance(message, Events) + isinstance(message, Refused)
+        homeless = isinstance(message, EmitTef | EmitTefAtExit) and self.state.clients[client].trace_id is None
+        self.sent += 2 * isinstance(message, Events) + (isinstance(message, Refused) or homeless)
         self.flushes += isinstance(message, Flush)
         self.perform(receive(self.state, client, message, now_s=self.now_s))
 
@@ -285,7 +308,7 @@ class AnyOrder(RuleBasedStateMachine):
     def leave(self, data: st.DataObject) -> None:
         client = data.draw(st.sampled_from(self.here))
         self.here.remove(client)
-        self.perform(list(self.state.disconnect(client, self.now_s)))
+        self.perform(list(self.state.disconnect(client, self.now_s, listens=data.draw(st.booleans()))))
 
     @precondition(lambda self: self.running)
     @rule(data=st.data(), error=st.sampled_from(["", "no"]))

@@ -5,13 +5,14 @@ path are one pending wish: the newest contains the others.
 """
 
 import logging
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import trio
 
 from tracerd.errors import ExportError
-from tracerd.export import Forbidden, Summary, export_to_file, resolve_target
+from tracerd.export import Forbidden, export_to_file, resolve_target
 from tracerd.spool import Snapshot
 from tracerd.state import Export
 from tracerd.text import printable
@@ -42,26 +43,18 @@ class ExportQueue:
         self._forbidden = forbidden
         self._on_ended = on_ended
         self._limiter = trio.CapacityLimiter(WORKERS)
-        self._queues: dict[str, list[_Job]] = {}  # by path; the first job of each is running
+        self._asked: deque[tuple[Export, Snapshot]] = deque()  # not resolved yet
+        self._queues: dict[str, list[_Job]] = {}  # by target; the first job of each is running
+        self._unfinished = 0
         self._idle = trio.Event()
-        self._idle.set()
         self._hurry = False
 
     def add(self, export: Export, source: Snapshot) -> None:
         """Write this snapshot to the path that was asked for, as soon as it is its turn."""
-        queue = self._queues.get(export.path)
-        if queue is None:
-            self._queues[export.path] = [_Job(source, [export])]
-            if self._idle.is_set():
-                self._idle = trio.Event()
-            self._nursery.start_soon(self._run, export.path)
-            return
-        wishes = [export]
-        for job in queue[1:]:
-            if job.source.trace_id == source.trace_id:
-                queue.remove(job)
-                wishes = [*job.wishes, export]
-        queue.append(_Job(source, wishes))
+        self._unfinished += 1
+        self._asked.append((export, source))
+        if len(self._asked) == 1:
+            self._nursery.start_soon(self._resolve_all)
 
     def hurry(self) -> None:
         """Give up what is running and pending: the daemon was told twice to stop."""
@@ -69,38 +62,66 @@ class ExportQueue:
 
     async def wait_idle(self) -> None:
         """Wait until no export is running or pending."""
-        while self._queues:
+        while self._unfinished:
+            self._idle = trio.Event()
             await self._idle.wait()
 
-    async def _run(self, path: str) -> None:
-        queue = self._queues[path]
+    async def _resolve_all(self) -> None:
+        """Find the file behind each path, in order of asking; in a thread, for the file system may be a slow one."""
+        while self._asked:
+            export, source = self._asked[0]
+            try:
+                target = await trio.to_thread.run_sync(resolve_target, export.path, self._forbidden)
+            except ExportError as error:
+                self._end([export], self._failed(export.path, source, error))
+            else:
+                self._enqueue(target, _Job(source, [export]))
+            self._asked.popleft()
+
+    def _enqueue(self, target: str, new: _Job) -> None:
+        queue = self._queues.setdefault(target, [])
+        for job in queue[1:]:
+            if job.source.trace_id == new.source.trace_id:
+                queue.remove(job)
+                new.wishes[:0] = job.wishes
+        queue.append(new)
+        if len(queue) == 1:
+            self._nursery.start_soon(self._run, target, queue)
+
+    async def _run(self, target: str, queue: list[_Job]) -> None:
         while queue:
             job = queue[0]
-            error = await self._write(path, job.source)
-            queue.pop(0)
+            error = await self._write(target, job.source)
+            del queue[0]
             if not queue:
-                del self._queues[path]
-            for wish in job.wishes:
-                self._on_ended(wish, error)
-        if not self._queues:
+                del self._queues[target]
+            self._end(job.wishes, error)
+
+    def _end(self, wishes: list[Export], error: str) -> None:
+        for wish in wishes:
+            self._unfinished -= 1
+            self._on_ended(wish, error)
+        if not self._unfinished:
             self._idle.set()
 
-    async def _write(self, path: str, source: Snapshot) -> str:
-        shown = printable(path)
+    async def _write(self, target: str, source: Snapshot) -> str:
+        shown = printable(target)
         try:
-            summary = await trio.to_thread.run_sync(self._write_in_thread, path, source, limiter=self._limiter)
+            summary = await trio.to_thread.run_sync(
+                export_to_file, source, target, self._progress, limiter=self._limiter
+            )
         except ExportError as error:
-            reason = printable(str(error))
-            logger.warning("trace %s was not written to %s: %s", source.trace_id, shown, reason)
-            return reason
+            return self._failed(target, source, error)
         except Exception:
             logger.exception("a bug of tracerd: trace %s was not written to %s", source.trace_id, shown)
             return "an internal error of tracerd; see its log"
         logger.info("trace %s: %d events to %s, %d left out", source.trace_id, summary.events, shown, summary.left_out)
         return "" if source.complete else "written, but incomplete: out of file descriptors to accept all clients"
 
-    def _write_in_thread(self, path: str, source: Snapshot) -> Summary:
-        return export_to_file(source, resolve_target(path, self._forbidden), self._progress)
+    def _failed(self, path: str, source: Snapshot, error: ExportError) -> str:
+        reason = printable(str(error))
+        logger.warning("trace %s was not written to %s: %s", source.trace_id, printable(path), reason)
+        return reason
 
     def _progress(self, _size: int) -> None:
         if self._hurry:

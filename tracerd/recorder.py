@@ -8,7 +8,7 @@ from pathlib import Path
 from tracerd.errors import UnsafePathError
 from tracerd.log import LogWriter, clock_line
 from tracerd.protocol import Refused
-from tracerd.rejected import RejectedFile, rejected_path
+from tracerd.rejected import RejectedFile, read_account, rejected_path
 from tracerd.spool import Snapshot, log_path, snapshot
 from tracerd.totals import Totals
 from tracerd.trace_id import TraceId
@@ -61,11 +61,22 @@ class Recorder:
         log = LogWriter(self.path(trace_id))
         self._logs[trace_id] = log
         self._look_at_s[trace_id] = time.monotonic() + REMOVED_CHECK_S
+        if log.size == 0:
+            self._begin(trace_id)
         if tail := log.cut_torn_tail():
             reason = "a torn line at the end of the log, left by a daemon that was killed"
             logger.warning("%s: %s; moved to %s", log.path, reason, rejected_path(log.path).name)
             self.reject(trace_id, 0, Refused(0, reason, tail))
         return log
+
+    def _begin(self, trace_id: TraceId) -> None:
+        """Forget the log that was there before, if it was removed: its exports at exit and its account."""
+        if trace_id in self._clocked:
+            self._clocked.remove(trace_id)
+            self._on_removed(trace_id)
+        account = rejected_path(self.path(trace_id))
+        if trace_id not in self._rejected and read_account(account).log_bytes:
+            account.unlink()
 
     def _look(self, trace_id: TraceId, log: LogWriter) -> LogWriter:
         self._look_at_s[trace_id] = time.monotonic() + REMOVED_CHECK_S
@@ -76,8 +87,6 @@ class Recorder:
         del self._logs[trace_id]
         if rejected := self._rejected.pop(trace_id, None):
             rejected.close()
-        self._clocked.discard(trace_id)
-        self._on_removed(trace_id)
         return self._open(trace_id)
 
     def reject(self, trace_id: TraceId, client_pid: int, refused: Refused) -> None:

@@ -165,7 +165,8 @@ class Server:
             else:
                 connection.reading = False
                 self._perform(self._state.receive(client, connection.reader.finish(), now_s))
-                self._perform(self._state.disconnect(client, now_s))
+                listens = self._state.has_exports_at_exit(client) and connection.still_listens()
+                self._perform(self._state.disconnect(client, now_s, listens=listens))
             if self._state.next_end_s() < self._wake_at_s:
                 self._work.set()
         return True

@@ -61,9 +61,9 @@ class Export:
     trace_id: TraceId
     path: str
     client: ClientId | None
-    """Who waits for it: who asked, or who left last and wants its OK; None for most exports at exit."""
+    """Who waits for it: who asked, or who left last and reads on; None for most exports at exit."""
     line_no: int
-    """Of its EMIT_TEF; 0 for an export at exit."""
+    """Where that client asked for it; 0 if another did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +134,6 @@ class Trace:
     clients: set[ClientId] = field(default_factory=set[ClientId])
     totals: Totals = field(default_factory=Totals)
     """Counted since the last EndTrace."""
-    waiting: ClientId | None = None
-    """Who left last and waits for an OK, which then covers the exports at exit too."""
 
 
 class DaemonState:
@@ -150,8 +148,9 @@ class DaemonState:
         self.traces: dict[TraceId, Trace] = {}
         self.totals = Totals()
         self._only_trace = only_trace
-        self._at_exit: dict[TraceId, dict[str, None]] = {}  # a dict as an ordered set of paths
+        self._at_exit: dict[TraceId, dict[str, tuple[ClientId, int]]] = {}  # by path: who asked, in which line
         self._ending: dict[TraceId, float] = {}  # traces without clients: when they end, soonest first
+        self._lingering: dict[ClientId, TraceId] = {}  # gone, maybe the last, and reading on until exports have ended
         self._exports: dict[int, Export] = {}
         self._client_count = 0
         self._export_count = 0
@@ -191,16 +190,14 @@ class DaemonState:
                         self._enter(client_id, trace_id)
                 case EmitTef(path, line_no):
                     if client.trace_id is None:
-                        yield from self._error(client_id, client, line_no, "EMIT_TEF: OPEN a trace first")
+                        yield from self._refuse(client_id, client, _homeless("EMIT_TEF", line_no))
                     else:
-                        export = self._export(client.trace_id, path, client_id, line_no)
-                        client.exports.add(export.export_id)
-                        yield export
+                        yield self._export(client.trace_id, path, client_id, line_no)
                 case EmitTefAtExit(path, line_no):
                     if client.trace_id is None:
-                        yield from self._error(client_id, client, line_no, "EMIT_TEF_AT_EXIT: OPEN a trace first")
+                        yield from self._refuse(client_id, client, _homeless("EMIT_TEF_AT_EXIT", line_no))
                     else:
-                        self._at_exit.setdefault(client.trace_id, {})[path] = None
+                        self._at_exit.setdefault(client.trace_id, {})[path] = (client_id, line_no)
                 case Flush():
                     client.flushes.append(set(client.exports))
                     yield from self._answer(client_id, client)
@@ -211,11 +208,24 @@ class DaemonState:
                 case DieWhenIdle():
                     self._stop_when_idle = True
 
-    def disconnect(self, client_id: ClientId, now_s: float) -> Iterator[Action]:
-        """What must happen because this connection has ended (on the client's side)."""
+    def has_exports_at_exit(self, client_id: ClientId) -> bool:
+        """Whether this client's trace is to be exported when the last client has gone."""
+        return self.clients[client_id].trace_id in self._at_exit
+
+    def disconnect(self, client_id: ClientId, now_s: float, *, listens: bool = False) -> Iterator[Action]:
+        """What must happen because this connection has ended (on the client's side).
+
+        Args:
+            client_id: Who.
+            now_s: When.
+            listens: It only half-closed, and reads on: if it was its trace's last client, the exports at exit run at
+                once, and its connection is closed when they have ended.
+        """
         client = self.clients[client_id]
+        if listens and client.trace_id is not None and self.has_exports_at_exit(client_id):
+            self._lingering[client_id] = client.trace_id
         client.gone = True
-        self._leave(client_id, now_s, waits=bool(client.flushes))
+        self._leave(client_id, now_s)
         yield from self._answer(client_id, client)
 
     def _enter(self, client_id: ClientId, trace_id: TraceId) -> None:
@@ -224,14 +234,13 @@ class DaemonState:
         trace.clients.add(client_id)
         self._ending.pop(trace_id, None)
 
-    def _leave(self, client_id: ClientId, now_s: float, *, waits: bool = False) -> None:
+    def _leave(self, client_id: ClientId, now_s: float) -> None:
         client = self.clients[client_id]
         if client.trace_id is None or (self._only_trace is not None and not client.gone):
             return
         trace = self.traces[client.trace_id]
         trace.clients.discard(client_id)
         if not trace.clients:
-            trace.waiting = client_id if waits else None
             self._ending[client.trace_id] = now_s + GRACE_S
         client.trace_id = None
 
@@ -275,6 +284,9 @@ class DaemonState:
         self._export_count += 1
         export = Export(self._export_count, trace_id, path, client_id, line_no)
         self._exports[export.export_id] = export
+        client = self.clients.get(client_id) if client_id is not None else None
+        if client is not None:
+            client.exports.add(export.export_id)
         return export
 
     def export_ended(self, export_id: int, error: str = "") -> Iterator[Action]:
@@ -294,7 +306,7 @@ class DaemonState:
         while client.flushes and not client.flushes[0]:
             client.flushes.pop(0)
             yield ReplyOk(client_id)
-        if client.gone and not client.exports and not client.flushes:
+        if client.gone and not client.exports and not client.flushes and client_id not in self._lingering:
             del self.clients[client_id]
             yield Close(client_id)
 
@@ -316,29 +328,29 @@ class DaemonState:
         """When `settle` has something to do; infinite if nothing is due."""
         if self._stop_when_idle and not self._connected():
             return -math.inf
-        if any(self.traces[trace_id].waiting for trace_id in self._ending):
+        if self._lingering:
             return -math.inf
         return next(iter(self._ending.values()), math.inf)
 
     def settle(self, now_s: float) -> Iterator[Action]:
         """What must happen because traces have ended. Call it only after a drain: a client may wait in a queue."""
+        lingering, self._lingering = self._lingering, {}
+        lingers_for = {trace_id: client_id for client_id, trace_id in lingering.items()}
         ended = [
-            trace_id
-            for trace_id, ends_at_s in self._ending.items()
-            if ends_at_s <= now_s or self.traces[trace_id].waiting is not None
+            trace_id for trace_id, ends_at_s in self._ending.items() if ends_at_s <= now_s or trace_id in lingers_for
         ]
         for trace_id in ended:
             del self._ending[trace_id]
-            trace = self.traces.pop(trace_id)
-            waiting = self.clients.get(trace.waiting) if trace.waiting is not None else None
-            for path in self._at_exit.get(trace_id, ()):
-                export = self._export(trace_id, path, trace.waiting if waiting else None, 0)
-                if waiting:
-                    waiting.exports.add(export.export_id)
-                    for flush in waiting.flushes:
+            waiting = lingers_for.get(trace_id)
+            for path, (asker, line_no) in self._at_exit.get(trace_id, {}).items():
+                export = self._export(trace_id, path, waiting, line_no if asker == waiting else 0)
+                if waiting is not None:
+                    for flush in self.clients[waiting].flushes:
                         flush.add(export.export_id)
                 yield export
-            yield EndTrace(trace_id, trace.totals)
+            yield EndTrace(trace_id, self.traces.pop(trace_id).totals)
+        for client_id in lingering:
+            yield from self._answer(client_id, self.clients[client_id])
         if self._stop_when_idle and not self._connected():
             yield Stop()
 
@@ -353,3 +365,7 @@ class DaemonState:
         """Lines refused for this trace that no EndTrace has told yet."""
         trace = self.traces.get(trace_id)
         return trace.totals.refused if trace else 0
+
+
+def _homeless(command: str, line_no: int) -> Refused:
+    return Refused(line_no, f"{command}: OPEN a trace first", command.encode(), is_command=True)

@@ -1,4 +1,3 @@
-# ruff: noqa: INP001, T201
 """Make a trace.json of something like a build: six processes, recorded by a tracerd of their own.
 
 `first_trace.py [FILE]` writes FILE, `trace.json` if not given. It uses a private directory under /tmp and disturbs no

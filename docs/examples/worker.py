@@ -1,4 +1,3 @@
-# ruff: noqa: INP001, S311
 """A client in the standard library: one process of a build, with the spans of what it does.
 
 `worker.py NAME PART...` joins the trace that the environment names, does each part, and leaves.

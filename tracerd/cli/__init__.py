@@ -30,7 +30,7 @@ class _Commands(click.Group):
 def main() -> None:
     """A local flight recorder: every process of a run in one trace.json that Perfetto opens."""
     if sys.platform != "linux":
-        raise click.ClickException("the daemon and its commands need Linux; tracerd's client library is silent here")
+        raise click.ClickException("tracerd needs Linux")
 
 
 for command in (

@@ -30,7 +30,7 @@ def status(socket: Path, as_json: bool) -> None:
     totals = told.totals
     click.echo(f"tracerd {told.version}, pid {told.pid}, up {told.uptime_s:.0f} s, logs in {printable(told.directory)}")
     click.echo(
-        f"{told.clients} clients; events: {totals.stored} stored, {totals.repaired} repaired, "
+        f"{told.clients - 1} clients besides this one; events: {totals.stored} stored, {totals.repaired} repaired, "
         f"{totals.refused} refused, {totals.lost} lost"
     )
     for trace_id, trace in told.traces.items():
