@@ -18,6 +18,18 @@ from typing import Self
 PATIENCE_S = 30.0
 """How long a test waits for what must happen, on a machine that may be busy."""
 
+BECOME_USER = """
+import difflib, os, sys  # difflib: click imports it late
+import tracerd.server
+from tracerd.cli import main
+uid = int(sys.argv.pop(1))
+os.setgroups([])
+os.setgid(uid)
+os.setuid(uid)
+main()
+"""
+"""The command line as another user, who may have no right to read the Python that the tests run with."""
+
 CLOCK_PREFIX = b'{"ph":"M","name":"tracerd_clock",'
 
 
@@ -114,24 +126,18 @@ class Client:
 class Daemon:
     """A running daemon; its socket and its directory of logs."""
 
-    def __init__(self, home: Path, *options: str, socket_name: str = "s", **process: object) -> None:
+    def __init__(
+        self, home: Path, *options: str, socket_name: str = "s", uid: int | None = None, **process: object
+    ) -> None:
         self.socket = home / socket_name
         self.dir = home / "logs"
         self.stderr_path = home / "stderr"
-        self._start(options, process)
+        python = ["-m", "tracerd"] if uid is None else ["-c", BECOME_USER, str(uid)]
+        self._start(
+            [sys.executable, *python, "serve", "--socket", str(self.socket), "-d", str(self.dir), *options], process
+        )
 
-    def _start(self, options: tuple[str, ...], process: dict[str, object]) -> None:
-        command = [
-            sys.executable,
-            "-m",
-            "tracerd",
-            "serve",
-            "--socket",
-            str(self.socket),
-            "-d",
-            str(self.dir),
-            *options,
-        ]
+    def _start(self, command: list[str], process: dict[str, object]) -> None:
         with self.stderr_path.open("ab") as stderr:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=stderr, **process)  # type: ignore[call-overload]  # the caller's business
         wait_until(lambda: self.process.poll() is not None or self._answers(), "the daemon to listen")

@@ -20,8 +20,9 @@ CHILDREN = 50
 EVENTS = 200
 FAMILY_EVENTS = [child * EVENTS + number for child in range(CHILDREN) for number in range(EVENTS)]
 
-# A parent that opens the trace, forks children, waits for all, and only then says its last word (and reads the answer,
-# if its last word asks for one). A child connects, writes its events, cut in one of several ways, and is gone at once.
+# A parent that opens the trace, forks children, waits for all, and only then says its last word (and reads
+# the answer, if its last word asks for one). A child connects, writes its events, cut in one of several ways,
+# and is gone at once.
 FAMILY = f"""
 import os, socket, sys
 
@@ -78,7 +79,8 @@ for turn in range(sys.maxsize):
         print("busy", flush=True)
 """
 
-# Writes numbered events at a pace that lets the file be read again and again, and tells how many are acknowledged by now.
+# Writes numbered events at a pace that lets the file be read again and again, and tells how many are
+# acknowledged by now.
 STREAM = """
 import os, socket, sys, time
 
@@ -106,7 +108,7 @@ def run_family(daemon: Daemon, trace_id: str, first_word: str, last_word: str) -
 
 
 def all_of_the_family(path: Path) -> bool:
-    """Whether the file holds each event once, those of one child in order (and says what is missing if not)."""
+    """Whether the file holds each event once, those of one child in order; says what is missing if not."""
     found = exported(path)
     missing, doubled = set(FAMILY_EVENTS).difference(found), len(found) - len(set(found))
     sys.stderr.write(f"{path.name}: {len(found)} events, {len(missing)} missing, {doubled} doubled\n")
@@ -294,7 +296,10 @@ def test_exports_to_one_file_by_two_names_end_as_the_newest(shared_daemon: Daemo
 
 
 def end_another_trace(daemon: Daemon, directory: Path) -> None:
-    """Return when a trace that begins and ends now has been exported: one that ended before it would have been, too."""
+    """Return when a trace that begins and ends now has been exported.
+
+    One that ended before it would have been exported by then, too.
+    """
     out = directory / "another.json"
     daemon.session(b"OPEN another\nEMIT_TEF_AT_EXIT %s\n" % bytes(out) + event(1))
     wait_until(out.exists, "the other trace's export")

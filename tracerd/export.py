@@ -18,8 +18,8 @@ import msgspec
 
 from tracerd import __version__
 from tracerd.check import BadLine
-from tracerd.errors import ExportError
-from tracerd.log import CLOCK_PREFIX, read_blocks
+from tracerd.errors import ExportError, UnsafePathError
+from tracerd.log import CLOCK_PREFIX, open_for_reading, read_blocks
 from tracerd.perfetto import export_line, export_run
 from tracerd.rejected import read_account, rejected_path
 from tracerd.spool import Snapshot
@@ -116,14 +116,12 @@ def _events(source: Snapshot, summary: Summary, progress: Progress) -> Iterator[
 def _log_blocks(source: Snapshot) -> Iterator[bytes]:
     """The blocks of a log; nothing if there is no log."""
     try:
-        fd = os.open(source.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = open_for_reading(source.path)
     except FileNotFoundError:
         return
-    except OSError as error:
-        raise ExportError(f"cannot read {source.path}: {error.strerror}") from None
+    except (OSError, UnsafePathError) as error:
+        raise ExportError(f"cannot read the log: {error}") from None
     try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise ExportError(f"{source.path} is not a regular file")
         yield from read_blocks(fd, source.length)
     finally:
         os.close(fd)

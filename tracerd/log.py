@@ -44,8 +44,10 @@ def open_for_append(path: Path, *, readable: bool = False) -> int:
         OSError: It cannot be opened.
     """
     access = os.O_RDWR if readable else os.O_WRONLY
-    # O_NONBLOCK: opening a pipe that somebody put there must not wait for its reader.
-    flags = access | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    return _regular(path, access | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def _regular(path: Path, flags: int) -> int:
     try:
         fd = os.open(path, flags, 0o600)
     except OSError as error:
@@ -56,6 +58,16 @@ def open_for_append(path: Path, *, readable: bool = False) -> int:
         os.close(fd)
         raise UnsafePathError(f"{path} is not a regular file")
     return fd
+
+
+def open_for_reading(path: Path) -> int:
+    """A descriptor of a regular file; opening never waits, whatever lies there.
+
+    Raises:
+        UnsafePathError: A symbolic link, directory, pipe or device is there.
+        OSError: It cannot be opened.
+    """
+    return _regular(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 class LogWriter:

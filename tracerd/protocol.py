@@ -256,7 +256,7 @@ def _check_pieces(run: bytes) -> Iterator[Events | Refused]:
         line = raw.strip(_BLANKS)
         checked = check_line(line)
         if isinstance(checked, BadLine):
-            yield Refused(0, checked.reason, line)
+            yield Refused(0, checked.reason, line[:KEPT_BYTES])
         else:
             yield Events(checked + b"\n", 1, repaired=int(checked is not line))
 

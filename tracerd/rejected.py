@@ -13,7 +13,8 @@ from pathlib import Path
 import msgspec
 import orjson
 
-from tracerd.log import open_for_append
+from tracerd.errors import UnsafePathError
+from tracerd.log import open_for_append, open_for_reading
 from tracerd.totals import Totals
 
 MAX_REJECTED_BYTES = 1024 * 1024
@@ -39,11 +40,13 @@ class RejectedFile:
         Raises:
             OSError: It could not be written.
         """
-        if self._size >= MAX_REJECTED_BYTES:
+        self._open()
+        if self._size + len(line) > MAX_REJECTED_BYTES:
             return
         text = base64.b64encode(line).decode()
-        entry = {"line": line_no, "client_pid": client_pid, "reason": reason, "base64": text}
-        self._write(orjson.dumps(entry) + b"\n", MAX_REJECTED_BYTES)
+        entry = orjson.dumps({"line": line_no, "client_pid": client_pid, "reason": reason, "base64": text}) + b"\n"
+        if self._size + len(entry) <= MAX_REJECTED_BYTES:
+            self._write(entry)
 
     def record(self, totals: Totals, log_bytes: int) -> None:
         """Add what was counted since the last record, for a log that is now `log_bytes` long.
@@ -51,17 +54,18 @@ class RejectedFile:
         Raises:
             OSError: It could not be written.
         """
-        self._write(orjson.dumps({**asdict(totals), "log_bytes": log_bytes}) + b"\n", None)
+        self._open()
+        self._write(orjson.dumps({**asdict(totals), "log_bytes": log_bytes}) + b"\n")
 
-    def _write(self, entry: bytes, limit: int | None) -> None:
-        if self._fd < 0:
-            self._fd = open_for_append(self._path, readable=True)
-            self._size = os.fstat(self._fd).st_size
-            if self._size and os.pread(self._fd, 1, self._size - 1) != b"\n":
-                entry = b"\n" + entry  # a killed daemon left half an entry; readers skip it
-        if limit is not None and self._size + len(entry) > limit:
-            self._size = max(self._size, limit)  # full: later refused lines are only counted
+    def _open(self) -> None:
+        if self._fd >= 0:
             return
+        self._fd = open_for_append(self._path, readable=True)
+        self._size = os.fstat(self._fd).st_size
+        if self._size and os.pread(self._fd, 1, self._size - 1) != b"\n":
+            self._write(b"\n")  # a killed daemon left half an entry; readers skip it
+
+    def _write(self, entry: bytes) -> None:
         os.write(self._fd, entry)
         self._size += len(entry)
 
@@ -92,7 +96,7 @@ _decoder = msgspec.json.Decoder(_Record)
 
 
 def read_account(path: Path, length: int | None = None) -> Account:
-    """The totals in an account; zeros if there is none.
+    """The totals in an account; zeros if there is none that can be read.
 
     Args:
         path: The `.rejected` file.
@@ -100,9 +104,9 @@ def read_account(path: Path, length: int | None = None) -> Account:
     """
     account = Account()
     try:
-        with path.open("rb") as file:
+        with open(open_for_reading(path), "rb") as file:
             lines = file.read(-1 if length is None else length).split(b"\n")
-    except FileNotFoundError:
+    except (OSError, UnsafePathError):
         return account
     for line in lines:
         if not line.startswith(b'{"stored"'):
