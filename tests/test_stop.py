@@ -114,7 +114,7 @@ def test_clients_not_accepted_yet_are_read_to_their_end(signal_number: signal.Si
 
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_as_soon_as_the_socket_is_there_is_a_stop_in_order(signal_number: signal.Signals) -> None:
-    for number in range(10):
+    for number in range(5):
         with running_daemon() as daemon, daemon.connect() as client:
             client.send(b"OPEN early\n" + event(number))
             daemon.process.send_signal(signal_number)
@@ -151,7 +151,7 @@ def test_flush_that_is_pending_at_the_stop_is_answered(daemon: Daemon, word: byt
 
 def make_large_log(daemon: Daemon, trace_id: str) -> int:
     """Make a log whose export takes a while; the number of its events."""
-    count, padding = 100_000, b"x" * 2000
+    count, padding = 40_000, b"x" * 2000
     line = b'{"ph":"i","name":"e","ts":1,"args":{"p":"%s"}}\n' % padding
     with (daemon.dir / f"{trace_id}.jsonl").open("wb") as log:
         log.write(line * count)

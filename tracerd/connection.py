@@ -28,11 +28,12 @@ class Connection:
     """
 
     def __init__(self, client: ClientId, sock: socket.socket, peer: Peer, max_line_bytes: int) -> None:
-        sock.setblocking(False)
         self.client = client
         self.socket = sock
         self.peer = peer
         self.reader = MessageReader(max_line_bytes)
+        self.waited_for = False
+        """Whether a task has ever waited for the socket: only then Trio has to be told that it is closed."""
         self.reading = True
         """False once the client's end was seen, or we have given it up."""
         self.sending = False
@@ -43,7 +44,7 @@ class Connection:
     def recv(self, size: int) -> bytes | None:
         """The next bytes; empty at the end of the connection, None if there are none now."""
         try:
-            return self.socket.recv(size)
+            return self.socket.recv(size, socket.MSG_DONTWAIT)
         except (BlockingIOError, InterruptedError):
             return None
         except OSError:
@@ -81,7 +82,7 @@ class Connection:
     def _try_send(self, data: bytes) -> int | None:
         """The number of bytes sent now; None if the client takes no more for ever."""
         try:
-            return self.socket.send(data, socket.MSG_NOSIGNAL)
+            return self.socket.send(data, socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT)
         except (BlockingIOError, InterruptedError):
             return 0
         except OSError:
@@ -89,7 +90,7 @@ class Connection:
 
     async def send_queued(self) -> None:
         """Send the queued replies as the client takes them; ends early if it never will."""
-        self.sending = True
+        self.sending = self.waited_for = True
         try:
             while self._outbox:
                 await trio.lowlevel.wait_writable(self.socket)
@@ -109,5 +110,6 @@ class Connection:
         """Close the socket and wake whoever waits for it."""
         self.reading = False
         if self.socket.fileno() >= 0:
-            trio.lowlevel.notify_closing(self.socket)
+            if self.waited_for:
+                trio.lowlevel.notify_closing(self.socket)
             self.socket.close()

@@ -5,6 +5,7 @@ path are one pending wish: the newest contains the others.
 """
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,11 @@ WORKERS = 2
 """Exports that run at once: more would only take the disk and the interpreter from the readers."""
 
 
+STEP_BACK_S = 0.001
+"""How long an export lets the interpreter go, after each block, while clients are being read from. A thread that only
+computes is given the interpreter for 5 ms whenever the reader waits for the kernel, so it would take most of it."""
+
+
 @dataclass(slots=True)
 class _Job:
     source: Snapshot
@@ -36,12 +42,21 @@ class ExportQueue:
         nursery: Where its tasks live; they end by themselves.
         forbidden: What no export may touch.
         on_ended: Called for each wish with the empty string, or with the reason why it failed.
+        reads: How often clients have been read from so far: exports step back while that grows.
     """
 
-    def __init__(self, nursery: trio.Nursery, forbidden: Forbidden, on_ended: Callable[[Export, str], None]) -> None:
+    def __init__(
+        self,
+        nursery: trio.Nursery,
+        forbidden: Forbidden,
+        on_ended: Callable[[Export, str], None],
+        reads: Callable[[], int],
+    ) -> None:
         self._nursery = nursery
         self._forbidden = forbidden
         self._on_ended = on_ended
+        self._reads = reads
+        self._reads_seen = 0
         self._limiter = trio.CapacityLimiter(WORKERS)
         self._asked: deque[tuple[Export, Snapshot]] = deque()  # not resolved yet
         self._queues: dict[str, list[_Job]] = {}  # by target; the first job of each is running
@@ -126,3 +141,7 @@ class ExportQueue:
     def _progress(self, _size: int) -> None:
         if self._hurry:
             raise ExportError("given up, because the daemon was told to stop at once")
+        reads = self._reads()
+        if reads != self._reads_seen:
+            self._reads_seen = reads
+            time.sleep(STEP_BACK_S)

@@ -45,9 +45,9 @@ def peer_of(connection: socket.socket) -> Peer:
     return Peer(pid, uid)
 
 
-def is_welcome(peer: Peer) -> bool:
-    """Whether this peer may be a client: our own user, or root."""
-    return peer.uid in (os.geteuid(), 0)
+def welcome_uids() -> frozenset[int]:
+    """Whose processes may be clients: our own user's, and root's."""
+    return frozenset({os.geteuid(), 0})
 
 
 class Lock:

@@ -67,7 +67,7 @@ def export_run(block: bytes) -> int | None:
             return None
         if event.ts is unset and event.ph != METADATA:
             return None
-    if b"null" in block and any(event.ph == COUNTER for event in events):
+    if any(event.ph == COUNTER for event in events) and b"null" in block:
         return None
     return len(events)
 

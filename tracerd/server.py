@@ -7,7 +7,7 @@ other task runs. That is what the barrier and the stop order stand on.
 import contextlib
 import logging
 import math
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import assert_never
@@ -19,7 +19,7 @@ from tracerd.connection import RECV_BYTES, Connection
 from tracerd.errors import UnsafePathError
 from tracerd.export import Forbidden
 from tracerd.exports import ExportQueue
-from tracerd.listen import Listener, is_welcome, peer_of
+from tracerd.listen import Listener, peer_of, welcome_uids
 from tracerd.protocol import DEFAULT_MAX_LINE_BYTES
 from tracerd.recorder import Recorder
 from tracerd.state import (
@@ -78,6 +78,7 @@ class Server:
         self._directory = directory
         self._max_line_bytes = max_line_bytes
         self._forbidden = forbidden
+        self._welcome = welcome_uids()
         self._state = DaemonState(only_trace[0] if only_trace else None)
         self._recorder = Recorder(directory, only_trace[1] if only_trace else None, self._state.forget)
         self._connections: dict[ClientId, Connection] = {}
@@ -86,13 +87,14 @@ class Server:
         self._stop = trio.Event()
         self._work = trio.Event()  # there is something for the barrier loop
         self._wake_at_s = -math.inf  # when the barrier loop wakes by itself
+        self._reads = 0
         self._started_s = 0.0
 
     async def run(self) -> None:
         """Serve until DIE, DIE_WHEN_IDLE or `stop`; returns when everything is safe."""
         self._started_s = trio.current_time()
         async with trio.open_nursery() as self._workers:
-            self._exports = ExportQueue(self._workers, self._forbidden, self._export_ended)
+            self._exports = ExportQueue(self._workers, self._forbidden, self._export_ended, lambda: self._reads)
             async with trio.open_nursery() as self._readers:
                 for listener in self._listeners:
                     self._readers.start_soon(self._accept_loop, listener)
@@ -132,7 +134,7 @@ class Server:
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return False
         peer = peer_of(sock)
-        if not is_welcome(peer):
+        if peer.uid not in self._welcome:
             logger.warning("refused a connection of another user (uid %d, pid %d)", peer.uid, peer.pid)
             sock.close()
             return True
@@ -142,6 +144,7 @@ class Server:
             if not (connection.reading and self._read(connection)):
                 break
         if connection.reading and not self._stop.is_set():
+            connection.waited_for = True
             self._readers.start_soon(self._read_loop, connection)
         return True
 
@@ -158,7 +161,8 @@ class Server:
         data = connection.recv(size)
         if data is None:
             return False
-        with self._guard(connection):
+        self._reads += 1
+        try:
             client, now_s = connection.client, trio.current_time()
             if data:
                 self._perform(self._state.receive(client, connection.reader.feed(data), now_s))
@@ -169,20 +173,18 @@ class Server:
                 self._perform(self._state.disconnect(client, now_s, listens=listens))
             if self._state.next_end_s() < self._wake_at_s:
                 self._work.set()
-        return True
-
-    @contextlib.contextmanager
-    def _guard(self, connection: Connection) -> Generator[None]:
-        """A bug in the handling of one client ends that client only."""
-        try:
-            yield
         except Exception:
             logger.exception("a bug of tracerd: the client with pid %d is given up", connection.peer.pid)
-            self._connections.pop(connection.client, None)
-            connection.close()
-            if connection.client in self._state.clients:
-                for _ in self._state.disconnect(connection.client, trio.current_time()):
-                    pass  # there is nobody left to answer
+            self._give_up(connection)
+        return True
+
+    def _give_up(self, connection: Connection) -> None:
+        """End a client in whose handling a bug was met, and that client only."""
+        self._connections.pop(connection.client, None)
+        connection.close()
+        if connection.client in self._state.clients:
+            for _ in self._state.disconnect(connection.client, trio.current_time()):
+                pass  # there is nobody left to answer
 
     # ------------------------------------------------------------------ what the state decides
 

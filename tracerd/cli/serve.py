@@ -1,5 +1,6 @@
 """`tracerd serve`: the daemon in the foreground."""
 
+import gc
 import logging
 import os
 import resource
@@ -128,6 +129,9 @@ def _run(server: "Server") -> None:
             nursery.cancel_scope.cancel()
 
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closed terminal is no reason to lose the next event
+    # What is imported stays: the collector need not look at it again. Connections are freed by reference counts.
+    gc.freeze()
+    gc.set_threshold(50_000)
     trio.run(run)
 
 
