@@ -1,6 +1,5 @@
 """The documents tell what the code does: what they show is run, and what they name exists."""
 
-import contextlib
 import gzip
 import json
 import os
@@ -15,8 +14,7 @@ from typing import get_args
 
 import pytest
 
-from tests.harness import CLOCK_PREFIX, PATIENCE_S, Client, Daemon, short_dir, tracerd, wait_until
-from tests.perfetto.judge import Judge
+from tests.harness import CLOCK_PREFIX, PATIENCE_S, Client, Daemon, short_dir, tracerd
 from tracerd import __version__
 from tracerd.check import MAX_DEPTH, MAX_REPAIRED_BYTES
 from tracerd.cli import main
@@ -92,94 +90,10 @@ def test_readme_has_two_lines_of_setup_and_its_commands_in_the_first_thirty() ->
     assert "It is not" in head
 
 
-# What comes before is pip's business: the gate runs both lines whole, on a clean clone.
-FIRST_TRACE = setup_lines()[0].rpartition("&& .venv/bin/")[2]
-
-
-def processes_of_session(session: int) -> list[int]:
-    """The processes of a session that still run; one that nobody waited for does not."""
-    running: list[int] = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = status.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        state, _ppid, _pgrp, its_session = fields[:4]
-        if int(its_session) == session and state not in "ZX":
-            running.append(int(status.parent.name))
-    return running
-
-
-def is_worker(pid: int) -> bool:
-    try:
-        return b"worker.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-
-
-def start_first_trace(directory: Path) -> "subprocess.Popen[bytes]":
-    shutil.copytree(ROOT / "docs/examples", directory / "docs/examples")
-    with (directory / "out").open("wb") as out:
-        command = ["sh", "-euc", f"exec {BIN}/{FIRST_TRACE}"]
-        return subprocess.Popen(command, cwd=directory, start_new_session=True, stdout=out, stderr=out)
-
-
-def test_first_setup_line_records_real_processes_and_leaves_no_daemon(tmp_path: Path) -> None:
-    process = start_first_trace(tmp_path)
-
-    assert process.wait(2 * PATIENCE_S) == 0
-    out = (tmp_path / "out").read_text()
-    assert out == f"{tmp_path}/trace.json holds a build of 6 processes; open it in https://ui.perfetto.dev\n"
-    trace = json.loads((tmp_path / "trace.json").read_bytes())
-    events = trace["traceEvents"]
-    assert len({event["pid"] for event in events}) == 6
-    assert len({event["args"]["name"] for event in events if event["ph"] == "M"}) == 6
-    assert sum(event["ph"] == "X" for event in events) == 5 * 4 + 3
-    assert trace["metadata"]["refused"] == trace["metadata"]["left_out"] == 0
-    assert processes_of_session(process.pid) == []
-
-
-def test_perfetto_opens_the_first_trace(perfetto: Judge, tmp_path: Path) -> None:
-    start_first_trace(tmp_path).wait(2 * PATIENCE_S)
-
-    sql = "select p.name, count(*) n from slice s join thread_track t on s.track_id = t.id"
-    sql += " join thread using (utid) join process p using (upid) group by p.name"
-    [got], problems = perfetto.examine(tmp_path / "trace.json", sql)
-
-    units = ["main.c", "parser.c", "printer.c", "solver.c"]
-    assert problems == {}
-    assert sorted(got, key=repr) == [
-        ["build", 3],
-        *(["compile " + unit, 4] for unit in units),
-        ["link", 4],
-    ]
-
-
-def homes_of_session(session: int) -> set[str]:
-    """Where the processes of a session were told that the daemon's files are."""
-    homes: set[str] = set()
-    for pid in processes_of_session(session):
-        with contextlib.suppress(OSError):
-            environ = Path(f"/proc/{pid}/environ").read_bytes()
-            homes.update(map(os.fsdecode, re.findall(rb"(?:^|\0)TRACERD_DIR=(/tmp/tracerd-[^/\0]+)/", environ)))
-    return homes
-
-
-def test_first_setup_line_leaves_no_daemon_when_it_is_killed(tmp_path: Path) -> None:
-    process = start_first_trace(tmp_path)
-    wait_until(
-        lambda: any(map(is_worker, processes_of_session(process.pid))) and homes_of_session(process.pid),
-        "daemon and workers to run",
-    )
-    [home] = homes_of_session(process.pid)
-
-    process.kill()
-    process.wait()
-
-    try:
-        wait_until(lambda: processes_of_session(process.pid) == [], "daemon and workers to end")
-    finally:
-        shutil.rmtree(home)
+def test_first_setup_line_ends_with_the_demo() -> None:
+    # The gate runs both lines whole, on a clean clone; test_demo.py has what the demo does.
+    assert setup_lines()[0].endswith(" && .venv/bin/pip install . && .venv/bin/tracerd demo")
+    assert "](docs/demo.png)" in section(README, "## Set up")
 
 
 def by_hand() -> list[str]:
@@ -473,7 +387,9 @@ def test_design_names_every_module_in_the_rows_of_the_import_contract() -> None:
     got = [{code(row[1]) for row in table if row[0] == str(number)} for number in range(1, len(rows) + 1)]
 
     assert got == rows
-    there = {path.stem for path in (ROOT / "tracerd").iterdir() if path.suffix == ".py" or path.name == "cli"}
+    there = {
+        path.stem for path in (ROOT / "tracerd").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
     assert {code(row[1]) for row in table} == there - {"__init__", "__main__"}
 
 

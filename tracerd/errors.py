@@ -27,3 +27,7 @@ class NoSuchTraceError(TracerdError):
 
 class NoDaemonError(TracerdError):
     """Raised when no daemon answers on the socket."""
+
+
+class DemoError(TracerdError):
+    """Raised when the demo could not be recorded."""

@@ -6,7 +6,7 @@ import sys
 import click
 
 from tracerd import __version__
-from tracerd.cli import directory, get_tef, list_logs, serve, status, stop
+from tracerd.cli import demo, directory, get_tef, list_logs, serve, status, stop
 from tracerd.errors import TracerdError
 from tracerd.text import printable
 
@@ -34,6 +34,7 @@ def main() -> None:
 
 
 for command in (
+    demo.demo,
     serve.serve,
     list_logs.list_command,
     get_tef.get_tef,

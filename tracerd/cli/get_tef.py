@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from tracerd.cli.options import directory_option
+from tracerd.cli.options import directory_option, trace_argument
 from tracerd.errors import ExportError
 from tracerd.text import printable
 
@@ -21,7 +21,7 @@ PROGRESS_BYTES = 50_000_000
 
 
 @click.command("get-tef")
-@click.argument("trace")
+@trace_argument
 @directory_option
 @click.option(
     "-o",

@@ -1,0 +1,36 @@
+"""`tracerd demo`: a first trace, of a real job."""
+
+import time
+
+import click
+
+from tracerd.text import printable
+
+
+@click.command()
+@click.option(
+    "-o",
+    "--output",
+    default="trace.json",
+    show_default=True,
+    metavar="FILE",
+    help="Where to write the trace; a name ending in .gz compresses.",
+)
+def demo(output: str) -> None:
+    """Record a job of some short-lived processes and write its trace.
+
+    The job compresses a part of Python's standard library, with as many processes at a time as there are processors.
+    A daemon of its own records it: yours, if one runs, is not disturbed.
+    """
+    from tracerd.demo.run import record
+
+    start_s = time.monotonic()
+    summary = record(output)
+    took_s = time.monotonic() - start_s
+    shown = printable(output)
+    click.echo(f"{shown}: {summary.processes} processes, {summary.events} events, recorded in {took_s:.1f} s")
+    click.echo("The slowest steps:")
+    for step in summary.slowest:
+        click.echo(f"  {step.dur_us / 1000:7.1f} ms  {step.name}, by {step.process}")
+    click.echo(f"To see it, open https://ui.perfetto.dev and drop {shown} on the page; it does not leave your machine.")
+    click.echo("There, W and S zoom, A and D move; select a span of `build` to see which process it started.")
