@@ -60,6 +60,8 @@ def test_other_users_are_kept_out(daemon: Daemon) -> None:
     if os.geteuid() != 0:
         return  # not a skip: only root can be another user, and other tests have what the daemon itself refuses
     daemon.socket.parent.chmod(0o755)  # the mode of the socket alone must do
+    with daemon.connect() as client:
+        assert client.status()
     os.seteuid(65534)
     try:
         with pytest.raises(PermissionError):

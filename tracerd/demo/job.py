@@ -205,7 +205,7 @@ def pack(path: str, directory: str, number: int, package: Path) -> None:
                 with trace.span("hash", file=name):
                     hashes.append(hashlib.sha256(data).hexdigest())
                 with trace.span("compress", file=name):
-                    packed = lzma.compress(data)
+                    packed = lzma.compress(data, preset=4)
                 with trace.span("write", file=name):
                     (Path(directory) / f"{number}.{len(hashes) - 1}.xz").write_bytes(packed)
                 told |= {"bytes": len(data), "packed": len(packed)}
