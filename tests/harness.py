@@ -172,7 +172,9 @@ class Daemon:
         return [line for line in lines if not line.startswith(CLOCK_PREFIX)]
 
     def numbers(self, trace_id: str) -> list[int]:
-        """The numbers of the events in the log, each line of which must be whole."""
+        """The numbers of the events in the log, each line of which must be whole; none if there is no log yet."""
+        if not (self.dir / f"{trace_id}.jsonl").exists():
+            return []
         return [int(json.loads(line)["ts"]) for line in self.events(trace_id)]
 
     def rejected(self, trace_id: str) -> list[dict[str, object]]:

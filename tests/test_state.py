@@ -110,11 +110,11 @@ def test_what_cannot_be_written_is_lost_and_said() -> None:
 def test_ok_waits_for_the_exports_asked_before_it_and_no_others() -> None:
     state = DaemonState()
     client = state.connect(1, 0.0)
-    first, second = receive(state, client, Open(A), EmitTef("/1", 2), Flush(), EmitTef("/2", 4), Flush(), Status())[:2]
+    first, second = receive(state, client, Open(A), EmitTef("/1", 2), Flush(), EmitTef("/2", 4), Flush(), Status())
     assert isinstance(first, Export)
     assert isinstance(second, Export)
     assert list(state.export_ended(second.export_id)) == []
-    assert list(state.export_ended(first.export_id)) == [ReplyOk(client), ReplyOk(client)]
+    assert list(state.export_ended(first.export_id)) == [ReplyOk(client), ReplyOk(client), ReplyStatus(client)]
 
 
 def test_a_failed_export_is_told_with_its_line_before_the_ok() -> None:

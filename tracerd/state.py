@@ -112,6 +112,14 @@ Action = Append | Reject | Export | ReplyError | ReplyOk | ReplyStatus | EndTrac
 
 
 @dataclass(slots=True)
+class Question:
+    """A FLUSH or STATUS: the answer, and the exports that must have ended before it."""
+
+    answer: ReplyOk | ReplyStatus
+    exports: set[int]
+
+
+@dataclass(slots=True)
 class Client:
     """One connection."""
 
@@ -123,8 +131,8 @@ class Client:
     gone: bool = False
     exports: set[int] = field(default_factory=set[int])
     """Exports asked on this connection that have not ended."""
-    flushes: list[set[int]] = field(default_factory=list[set[int]])
-    """For each FLUSH not answered yet: the exports it waits for."""
+    questions: list["Question"] = field(default_factory=list["Question"])
+    """Those not answered yet: they are answered in the order of asking."""
 
 
 @dataclass(slots=True)
@@ -199,10 +207,11 @@ class DaemonState:
                     else:
                         self._at_exit.setdefault(client.trace_id, {})[path] = (client_id, line_no)
                 case Flush():
-                    client.flushes.append(set(client.exports))
+                    client.questions.append(Question(ReplyOk(client_id), set(client.exports)))
                     yield from self._answer(client_id, client)
                 case Status():
-                    yield ReplyStatus(client_id)
+                    client.questions.append(Question(ReplyStatus(client_id), set()))
+                    yield from self._answer(client_id, client)
                 case Die():
                     yield Stop()
                 case DieWhenIdle():
@@ -298,15 +307,14 @@ class DaemonState:
         if error and export.line_no:
             yield from self._error(export.client, client, export.line_no, f"EMIT_TEF: {error}")
         client.exports.discard(export_id)
-        for flush in client.flushes:
-            flush.discard(export_id)
+        for question in client.questions:
+            question.exports.discard(export_id)
         yield from self._answer(export.client, client)
 
     def _answer(self, client_id: ClientId, client: Client) -> Iterator[Action]:
-        while client.flushes and not client.flushes[0]:
-            client.flushes.pop(0)
-            yield ReplyOk(client_id)
-        if client.gone and not client.exports and not client.flushes and client_id not in self._lingering:
+        while client.questions and not client.questions[0].exports:
+            yield client.questions.pop(0).answer
+        if client.gone and not client.exports and not client.questions and client_id not in self._lingering:
             del self.clients[client_id]
             yield Close(client_id)
 
@@ -345,8 +353,8 @@ class DaemonState:
             for path, (asker, line_no) in self._at_exit.get(trace_id, {}).items():
                 export = self._export(trace_id, path, waiting, line_no if asker == waiting else 0)
                 if waiting is not None:
-                    for flush in self.clients[waiting].flushes:
-                        flush.add(export.export_id)
+                    for question in self.clients[waiting].questions:
+                        question.exports.add(export.export_id)
                 yield export
             yield EndTrace(trace_id, self.traces.pop(trace_id).totals)
         for client_id in lingering:
