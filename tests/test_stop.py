@@ -112,6 +112,13 @@ def test_clients_not_accepted_yet_are_read_to_their_end(signal_number: signal.Si
                 client.send(event(0))
 
 
+def test_a_signal_right_after_the_first_connect_is_an_orderly_stop() -> None:
+    for _ in range(5):
+        with running_daemon() as daemon:
+            daemon.stop()
+            assert not daemon.socket.exists()
+
+
 def test_only_an_unfinished_line_is_refused_at_the_stop(daemon: Daemon) -> None:
     with daemon.connect() as torn, daemon.connect() as whole:
         torn.send(b"OPEN middle\n" + event(1) + event(2)[:-6])

@@ -24,6 +24,8 @@ TLDRS_SOCKET = Path("/tmp/tldrs.socket")  # noqa: S108 (the path that OCaml clie
 
 LOCK_NAME = ".lock"
 
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
 logger = logging.getLogger(__name__)
 
 
@@ -77,6 +79,8 @@ def serve(
     from tracerd.rejected import rejected_path
     from tracerd.server import Server  # trio takes a while to import
 
+    # From the first moment that clients can connect, a signal is an orderly stop: it waits until we listen to it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     _raise_descriptor_limit()
     directory = directory.absolute()
     make_private(directory)
@@ -111,7 +115,8 @@ def _run(server: "Server") -> None:
     import trio
 
     async def stop_at_signal(task_status: trio.TaskStatus[None]) -> None:
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
+        with trio.open_signal_receiver(*STOP_SIGNALS) as received:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
             task_status.started()
             async for _ in received:
                 server.stop()
