@@ -27,3 +27,7 @@ class NoSuchTraceError(TracerdError):
 
 class NoDaemonError(TracerdError):
     """Raised when no daemon answers on the socket."""
+
+
+class PassedSocketError(TracerdError):
+    """Raised when a service manager passes something that is no listening Unix socket."""
