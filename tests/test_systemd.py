@@ -363,7 +363,7 @@ def test_sockets_passed_to_another_process_are_not_ours() -> None:
         assert daemon.session(b"OPEN t\n" + event(1) + b"FLUSH\n") == b"OK 1 0 0\n"
 
 
-@pytest.mark.parametrize("option", ["--socket=s"])
+@pytest.mark.parametrize("option", ["--socket=s", "--daemonize"])
 def test_some_options_have_no_place_beside_passed_sockets(service: Service, option: str) -> None:
     process = passing(service.listener, options=["-d", service.logs, option], stderr=subprocess.PIPE)
     _, said = process.communicate(timeout=PATIENCE_S)

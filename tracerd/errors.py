@@ -31,3 +31,7 @@ class NoDaemonError(TracerdError):
 
 class PassedSocketError(TracerdError):
     """Raised when a service manager passes something that is no listening Unix socket."""
+
+
+class StartError(TracerdError):
+    """Raised when a daemon in the background did not get ready."""

@@ -1,4 +1,4 @@
-"""`tracerd serve`: the daemon in the foreground."""
+"""`tracerd serve`: the daemon, in the foreground or in the background."""
 
 import logging
 import os
@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 import click
 
 from tracerd.cli.options import directory_option
+from tracerd.daemonize import Parent, start
 from tracerd.errors import InvalidTraceIdError, UnsafePathError
+from tracerd.paths import daemon_log
 from tracerd.protocol import DEFAULT_MAX_LINE_BYTES
 from tracerd.systemd import notify, take_sockets
 from tracerd.text import printable
@@ -64,6 +66,11 @@ logger = logging.getLogger(__name__)
     show_default=True,
     help="What to say on stderr.",
 )
+@click.option(
+    "--daemonize",
+    is_flag=True,
+    help="Run in the background, return when clients can connect, and write the daemon's stderr to a file.",
+)
 def serve(
     sockets: tuple[Path, ...],
     directory: Path,
@@ -71,13 +78,24 @@ def serve(
     into_file: Path | None,
     max_line_bytes: int,
     log_level: str,
+    daemonize: bool,
 ) -> None:
-    """Run the daemon in the foreground, until DIE, SIGTERM or Ctrl-C."""
+    """Run the daemon, until DIE, SIGTERM or Ctrl-C."""
     passed = take_sockets()
     if passed and sockets:
         raise click.UsageError(
             "--socket has no place beside sockets passed by LISTEN_FDS; see ListenStream= of the unit"
         )
+    if passed and daemonize:
+        raise click.UsageError(
+            "--daemonize has no place beside sockets passed by LISTEN_FDS; who passed them waits for us"
+        )
+    parent = Parent()
+    if daemonize and not parent.waits:
+        log = daemon_log()
+        pid = start(log)
+        click.echo(f"tracerd runs with pid {pid}; its log is {printable(str(log))}", err=True)
+        return
     logging.basicConfig(
         format="%(asctime)s %(levelname)s %(message)s", level=log_level.upper(), stream=sys.stderr, force=True
     )
@@ -96,7 +114,7 @@ def serve(
         named.append((Path(socket_path()), False))
     if tldrs:
         named.append((TLDRS_SOCKET, True))
-    with ExitStack() as stack:
+    with parent.told_of_errors(), ExitStack() as stack:
         make_private(directory)
         check_private(directory)
         stack.callback(Lock(directory / LOCK_NAME, f"the directory {directory}").release)
@@ -120,9 +138,12 @@ def serve(
             max_line_bytes=max_line_bytes,
             forbidden=Forbidden(os.path.realpath(directory), frozenset(own_files)),
         )
+        if parent.waits:
+            os.chdir("/")  # every path is absolute by now; nobody has to wait for us to unmount a disk
 
         def tell_ready() -> None:
             notify("READY=1", f"STATUS=logs in {printable(str(directory))}")
+            parent.tell_ready()
 
         _run(server, tell_ready)
     logger.info("stopped")
