@@ -419,23 +419,3 @@ def test_prose_has_one_sentence_a_line(document: Path) -> None:
     lines = [line for line in prose.splitlines() if not re.match(r"\||- |[0-9]+\. ", line)]
 
     assert [line for line in lines if re.search(r"[a-z)`]\. [A-Z`]", line)] == []
-
-
-def test_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
-    text = (ROOT / "data/tracerd.service").read_text()
-    [command] = re.findall(r"^ExecStart=%h/\.local/bin/tracerd (\S+)$", text, re.MULTILINE)
-    assert command in main.commands
-
-    if (analyze := shutil.which("systemd-analyze")) is None:
-        return  # not a skip: it comes with systemd only, which not every machine can have
-    unit = tmp_path / "tracerd.service"
-    unit.write_text(text.replace("%h/.local/bin/tracerd", str(BIN / "tracerd")))
-    done = subprocess.run(
-        [analyze, "verify", "--user", unit],
-        env=os.environ | {"XDG_RUNTIME_DIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE_S,
-    )
-    assert (done.returncode, done.stdout + done.stderr) == (0, "")

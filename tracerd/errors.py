@@ -31,3 +31,11 @@ class NoDaemonError(TracerdError):
 
 class DemoError(TracerdError):
     """Raised when the demo could not be recorded."""
+
+
+class PassedSocketError(TracerdError):
+    """Raised when a service manager passes something that is no listening Unix socket."""
+
+
+class StartError(TracerdError):
+    """Raised when a daemon in the background did not get ready."""

@@ -13,8 +13,9 @@ import struct
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from tracerd.errors import InUseError, UnsafePathError
+from tracerd.errors import InUseError, PassedSocketError, UnsafePathError
 from tracerd.paths import check_private, make_private
 
 BACKLOG = 4096
@@ -127,6 +128,9 @@ def _pid_in(fd: int) -> int:
 class Listener:
     """A listening Unix socket of our own, its lock, and its removal.
 
+    Attributes:
+        outlives_us: False: the socket ends with us.
+
     Args:
         path: Where.
         named: Whether the user named this path on the command line: then a sticky directory such as /tmp will do.
@@ -135,6 +139,8 @@ class Listener:
         InUseError: Another daemon, or another program, answers there.
         UnsafePathError: Others could interfere, or something that is no socket is in the way.
     """
+
+    outlives_us: Final = False
 
     def __init__(self, path: Path, *, named: bool) -> None:
         self.path = Path(os.path.abspath(path))
@@ -172,7 +178,9 @@ class Listener:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
             refused = probe.connect_ex(os.fsencode(self.path))
         if refused != errno.ECONNREFUSED:
-            raise InUseError(f"another program listens on {self.path} (is it tldrs?); stop it first")
+            raise InUseError(
+                f"another program listens on {self.path} (is it tldrs, or tracerd.socket of systemd?); stop it first"
+            )
         try:
             self.path.unlink()
         except OSError as error:
@@ -186,3 +194,51 @@ class Listener:
             if (now.st_dev, now.st_ino) == (self._status.st_dev, self._status.st_ino):
                 self.path.unlink()
         self._lock.release()
+
+
+class PassedListener:
+    """A listening Unix socket that a service manager made and keeps, and the lock that we hold beside it.
+
+    Nobody is turned away while we stop, start or are not there: connections wait in its queue.
+
+    Attributes:
+        outlives_us: True: whoever waits in its queue when we stop is left to the next daemon.
+
+    Args:
+        passed: A listening socket; we close our copy of it, and never its path.
+
+    Raises:
+        InUseError: Another daemon holds the lock.
+        PassedSocketError: It has no path, by which commands could find us.
+        UnsafePathError: Others could interfere.
+    """
+
+    outlives_us: Final = True
+
+    def __init__(self, passed: socket.socket) -> None:
+        self.socket = passed
+        name = os.fsencode(passed.getsockname())
+        if not name.startswith(b"/"):
+            raise PassedSocketError(
+                f"descriptor {passed.fileno()}, passed by LISTEN_FDS, has no path; see ListenStream= of the unit"
+            )
+        self.path = Path(os.fsdecode(name))
+        self.backlog = max(_somaxconn(), BACKLOG)
+        check_private(self.path.parent, sticky_allowed=True)
+        self._lock = Lock(lock_path(self.path), f"the socket {self.path}")
+
+    def close(self) -> None:
+        """Give up the lock, and our copy of the socket."""
+        self.socket.close()
+        self._lock.release()
+
+
+AnyListener = Listener | PassedListener
+
+
+def _somaxconn() -> int:
+    """The longest queue that the kernel allows, whatever was asked for; 0 if it does not tell."""
+    try:
+        return int(Path("/proc/sys/net/core/somaxconn").read_text())
+    except OSError:
+        return 0

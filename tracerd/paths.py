@@ -14,6 +14,11 @@ def log_dir() -> Path:
     return Path(os.environ.get("TRACERD_DIR") or platformdirs.user_data_dir("tracerd"))
 
 
+def daemon_log() -> Path:
+    """What a daemon in the background says, in the user's state directory for tracerd."""
+    return Path(platformdirs.user_state_dir("tracerd")) / "tracerd.log"
+
+
 def make_private(directory: Path) -> None:
     """Make a directory that only its owner enters, if it is not there yet.
 

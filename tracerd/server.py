@@ -7,7 +7,7 @@ other task runs. That is what the barrier and the stop order stand on.
 import contextlib
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import assert_never
@@ -19,7 +19,7 @@ from tracerd.connection import RECV_BYTES, Connection
 from tracerd.errors import UnsafePathError
 from tracerd.export import Forbidden
 from tracerd.exports import ExportQueue
-from tracerd.listen import Listener, peer_of, welcome_uids
+from tracerd.listen import AnyListener, peer_of, welcome_uids
 from tracerd.protocol import DEFAULT_MAX_LINE_BYTES
 from tracerd.recorder import Recorder
 from tracerd.state import (
@@ -67,7 +67,7 @@ class Server:
 
     def __init__(
         self,
-        listeners: list[Listener],
+        listeners: Sequence[AnyListener],
         directory: Path,
         *,
         only_trace: tuple[TraceId, Path] | None = None,
@@ -114,9 +114,13 @@ class Server:
             self._exports.hurry()
         self._stop.set()
 
+    async def wait_stopping(self) -> None:
+        """Wait until the stop begins."""
+        await self._stop.wait()
+
     # ------------------------------------------------------------------ clients come
 
-    async def _accept_loop(self, listener: Listener) -> None:
+    async def _accept_loop(self, listener: AnyListener) -> None:
         while True:
             await trio.lowlevel.wait_readable(listener.socket)
             try:
@@ -127,7 +131,7 @@ class Server:
                 logger.warning("cannot accept clients for now: %s", error.strerror)
                 await trio.sleep(ACCEPT_PAUSE_S)
 
-    def _accept(self, listener: Listener) -> bool:
+    def _accept(self, listener: AnyListener) -> bool:
         """Accept one connection and read what it has to say by now; False if none waits."""
         try:
             sock, _ = listener.socket.accept()
@@ -138,6 +142,8 @@ class Server:
             logger.warning("refused a connection of another user (uid %d, pid %d)", peer.uid, peer.pid)
             sock.close()
             return True
+        if self._stop.is_set():
+            drain.refuse_writes(sock)
         client = self._state.connect(peer.pid, trio.current_time())
         connection = self._connections[client] = Connection(client, sock, peer, self._max_line_bytes)
         for _ in range(READS_AT_ACCEPT):
@@ -273,14 +279,14 @@ class Server:
     def _round(self) -> None:
         """Serve the exports pending now, and the traces that have ended, after one drain."""
         pending, self._pending = self._pending, []
-        complete = self._accept_waiting()
+        complete = self._accept_waiting(self._listeners)
         drain.read_waiting(self._connections.values(), self._read)
         self._start_exports(pending, complete=complete)
         self._perform(self._state.settle(trio.current_time()))
 
-    def _accept_waiting(self) -> bool:
+    def _accept_waiting(self, listeners: Iterable[AnyListener]) -> bool:
         """Accept all who wait now, on each listener; False if descriptors did not suffice."""
-        accepted = [drain.accept_waiting(partial(self._accept, each), each.backlog) for each in self._listeners]
+        accepted = [drain.accept_waiting(partial(self._accept, each), each.backlog) for each in listeners]
         return all(accepted)
 
     def _start_exports(self, pending: list[Export], *, complete: bool) -> None:
@@ -295,21 +301,30 @@ class Server:
 
     async def _stop_in_order(self) -> None:
         """What had been written before stays; what is written from now on fails at the writer."""
-        for listener in self._listeners:
+        own = [listener for listener in self._listeners if not listener.outlives_us]
+        for listener in own:
             drain.refuse_new(listener.socket)
-        complete = False
-        while not complete:
-            # Without descriptors for all who wait, those accepted are read to their end and make room for the next.
-            before = len(self._connections)
-            complete = self._accept_waiting()
-            for connection in list(self._connections.values()):
-                drain.refuse_writes(connection.socket)
-                while connection.reading and self._read(connection):
-                    pass
-            if not complete and len(self._connections) >= before:
-                logger.error("data lost: out of file descriptors to accept all clients")
-                break
+        complete = self._read_to_the_end(own)
+        if not complete:
+            logger.error("data lost: out of file descriptors to accept all clients")
+        if self._pending or self._state.has_exports_to_come():
+            # They promise what was written before they were asked for, and some of it may wait in a queue that would
+            # else be left to the next daemon. One pass will do: whoever is accepted now asks for nothing more.
+            complete &= self._read_to_the_end([listener for listener in self._listeners if listener.outlives_us])
         self._perform(self._state.settle(math.inf))
         pending, self._pending = self._pending, []
         self._start_exports(pending, complete=complete)
         await self._exports.wait_idle()
+
+    def _read_to_the_end(self, listeners: Iterable[AnyListener]) -> bool:
+        """Accept all who wait there, and read all connections to their end; False if descriptors did not suffice."""
+        while True:
+            # Without descriptors for all who wait, those accepted are read to their end and make room for the next.
+            complete = self._accept_waiting(listeners)
+            before = len(self._connections)
+            for connection in list(self._connections.values()):
+                drain.refuse_writes(connection.socket)
+                while connection.reading and self._read(connection):
+                    pass
+            if complete or len(self._connections) == before:
+                return complete

@@ -221,6 +221,10 @@ class DaemonState:
         """Whether this client's trace is to be exported when the last client has gone."""
         return self.clients[client_id].trace_id in self._at_exit
 
+    def has_exports_to_come(self) -> bool:
+        """Whether a trace that has not ended yet is to be exported when it does."""
+        return not self._at_exit.keys().isdisjoint(self.traces)
+
     def disconnect(self, client_id: ClientId, now_s: float, *, listens: bool = False) -> Iterator[Action]:
         """What must happen because this connection has ended (on the client's side).
 

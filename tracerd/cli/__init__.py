@@ -6,7 +6,7 @@ import sys
 import click
 
 from tracerd import __version__
-from tracerd.cli import demo, directory, get_tef, list_logs, serve, status, stop
+from tracerd.cli import demo, directory, get_tef, install_service, list_logs, serve, status, stop
 from tracerd.errors import TracerdError
 from tracerd.text import printable
 
@@ -41,5 +41,6 @@ for command in (
     directory.dir_command,
     status.status,
     stop.stop,
+    install_service.install_service,
 ):
     main.add_command(command)

@@ -1,4 +1,4 @@
-"""`tracerd serve`: the daemon in the foreground."""
+"""`tracerd serve`: the daemon, in the foreground or in the background."""
 
 import gc
 import logging
@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +14,12 @@ from typing import TYPE_CHECKING
 import click
 
 from tracerd.cli.options import directory_option
+from tracerd.daemonize import Parent, start
 from tracerd.errors import InvalidTraceIdError, UnsafePathError
+from tracerd.paths import daemon_log
 from tracerd.protocol import DEFAULT_MAX_LINE_BYTES
+from tracerd.systemd import notify, take_sockets
+from tracerd.text import printable
 from tracerd.where import socket_path
 
 if TYPE_CHECKING:
@@ -23,9 +28,9 @@ if TYPE_CHECKING:
 
 TLDRS_SOCKET = Path("/tmp/tldrs.socket")  # noqa: S108 (the path that OCaml clients know)
 
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-
 LOCK_NAME = ".lock"
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +67,11 @@ logger = logging.getLogger(__name__)
     show_default=True,
     help="What to say on stderr.",
 )
+@click.option(
+    "--daemonize",
+    is_flag=True,
+    help="Run in the background, return when clients can connect, and write the daemon's stderr to a file.",
+)
 def serve(
     sockets: tuple[Path, ...],
     directory: Path,
@@ -69,34 +79,55 @@ def serve(
     into_file: Path | None,
     max_line_bytes: int,
     log_level: str,
+    daemonize: bool,
 ) -> None:
-    """Run the daemon in the foreground, until DIE, SIGTERM or Ctrl-C."""
+    """Run the daemon, until DIE, SIGTERM or Ctrl-C."""
+    passed = take_sockets()
+    if passed and sockets:
+        raise click.UsageError(
+            "--socket has no place beside sockets passed by LISTEN_FDS; see ListenStream= of the unit"
+        )
+    if passed and daemonize:
+        raise click.UsageError(
+            "--daemonize has no place beside sockets passed by LISTEN_FDS; who passed them waits for us"
+        )
+    parent = Parent()
+    if daemonize and not parent.waits:
+        log = daemon_log()
+        pid = start(log)
+        click.echo(f"tracerd runs with pid {pid}; its log is {printable(str(log))}", err=True)
+        return
     logging.basicConfig(
         format="%(asctime)s %(levelname)s %(message)s", level=log_level.upper(), stream=sys.stderr, force=True
     )
     from tracerd.export import Forbidden
-    from tracerd.listen import Listener, Lock, lock_path
+    from tracerd.listen import AnyListener, Listener, Lock, PassedListener, lock_path
     from tracerd.paths import check_private, make_private
     from tracerd.rejected import rejected_path
     from tracerd.server import Server  # trio takes a while to import
 
-    # Whoever sees the socket may send a signal: it waits until there is something to stop.
+    # From the first moment that clients can connect, a signal is an orderly stop: it waits until we listen to it.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     _raise_descriptor_limit()
     directory = directory.absolute()
-    make_private(directory)
-    check_private(directory)
-    named = [(path, True) for path in sockets] or [(Path(socket_path()), False)]
+    named = [(path, True) for path in sockets]
+    if not named and not passed:
+        named.append((Path(socket_path()), False))
     if tldrs:
         named.append((TLDRS_SOCKET, True))
-    with ExitStack() as stack:
+    with parent.told_of_errors(), ExitStack() as stack:
+        make_private(directory)
+        check_private(directory)
         stack.callback(Lock(directory / LOCK_NAME, f"the directory {directory}").release)
         only_trace = _only_trace(into_file) if into_file else None
-        listeners: list[Listener] = []
+        listeners: list[AnyListener] = []
+        for sock in passed:
+            listeners.append(PassedListener(sock))
+            stack.callback(listeners[-1].close)
         for path, is_named in named:
-            listener = Listener(path, named=is_named)
-            stack.callback(listener.close)
-            listeners.append(listener)
+            listeners.append(Listener(path, named=is_named))
+            stack.callback(listeners[-1].close)
+        for listener in listeners:
             logger.info("listening on %s", listener.path)
         own_files = {os.path.realpath(f(listener.path)) for listener in listeners for f in (Path, lock_path)}
         if only_trace:
@@ -108,11 +139,18 @@ def serve(
             max_line_bytes=max_line_bytes,
             forbidden=Forbidden(os.path.realpath(directory), frozenset(own_files)),
         )
-        _run(server)
+        if parent.waits:
+            os.chdir("/")  # every path is absolute by now; nobody has to wait for us to unmount a disk
+
+        def tell_ready() -> None:
+            notify("READY=1", f"STATUS=logs in {printable(str(directory))}")
+            parent.tell_ready()
+
+        _run(server, tell_ready)
     logger.info("stopped")
 
 
-def _run(server: "Server") -> None:
+def _run(server: "Server", tell_ready: Callable[[], None]) -> None:
     import trio
 
     async def stop_at_signal(task_status: trio.TaskStatus[None]) -> None:
@@ -122,9 +160,15 @@ def _run(server: "Server") -> None:
             async for _ in received:
                 server.stop()
 
+    async def tell_stopping() -> None:
+        await server.wait_stopping()
+        notify("STOPPING=1", "STATUS=reading all connections to their end")
+
     async def run() -> None:
         async with trio.open_nursery() as nursery:
             await nursery.start(stop_at_signal)
+            nursery.start_soon(tell_stopping)
+            tell_ready()
             await server.run()
             nursery.cancel_scope.cancel()
 
