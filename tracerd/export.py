@@ -99,7 +99,7 @@ def _events(source: Snapshot, summary: Summary, progress: Progress) -> Iterator[
     """The events of a log as pieces of a JSON array."""
     line_no = 1
     separator = b""
-    for block in _log_blocks(source):
+    for block in log_blocks(source):
         run = block
         count = export_run(block) if CLOCK_PREFIX not in block else None
         lines = count or 0
@@ -113,7 +113,7 @@ def _events(source: Snapshot, summary: Summary, progress: Progress) -> Iterator[
         progress(len(block))
 
 
-def _log_blocks(source: Snapshot) -> Iterator[bytes]:
+def log_blocks(source: Snapshot) -> Iterator[bytes]:
     """The blocks of a log; nothing if there is no log."""
     try:
         fd = os.open(source.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
