@@ -169,8 +169,9 @@ def async_id(event: Event) -> tuple[bool, int | str] | None:
     return None
 
 
-# What strtoull takes with base 16; more than 64 bits become the largest number there is.
-_HEX = re.compile(r"[ \t-\r]*([+-]?)(?:0[xX])?([0-9a-fA-F]+)")
+# What strtoull takes with base 16: `0x` is 0, and more than 64 bits become the largest number there is. Of blanks only
+# spaces count, here and below, because v52 sees the others as the escapes that JSON has for them.
+_HEX = re.compile(r" *([+-]?)(?:(?:0[xX])?([0-9a-fA-F]+)|0[xX])")
 
 
 def flow_id(value: int | str) -> int | None:
@@ -180,7 +181,7 @@ def flow_id(value: int | str) -> int | None:
     match = _HEX.fullmatch(value)
     if match is None:
         return None
-    number = int(match[2], 16)
+    number = int(match[2] or "0", 16)
     if number >= 2**64:
         return 2**64 - 1
     return -number % 2**64 if match[1] == "-" else number
@@ -191,11 +192,17 @@ def flow_id(value: int | str) -> int | None:
 _NUMBERS = msgspec.json.Decoder(dict[str, float])
 _PAIRS = json.JSONDecoder(object_pairs_hook=tuple)
 _STRTOD = re.compile(
-    r"[ \t-\r]*[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+    r" *[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
     r"|0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)(?:[pP][+-]?[0-9]+)?"
     r"|inf(?:inity)?|nan(?:\([0-9A-Za-z_]*\))?)",
     re.IGNORECASE,
 )
+
+
+def object_args(event: Event) -> msgspec.Raw | None:
+    """The args of an event; None if there are none, or if they are no object."""
+    args = event.args
+    return None if isinstance(args, Unset) or not bytes(args).startswith(b"{") else args
 
 
 def pairs(args: msgspec.Raw) -> tuple[tuple[str, object], ...]:

@@ -6,7 +6,17 @@ import msgspec
 
 from tracerd.check import BadLine, check_line, decode_run
 from tracerd.lint.clocks import DAY_NS, Clock
-from tracerd.lint.events import ORDINARY, UNSET, Event, Unset, exact_event, garbled_number, has_many_digits, pairs
+from tracerd.lint.events import (
+    ORDINARY,
+    UNSET,
+    Event,
+    Unset,
+    exact_event,
+    garbled_number,
+    has_many_digits,
+    object_args,
+    pairs,
+)
 from tracerd.lint.kinds import (
     BLANK_LINE,
     GARBLED_NUMBER,
@@ -22,6 +32,7 @@ from tracerd.lint.trace import Trace
 from tracerd.perfetto import export_line
 from tracerd.tef import CLOCK_NAME, COMPLETE, COUNTER, CPU_PROFILE, METADATA
 
+NO_ARGS = msgspec.Raw(b"{}")
 _BLANKS = b" \t\r\n"
 _NULL = re.compile(rb"\bnull\b")
 
@@ -81,11 +92,9 @@ class Linter:
         if checked is not line:
             self._say(REPAIRED, "nan, inf, invalid UTF-8 or surrogate escapes: repaired in trace.json")
         elif taken is not line:
-            before, after = exact_event(line).args, exact_event(taken).args
-            if not isinstance(before, Unset) and not isinstance(after, Unset):
-                for key, value in pairs(before):
-                    if value is None:
-                        self._say(NULL_VALUE, f'"{key}" is null in this counter: it is left out')
+            for key, value in pairs(object_args(exact_event(line)) or NO_ARGS):
+                if value is None:
+                    self._say(NULL_VALUE, f'"{key[:60]}" is null in this counter: it is left out')
         if number := garbled_number(taken):
             self._say(GARBLED_NUMBER, number)
         self._take(exact_event(taken))

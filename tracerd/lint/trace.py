@@ -12,6 +12,7 @@ from tracerd.lint.events import (
     bad_counter_values,
     flow_id,
     nanoseconds,
+    object_args,
     pairs,
 )
 from tracerd.lint.flows import Bound, Flows, Id, Step
@@ -154,8 +155,8 @@ class Trace:
         if event.name not in ("process_name", "thread_name"):
             return
         named = False
-        if not isinstance(event.args, Unset):
-            for key, value in pairs(event.args):
+        if args := object_args(event):
+            for key, value in pairs(args):
                 if key == "name":
                     named = True
                     if not (value and isinstance(value, str)):
@@ -179,10 +180,11 @@ class Trace:
             self._say(INSTANT_WITHOUT_TID, "i of a thread has no tid: dropped")
 
     def _counter(self, event: Event) -> None:
-        if isinstance(event.args, Unset):
+        args = object_args(event)
+        if args is None:
             self._say(COUNTER_WITHOUT_ARGS, "C has no object args: dropped")
             return
-        for key in bad_counter_values(event.args):
+        for key in bad_counter_values(args):
             self._say(COUNTER_VALUE, f'"{key[:60]}" is no number: dropped')
 
     def _async(self, event: Event, phase: str, thread: _Thread, ts: int) -> None:
