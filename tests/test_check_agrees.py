@@ -2,7 +2,10 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,7 +23,7 @@ from tracerd.spool import snapshot
 def predicted(log: bytes, *, piece: int | None = None) -> dict[str, int]:
     """What `check` says that Perfetto counts."""
     linter = Linter()
-    lines = log.splitlines(keepends=True)
+    lines = BytesIO(log).readlines()  # bytes.splitlines would split at a \r, too
     step = piece or len(lines) or 1
     for at in range(0, len(lines), step):
         linter.feed(b"".join(lines[at : at + step]))
@@ -74,9 +77,13 @@ def test_recorded_logs(log: Path, perfetto: Judge, tmp_path: Path) -> None:
 
 # --------------------------------------------------------------- any small trace
 
+Strategy = st.SearchStrategy[Any]
+
 TIMES = st.sampled_from([0, 1, 2, 3, 5, 8])
 NAMES = st.sampled_from(["a", "b"])
 IDS = st.sampled_from([1, 2, "1", "0x2", "zz", "", None])
+ID2: list[dict[str, object]] = [{"local": 1}, {"global": 1}, {"global": "1", "local": 2}, {}]
+COUNTER_VALUES: list[object] = [1, "1", "x", "", True, [], {}]
 PLACE = {
     "ts": TIMES | st.sampled_from([-1, 1.5]),
     "pid": st.sampled_from([1, 2]),
@@ -91,9 +98,9 @@ BINDING = {
 
 
 def event_of(
-    phases: str, needed: dict[str, st.SearchStrategy[object]], optional: dict[str, st.SearchStrategy[object]]
+    phases: str, needed: Mapping[str, Strategy], optional: Mapping[str, Strategy]
 ) -> st.SearchStrategy[dict[str, object]]:
-    return st.fixed_dictionaries({"ph": st.sampled_from(phases), **needed}, optional=optional)
+    return st.fixed_dictionaries({"ph": st.sampled_from(phases), **needed}, optional=dict(optional))
 
 
 SPANS = event_of("BE", {**PLACE, "name": NAMES}, {"cat": st.sampled_from(["c", "d"])}) | event_of(
@@ -104,13 +111,11 @@ INSTANTS = event_of("iIR", {"ts": TIMES}, {"pid": PLACE["pid"], "tid": PLACE["ti
 ASYNC = event_of(
     "bne",
     {**PLACE},
-    {"id": IDS, "id2": st.sampled_from([{"local": 1}, {"global": 1}, {"global": "1", "local": 2}, {}])}
-    | OPTIONAL_NAME
-    | BINDING,
+    {"id": IDS, "id2": st.sampled_from(ID2)} | OPTIONAL_NAME | BINDING,
 )
 ASYNC_PAIRS = event_of("be", {**PLACE, "id": st.sampled_from([1, 2])}, OPTIONAL_NAME)
 ARROWS = event_of("stf", {**PLACE, "id": st.sampled_from([1, 2, "1", "zz"])}, {"bp": st.just("e"), "name": NAMES})
-COUNTERS = event_of("C", PLACE, {"args": st.dictionaries(NAMES, st.sampled_from([1, "1", "x", "", True, [], {}]))})
+COUNTERS = event_of("C", PLACE, {"args": st.dictionaries(NAMES, st.sampled_from(COUNTER_VALUES))})
 METADATA = event_of(
     "M",
     {"pid": PLACE["pid"], "name": st.sampled_from(["process_name", "thread_name", "other"])},

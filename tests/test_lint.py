@@ -1,6 +1,7 @@
 """The findings of `check`, without files: a log's lines in, findings out."""
 
 import json
+from io import BytesIO
 from itertools import pairwise
 
 import pytest
@@ -15,7 +16,7 @@ from tracerd.lint.linter import Linter
 def findings(log: bytes, *, piece: int | None = None) -> list[Finding]:
     """Findings, from blocks of so many lines."""
     linter = Linter()
-    lines = log.splitlines(keepends=True)
+    lines = BytesIO(log).readlines()  # bytes.splitlines would split at a \r, too
     step = piece or len(lines) or 1
     for at in range(0, len(lines), step):
         linter.feed(b"".join(lines[at : at + step]))

@@ -95,7 +95,7 @@ class Asyncs:
         names: dict[tuple[Pid | None, int], _Lanes] = {}
         begun: dict[int, list[tuple[int, int]]] = {}  # by cookie: processes and lines of what is open
         events = self._events
-        for at, phase, rank_ in events.in_order(rank):
+        for at, phase in events.in_order(rank):
             ts, cookie, name, cat, line_no = (
                 events.ts[at], events.dur[at], events.name[at], events.cat[at], events.line_no[at],
             )  # fmt: skip
@@ -115,7 +115,7 @@ class Asyncs:
                 self._look_for_collision(begun.setdefault(cookie, []), self._pid[at], pids, line_no)
             lane.stack.start(ts, PENDING if phase == "b" else 0, name or (unnamed if phase == "b" else 0), cat, line_no)
             if bound := self.bound.get(line_no):
-                flows.bind(bound, lane.stack, ts, rank_, line_no)
+                flows.bind(bound, lane.stack, ts, rank(ts, phase, 0), line_no)
         for lanes in names.values():
             lanes.finish()
 

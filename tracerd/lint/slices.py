@@ -191,13 +191,13 @@ class Track:
         self.line_no.append(line_no)
         self.phases += phase.encode()
 
-    def in_order(self, rank: Callable[[int, str, int], int]) -> Iterator[tuple[int, str, int]]:
-        """Index, phase and rank of each event, in the order in which they are played."""
+    def in_order(self, rank: Callable[[int, str, int], int]) -> Iterator[tuple[int, str]]:
+        """Index and phase of each event, in the order in which they are played."""
         phases = self.phases.decode()
-        ranks = array("q", map(rank, self.ts, phases, self.dur))
         indices: Sequence[int] = range(len(phases))
         if any(map(ge, self.ts, self.ts[1:])):
+            ranks = array("q", map(rank, self.ts, phases, self.dur))
             indices = sorted(indices, key=ranks.__getitem__)
             indices.sort(key=self.ts.__getitem__)
         for at in indices:
-            yield at, phases[at], ranks[at]
+            yield at, phases[at]

@@ -116,6 +116,8 @@ class Trace:
         self._report(Finding(self._line_no, kind, reason))
 
     def _time(self, time: int | float, key: str) -> int:
+        if isinstance(time, int) and 0 <= time <= MAX_TIME_US:
+            return time * 1000
         if not -MAX_TIME_US <= time <= MAX_TIME_US:
             self._say(TIME_RANGE, f"{key} {time:g} us are more than 292 years: shown at another time")
         return nanoseconds(time)
@@ -252,7 +254,7 @@ class Trace:
     def _play(self, track: Track, flows: Flows) -> None:
         stack = SliceStack(self._names, self._report)
         waiting: list[tuple[Id, int]] = []
-        for at, phase, rank in track.in_order(self._order.rank):
+        for at, phase in track.in_order(self._order.rank):
             ts, name, cat, line_no = track.ts[at], track.name[at], track.cat[at], track.line_no[at]
             started = False
             match phase:
@@ -267,10 +269,10 @@ class Trace:
                 case _:
                     pass
             if started and waiting:
-                flows.arrive(waiting, ts, rank, line_no)
+                flows.arrive(waiting, ts, self._order.rank(ts, phase, track.dur[at]), line_no)
                 waiting = []
             if bound := self._bound.get(line_no):
-                flows.bind(bound, stack, ts, rank, line_no)
+                flows.bind(bound, stack, ts, self._order.rank(ts, phase, track.dur[at]), line_no)
                 if bound.step == "await":
                     waiting.append((bound.id, line_no))
         stack.finish()
