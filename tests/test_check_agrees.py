@@ -15,6 +15,7 @@ from tests.lint_cases import ROWS
 from tests.perfetto.judge import Judge
 from tests.test_perfetto import CAPTURES, Case, cases
 from tracerd.export import export_to_file
+from tracerd.lint.kinds import Findings
 from tracerd.lint.linter import Linter
 from tracerd.protocol import Events, MessageReader
 from tracerd.spool import snapshot
@@ -22,13 +23,18 @@ from tracerd.spool import snapshot
 
 def predicted(log: bytes, *, piece: int | None = None) -> dict[str, int]:
     """What `check` says that Perfetto counts."""
-    linter = Linter()
+    found = Findings(0)
+    linter = Linter(found)
     lines = BytesIO(log).readlines()  # bytes.splitlines would split at a \r, too
     step = piece or len(lines) or 1
     for at in range(0, len(lines), step):
         linter.feed(b"".join(lines[at : at + step]))
     linter.finish()
-    return dict(Counter(finding.kind.perfetto for finding in linter.findings if finding.kind.perfetto))
+    stats: Counter[str] = Counter()
+    for kind, count in found.counts.items():
+        if kind.perfetto:
+            stats[kind.perfetto] += count
+    return dict(stats)
 
 
 def counted(log: bytes, directory: Path, perfetto: Judge) -> dict[str, int]:

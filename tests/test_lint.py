@@ -1,6 +1,7 @@
 """The findings of `check`, without files: a log's lines in, findings out."""
 
 import json
+import time
 from io import BytesIO
 from itertools import pairwise
 
@@ -9,20 +10,21 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.lint_cases import ROWS, ev, x
-from tracerd.lint.kinds import KINDS, Finding
+from tracerd.lint.kinds import KINDS, Finding, Findings
 from tracerd.lint.linter import Linter
 
 
-def findings(log: bytes, *, piece: int | None = None) -> list[Finding]:
+def findings(log: bytes, *, piece: int | None = None, limit: int | None = None) -> list[Finding]:
     """Findings, from blocks of so many lines."""
-    linter = Linter()
+    found = Findings(limit)
+    linter = Linter(found)
     lines = BytesIO(log).readlines()  # bytes.splitlines would split at a \r, too
     step = piece or len(lines) or 1
     for at in range(0, len(lines), step):
         linter.feed(b"".join(lines[at : at + step]))
     linter.finish()
     assert linter.lines == len(lines)
-    return sorted(linter.findings)
+    return found.kept()
 
 
 def block(lines: list[str]) -> bytes:
@@ -102,3 +104,30 @@ def test_any_lines_at_all_raise_nothing_and_blocks_do_not_matter(lines: list[byt
 def test_findings_come_in_the_order_of_lines() -> None:
     lines = [ev("E", 9), x(1, 9), x(5, 9), "", ev("B", 3, tid=2)]
     assert all(first.line_no <= second.line_no for first, second in pairwise(findings(block(lines))))
+
+
+def test_the_first_of_a_kind_are_kept_whenever_they_are_found() -> None:
+    lines = [x(1, 9), *(x(5 + n, 9 + n) for n in range(9, 0, -1)), "", "", ""]
+    everything = findings(block(lines))
+
+    kept = findings(block(lines), limit=2)
+
+    blank = [finding for finding in everything if finding.kind.name == "blank-line"]
+    overlap = [finding for finding in everything if finding.kind.name == "overlap"]
+    assert len(overlap) > 2
+    assert kept == overlap[:2] + blank[:2]
+
+
+def test_a_million_spans_that_are_never_ended_take_no_square_of_it() -> None:
+    """The time for each must not grow with what is on the stack, which holds 512."""
+    found = Findings(20)
+    linter = Linter(found)
+    run = block([ev("B", 5)] * 1000)
+    start_s = time.process_time()
+    for _ in range(20):
+        linter.feed(run)
+    linter.finish()
+
+    assert time.process_time() - start_s < 5
+    assert {kind.name: count for kind, count in found.counts.items()} == {"too-deep": 19_488, "never-ended": 512}
+    assert len(found.kept()) == 40

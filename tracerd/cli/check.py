@@ -11,7 +11,7 @@ from tracerd.cli.options import directory_option
 from tracerd.text import printable
 
 if TYPE_CHECKING:
-    from tracerd.lint.kinds import Finding
+    from tracerd.lint.kinds import Finding, Findings, Kind
 
 FIRST_OF_A_KIND = 20
 """Findings of one kind that a person is shown, unless asking for all."""
@@ -30,22 +30,22 @@ def check(ctx: click.Context, trace: str, directory: Path, all_: bool, as_json: 
     Exit 1 if there is an error; warnings alone exit 0.
     """
     from tracerd.export import log_blocks
-    from tracerd.lint.kinds import Level
+    from tracerd.lint.kinds import Findings, Level
     from tracerd.lint.linter import Linter
     from tracerd.spool import find_log, snapshot
 
     log = find_log(directory.absolute(), trace)
-    linter = Linter()
+    findings = Findings(None if all_ or as_json else FIRST_OF_A_KIND)
+    linter = Linter(findings)
     for block in log_blocks(snapshot(log.path, log.trace_id)):
         linter.feed(block)
     linter.finish()
-    findings = sorted(linter.findings)
     if as_json:
-        _print_json(findings)
+        _print_json(findings.kept())
     else:
-        _print(findings, all_=all_)
-        click.echo(_summary(log.trace_id, linter.lines, findings))
-    if any(finding.kind.level is Level.ERROR for finding in findings):
+        _print(findings)
+        click.echo(_summary(log.trace_id, linter.lines, findings.counts))
+    if any(kind.level is Level.ERROR for kind in findings.counts):
         ctx.exit(1)
 
 
@@ -64,20 +64,20 @@ def _print_json(findings: "Iterable[Finding]") -> None:
         click.echo(orjson.dumps(entry))
 
 
-def _print(findings: "Iterable[Finding]", *, all_: bool) -> None:
-    shown: Counter[str] = Counter()
-    for line_no, kind, reason in findings:
-        shown[kind.name] += 1
-        if all_ or shown[kind.name] <= FIRST_OF_A_KIND:
-            click.echo(f"line {line_no}: {kind.level}: {printable(reason)}; mend: {kind.mend}")
-    for name, count in shown.items():
-        if not all_ and count > FIRST_OF_A_KIND:
-            click.echo(f"and {count - FIRST_OF_A_KIND} more of {name}; --all shows them")
+def _print(findings: "Findings") -> None:
+    kept = findings.kept()
+    for line_no, kind, reason in kept:
+        click.echo(f"line {line_no}: {kind.level}: {printable(reason)}; mend: {kind.mend}")
+    shown = Counter(finding.kind for finding in kept)
+    for kind, more in sorted((findings.counts - shown).items()):
+        click.echo(f"and {more} more of {kind.name}; --all shows them")
 
 
-def _summary(trace_id: str, lines: int, findings: "Iterable[Finding]") -> str:
-    counts: Counter[str] = Counter(finding.kind.level for finding in findings)
-    counted = ", ".join(_plural(counts[level], level) for level in ("error", "warning") if counts[level])
+def _summary(trace_id: str, lines: int, counts: "Counter[Kind]") -> str:
+    levels: Counter[str] = Counter()
+    for kind, count in counts.items():
+        levels[kind.level] += count
+    counted = ", ".join(_plural(levels[level], level) for level in ("error", "warning") if levels[level])
     return f"{printable(trace_id)}: {_plural(lines, 'line')}, {counted or 'nothing to mend'}"
 
 

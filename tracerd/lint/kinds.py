@@ -1,5 +1,7 @@
 """The kinds of findings: how bad each is, what Perfetto counts it as, and how its author mends the client."""
 
+import heapq
+from collections import Counter
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -41,6 +43,38 @@ class Finding(NamedTuple):
     line_no: int
     kind: Kind
     reason: str
+
+
+class Findings:
+    """Findings as they come, in no order.
+
+    Args:
+        limit: Keep the first so many of each kind, by line, and count the others; None keeps all.
+
+    Attributes:
+        counts: How many there are of each kind.
+    """
+
+    def __init__(self, limit: int | None = None) -> None:
+        self.counts: Counter[Kind] = Counter()
+        self._limit = limit
+        self._kept: dict[str, list[tuple[int, int, Finding]]] = {}  # heaps, the last line first
+
+    def add(self, finding: Finding) -> None:
+        """Take one more."""
+        kind = finding.kind
+        self.counts[kind] += 1
+        count = self.counts[kind]
+        entry = (-finding.line_no, -count, finding)
+        heap = self._kept.setdefault(kind.name, [])
+        if self._limit is None or count <= self._limit:
+            heapq.heappush(heap, entry)
+        else:
+            heapq.heappushpop(heap, entry)
+
+    def kept(self) -> list[Finding]:
+        """What was kept, by line."""
+        return sorted(finding for heap in self._kept.values() for _line, _count, finding in heap)
 
 
 KINDS: Final[dict[str, Kind]] = {}

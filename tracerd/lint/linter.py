@@ -26,6 +26,7 @@ from tracerd.lint.kinds import (
     REPAIRED,
     TORN_LINE,
     Finding,
+    Findings,
     Kind,
 )
 from tracerd.lint.trace import Trace
@@ -38,17 +39,19 @@ _NULL = re.compile(rb"\bnull\b")
 
 
 class Linter:
-    """The findings of one log.
+    """Looks at one log.
+
+    Args:
+        findings: Where to put what is found; complete after `finish`.
 
     Attributes:
         lines: Lines fed so far.
-        findings: What was found so far, in no order; complete after `finish`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, findings: Findings) -> None:
         self.lines = 0
-        self.findings: list[Finding] = []
-        self._trace = Trace(self.findings.append)
+        self._report = findings.add
+        self._trace = Trace(self._report)
         self._clocks: list[Clock] = []
 
     def feed(self, block: bytes) -> None:
@@ -110,7 +113,7 @@ class Linter:
             self._say(TORN_LINE, "the last line is torn: left out of trace.json")
 
     def _say(self, kind: Kind, reason: str) -> None:
-        self.findings.append(Finding(self.lines, kind, reason))
+        self._report(Finding(self.lines, kind, reason))
 
     def _take(self, event: Event) -> None:
         if event.ph == METADATA and event.name == CLOCK_NAME:

@@ -67,6 +67,7 @@ class SliceStack:
         self._report = report
         self._begin, self._end = phases[0], phases[1]
         self._stack: list[_Slice] = []
+        self._all_pending = True  # if so there is nothing to take away, however much is on the stack
         self._unmatched: list[_Slice] = []  # ends of one ts, that of the last of them
 
     def __bool__(self) -> bool:
@@ -76,19 +77,20 @@ class SliceStack:
     def start(self, ts: int, dur: int, name: int, cat: int, line_no: int, *, is_x: bool = False) -> bool:
         """Begin a span, of this dur or PENDING. False if Perfetto drops it, or loses it in the depth."""
         new = _Slice(ts, dur, name, cat, line_no, told=is_x)
-        if self._stack and not self._make_room(ts, dur, new):
+        if not self._all_pending and not self._make_room(ts, dur, new):
             return False
         if len(self._stack) >= MAX_DEPTH:
             self._report(Finding(line_no, TOO_DEEP, f"{self._shown(new)} lies inside {MAX_DEPTH} spans of its thread"))
             return False
         self._stack.append(new)
+        self._all_pending = self._all_pending and dur == PENDING
         if dur == PENDING and not is_x and self._unmatched:
             self._find_end_before(new)
         return True
 
     def end(self, ts: int, name: int, cat: int, line_no: int) -> None:
         """End the topmost begun span that fits."""
-        if self._stack:
+        if not self._all_pending:
             self._make_room(ts, PENDING, None)
         for at in range(len(self._stack) - 1, -1, -1):
             begun = self._stack[at]
@@ -96,6 +98,8 @@ class SliceStack:
                 begun.dur = ts - begun.ts
                 if at == len(self._stack) - 1:
                     self._stack.pop()
+                else:
+                    self._all_pending = False
                 return
         if self._unmatched and self._unmatched[0].ts != ts:
             self._say_unmatched()
@@ -131,6 +135,7 @@ class SliceStack:
         """Take away the spans that have ended. False if the new one overlaps one that has not."""
         stack = self._stack
         inside_begun = False
+        all_pending = True
         for at in range(len(stack) - 1, -1, -1):
             old = stack[at]
             if old.dur == PENDING:
@@ -139,6 +144,7 @@ class SliceStack:
             end = old.ts + old.dur
             if inside_begun:
                 if ts <= end:
+                    all_pending = False
                     continue
                 self._cut(stack[at + 1 :], old)
                 del stack[at:]
@@ -149,6 +155,9 @@ class SliceStack:
                 if new:
                     self._say_overlap(new, old)
                 return False
+            else:
+                all_pending = False
+        self._all_pending = all_pending
         return True
 
     def _cut(self, begun: Sequence[_Slice], outer: _Slice) -> None:
