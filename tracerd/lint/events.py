@@ -12,7 +12,7 @@ import msgspec
 
 from tracerd.check import NUMBER, mask, outside_strings
 from tracerd.lint.order import INT64_MAX, wrapped
-from tracerd.tef import MAX_EXPONENT
+from tracerd.tef import MAX_EXPONENT, TIME_FIELDS
 
 UNSET: Final = msgspec.UNSET
 Unset = msgspec.UnsetType
@@ -132,6 +132,13 @@ def garbled_number(line: bytes) -> str | None:
         if isinstance(got, float) and not math.isclose(got, meant, rel_tol=1e-9, abs_tol=1e-9):
             return f"{text.decode()} is read as {got:g}"
     return None
+
+
+def garbled_time(line: bytes) -> str | None:
+    """The same for the times of an event, which is then shown at another one."""
+    fields = _FIELDS.decode(line)
+    found = (garbled_number(bytes(fields[key]).strip(b'"')) for key in TIME_FIELDS & fields.keys())
+    return next(filter(None, found), None)
 
 
 # ------------------------------------------------------------------ times and ids

@@ -109,7 +109,9 @@ GARBLED_NUMBER = _warning(
 NEGATIVE_TS = _error(
     "negative-ts", "trace_sorter_negative_timestamp_dropped", "count ts from a moment before the first event"
 )
-TIME_RANGE = _error("time-range", None, "write microseconds, not nanoseconds: Perfetto counts ns in 64 bits")
+TIME_RANGE = _error(
+    "time-range", None, "write microseconds with 3 decimals at most: Perfetto counts nanoseconds, in 64 bits"
+)
 NEGATIVE_DUR = _error(
     "negative-dur", None, "take both times from a monotonic clock; Perfetto since v58 drops it: slice_negative_duration"
 )

@@ -13,6 +13,7 @@ from tracerd.lint.events import (
     Unset,
     exact_event,
     garbled_number,
+    garbled_time,
     has_many_digits,
     object_args,
     pairs,
@@ -24,6 +25,7 @@ from tracerd.lint.kinds import (
     NOT_JSON,
     NULL_VALUE,
     REPAIRED,
+    TIME_RANGE,
     TORN_LINE,
     Finding,
     Findings,
@@ -99,7 +101,8 @@ class Linter:
                 if value is None:
                     self._say(NULL_VALUE, f'"{key[:60]}" is null in this counter: it is left out')
         if number := garbled_number(taken):
-            self._say(GARBLED_NUMBER, number)
+            time = garbled_time(taken)
+            self._say(TIME_RANGE if time else GARBLED_NUMBER, time or number)
         self._take(exact_event(taken))
 
     def _leave_out(self, raw: bytes, line: bytes, bad: BadLine) -> None:

@@ -1,10 +1,9 @@
 """All events of a trace: what is wrong with each by itself, and where it is to be played."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from tracerd.lint.asyncs import Asyncs
-from tracerd.lint.clocks import SAMPLES, Clock, Process, boot_findings, clock_findings
+from tracerd.lint.clocks import SAMPLES, Clock, boot_findings, clock_findings
 from tracerd.lint.events import (
     Event,
     Unset,
@@ -23,41 +22,21 @@ from tracerd.lint.kinds import (
     COUNTER_VALUE,
     COUNTER_WITHOUT_ARGS,
     FLOW_ID,
-    ID_RANGE,
     IGNORED_PHASE,
     INSTANT_WITHOUT_PID,
     INSTANT_WITHOUT_TID,
     NEGATIVE_DUR,
     NEGATIVE_TS,
     NO_NAME,
-    STRING_ID,
     TIME_RANGE,
     Finding,
     Kind,
 )
 from tracerd.lint.order import INT64_MAX, Order
 from tracerd.lint.slices import PENDING, UNNAMED, Names, SliceStack, Track
+from tracerd.lint.threads import Thread, Threads
 
-MAX_ID = 2**32 - 1
 MAX_TIME_US = INT64_MAX // 1000
-
-
-@dataclass(slots=True)
-class _Thread:
-    """A thread; whether its events gave it a pid and a tid."""
-
-    process: Process
-    has_pid: bool
-    has_tid: bool
-    track: Track
-    process_track: Track
-
-
-@dataclass(slots=True)
-class _ProcessTracks:
-    process: Process
-    instants: Track = field(default_factory=Track)
-    threads: dict[int | str, Track] = field(default_factory=dict[int | str, Track])
 
 
 class Trace:
@@ -72,8 +51,7 @@ class Trace:
         self._order = Order()
         self._names = Names()
         self._unnamed = self._names.number(UNNAMED)
-        self._threads: dict[tuple[object, object], _Thread] = {}
-        self._processes: dict[int | str, _ProcessTracks] = {}
+        self._threads = Threads(report)
         self._global_instants = Track()
         self._asyncs = Asyncs(self._names, report)
         self._bound: dict[int, Bound] = {}  # by line
@@ -83,7 +61,7 @@ class Trace:
         """Look at an event, in the order of the log."""
         self._line_no = line_no
         phase = event.ph[:1]
-        thread = self._threads.get((event.pid, event.tid)) or self._thread(event.pid, event.tid)
+        thread = self._threads.find(event.pid, event.tid, line_no)
         ts = 0 if isinstance(event.ts, Unset) else self._time(event.ts, "ts")
         dur = 0 if isinstance(event.dur, Unset) else self._time(event.dur, "dur")
         if ts < 0:
@@ -126,33 +104,6 @@ class Trace:
         name, cat = self._names.number(event.name), self._names.number(event.cat)
         track.add(phase, ts, dur, name, cat, self._line_no)
 
-    # ---------------------------------------------------------- processes and threads
-
-    def _thread(self, raw_pid: int | str | Unset, raw_tid: int | str | Unset) -> _Thread:
-        """The thread of an event, when its pid and tid are met for the first time."""
-        for key, raw in (("pid", raw_pid), ("tid", raw_tid)):
-            if isinstance(raw, str):
-                self._say(STRING_ID, f'{key} "{raw[:60]}" is a string: it is shown as a name, beside another number')
-            elif isinstance(raw, int) and not 0 <= raw <= MAX_ID:
-                becomes = "0" if key == "pid" else "the pid: the thread becomes the main thread"
-                self._say(ID_RANGE, f"{key} {raw} is not within 32 bits: Perfetto takes {becomes}")
-        pid, tid = _id(raw_pid), _id(raw_tid)
-        if tid == 0 and pid and not isinstance(raw_tid, str):
-            tid = pid
-        process = self._processes.get(pid)
-        if process is None:
-            process = self._processes[pid] = _ProcessTracks(Process(pid, self._line_no))
-        track = process.threads.setdefault(tid, Track())
-        thread = _Thread(
-            process.process,
-            not isinstance(raw_pid, Unset),
-            not isinstance(raw_tid, Unset),
-            track,
-            process.instants,
-        )
-        self._threads[raw_pid, raw_tid] = thread
-        return thread
-
     def _metadata(self, event: Event) -> None:
         if event.name not in ("process_name", "thread_name"):
             return
@@ -168,7 +119,7 @@ class Trace:
 
     # ---------------------------------------------------------- single events
 
-    def _instant(self, event: Event, thread: _Thread, ts: int) -> None:
+    def _instant(self, event: Event, thread: Thread, ts: int) -> None:
         if event.s == "g":
             self._add(self._global_instants, "i", ts, 0, event)
         elif event.s == "p":
@@ -189,7 +140,7 @@ class Trace:
         for key in bad_counter_values(args):
             self._say(COUNTER_VALUE, f'"{key[:60]}" is no number: dropped')
 
-    def _async(self, event: Event, phase: str, thread: _Thread, ts: int) -> None:
+    def _async(self, event: Event, phase: str, thread: Thread, ts: int) -> None:
         id_ = async_id(event)
         if id_ is None or not thread.has_pid:
             self._say(ASYNC_WITHOUT_ID, f"{phase} has no {'id' if thread.has_pid else 'pid'}: dropped")
@@ -203,7 +154,7 @@ class Trace:
 
     # ---------------------------------------------------------- flows
 
-    def _flow(self, event: Event, phase: str, thread: _Thread, ts: int) -> None:
+    def _flow(self, event: Event, phase: str, thread: Thread, ts: int) -> None:
         number = None if isinstance(event.id, Unset) else flow_id(event.id)
         if number is None:
             self._say(FLOW_ID, f"{phase} has no id, or one that is neither an integer nor hex digits: no arrow")
@@ -240,15 +191,13 @@ class Trace:
         """Play all tracks, and report what happens there."""
         flows = Flows(self._report)
         self._play(self._global_instants, flows)
-        for process in self._processes.values():
-            self._play(process.instants, flows)
-            for track in process.threads.values():
-                self._play(track, flows)
+        for track in self._threads.tracks():
+            self._play(track, flows)
         self._asyncs.finish(self._order.rank, flows, self._unnamed)
         flows.finish()
         for finding in boot_findings(clocks):
             self._report(finding)
-        for finding in clock_findings([tracks.process for tracks in self._processes.values()], clocks):
+        for finding in clock_findings(self._threads.processes(), clocks):
             self._report(finding)
 
     def _play(self, track: Track, flows: Flows) -> None:
@@ -277,10 +226,3 @@ class Trace:
                     waiting.append((bound.id, line_no))
         stack.finish()
         flows.never_arrive(waiting)
-
-
-def _id(raw: int | str | Unset) -> int | str:
-    """A pid or tid as Perfetto takes it."""
-    if isinstance(raw, Unset) or raw == "":
-        return 0
-    return raw if isinstance(raw, str) or 0 <= raw <= MAX_ID else 0
