@@ -99,7 +99,7 @@ def _events(source: Snapshot, summary: Summary, progress: Progress) -> Iterator[
     """The events of a log as pieces of a JSON array."""
     line_no = 1
     separator = b""
-    for block in _log_blocks(source):
+    for block in log_blocks(source):
         run = block
         # rfind and a replace of one byte: in Python 3.11 they take a tenth of what `in` and a longer needle do.
         count = export_run(block) if block.rfind(CLOCK_PREFIX) < 0 else None
@@ -114,7 +114,7 @@ def _events(source: Snapshot, summary: Summary, progress: Progress) -> Iterator[
         progress(len(block))
 
 
-def _log_blocks(source: Snapshot) -> Iterator[bytes]:
+def log_blocks(source: Snapshot) -> Iterator[bytes]:
     """The blocks of a log; nothing if there is no log."""
     try:
         fd = open_for_reading(source.path)

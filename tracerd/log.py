@@ -16,11 +16,12 @@ import orjson
 
 from tracerd.check import check_line
 from tracerd.errors import UnsafePathError
+from tracerd.tef import CLOCK_NAME
 
 BLOCK_BYTES = 64 * 1024
 """Bytes a reader handles per C call: larger blocks hold the interpreter for longer than a daemon may wait."""
 
-CLOCK_PREFIX = b'{"ph":"M","name":"tracerd_clock",'
+CLOCK_PREFIX = b'{"ph":"M","name":"%s",' % CLOCK_NAME.encode()
 """How the line begins that the daemon adds at a trace's first event."""
 
 

@@ -18,6 +18,9 @@ COMPLETE: Final = "X"  # the one phase that needs `dur`
 METADATA: Final = "M"  # the one phase that needs no `ts`
 COUNTER: Final = "C"  # the one phase whose args are all numbers
 
+CLOCK_NAME: Final = "tracerd_clock"
+"""The metadata event that the daemon adds to a log; it is not among a trace.json's events."""
+
 CPU_PROFILE: Final = "P"
 """Samples of V8's CPU profiler, left out: v52 aborts, with the whole trace, on one whose `args.data` is no object."""
 

@@ -6,7 +6,7 @@ import sys
 import click
 
 from tracerd import __version__
-from tracerd.cli import demo, directory, get_tef, install_service, list_logs, serve, status, stop
+from tracerd.cli import check, demo, directory, get_tef, install_service, list_logs, serve, status, stop
 from tracerd.errors import TracerdError
 from tracerd.text import printable
 
@@ -38,6 +38,7 @@ for command in (
     serve.serve,
     list_logs.list_command,
     get_tef.get_tef,
+    check.check,
     directory.dir_command,
     status.status,
     stop.stop,

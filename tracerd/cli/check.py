@@ -1,0 +1,85 @@
+"""`tracerd check`: what of a log Perfetto would not show, or show wrongly, and how to mend the client."""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tracerd.cli.options import directory_option
+from tracerd.text import printable
+
+if TYPE_CHECKING:
+    from tracerd.lint.kinds import Finding, Findings, Kind
+
+FIRST_OF_A_KIND = 20
+"""Findings of one kind that a person is shown, unless asking for all."""
+
+
+@click.command()
+@click.argument("trace")
+@directory_option
+@click.option("--all", "all_", is_flag=True, help=f"Print every finding, not the first {FIRST_OF_A_KIND} of a kind.")
+@click.option("--json", "as_json", is_flag=True, help="Print every finding, one JSON object per line, and no summary.")
+@click.pass_context
+def check(ctx: click.Context, trace: str, directory: Path, all_: bool, as_json: bool) -> None:
+    """Find what Perfetto would drop, count as an error or show wrongly, and tell how to mend it.
+
+    TRACE is a path, a file name, a trace id, an unambiguous prefix of one, or `latest`.
+    Exit 1 if there is an error; warnings alone exit 0.
+    """
+    from tracerd.export import log_blocks
+    from tracerd.lint.kinds import Findings, Level
+    from tracerd.lint.linter import Linter
+    from tracerd.spool import find_log, snapshot
+
+    log = find_log(directory.absolute(), trace)
+    findings = Findings(None if all_ or as_json else FIRST_OF_A_KIND)
+    linter = Linter(findings)
+    for block in log_blocks(snapshot(log.path, log.trace_id)):
+        linter.feed(block)
+    linter.finish()
+    if as_json:
+        _print_json(findings.kept())
+    else:
+        _print(findings)
+        click.echo(_summary(log.trace_id, linter.lines, findings.counts))
+    if any(kind.level is Level.ERROR for kind in findings.counts):
+        ctx.exit(1)
+
+
+def _print_json(findings: "Iterable[Finding]") -> None:
+    import orjson
+
+    for line_no, kind, reason in findings:
+        entry = {
+            "line": line_no,
+            "level": kind.level,
+            "kind": kind.name,
+            "perfetto": kind.perfetto,
+            "reason": reason.encode(errors="backslashreplace").decode(),
+            "mend": kind.mend,
+        }
+        click.echo(orjson.dumps(entry))
+
+
+def _print(findings: "Findings") -> None:
+    kept = findings.kept()
+    for line_no, kind, reason in kept:
+        click.echo(f"line {line_no}: {kind.level}: {printable(reason)}; mend: {kind.mend}")
+    shown = Counter(finding.kind for finding in kept)
+    for kind, more in sorted((findings.counts - shown).items()):
+        click.echo(f"and {more} more of {kind.name}; --all shows them")
+
+
+def _summary(trace_id: str, lines: int, counts: "Counter[Kind]") -> str:
+    levels: Counter[str] = Counter()
+    for kind, count in counts.items():
+        levels[kind.level] += count
+    counted = ", ".join(_plural(levels[level], level) for level in ("error", "warning") if levels[level])
+    return f"{printable(trace_id)}: {_plural(lines, 'line')}, {counted or 'nothing to mend'}"
+
+
+def _plural(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
