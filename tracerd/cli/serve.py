@@ -24,6 +24,8 @@ TLDRS_SOCKET = Path("/tmp/tldrs.socket")  # noqa: S108 (the path that OCaml clie
 
 LOCK_NAME = ".lock"
 
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
 logger = logging.getLogger(__name__)
 
 
@@ -84,6 +86,8 @@ def serve(
     named = [(path, True) for path in sockets] or [(Path(socket_path()), False)]
     if tldrs:
         named.append((TLDRS_SOCKET, True))
+    # From the first connect on, a signal is to be a stop in order: it waits until the server can take it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     with ExitStack() as stack:
         stack.callback(Lock(directory / LOCK_NAME, f"the directory {directory}").release)
         only_trace = _only_trace(into_file) if into_file else None
@@ -111,7 +115,8 @@ def _run(server: "Server") -> None:
     import trio
 
     async def stop_at_signal(task_status: trio.TaskStatus[None]) -> None:
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
+        with trio.open_signal_receiver(*STOP_SIGNALS) as received:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
             task_status.started()
             async for _ in received:
                 server.stop()
