@@ -34,7 +34,18 @@ def spool(tmp_path: Path) -> Path:
 
 def test_version_and_help() -> None:
     assert tracerd("--version").stdout.decode() == f"tracerd {__version__}\n"
-    for command in ([], ["serve"], ["list"], ["get-tef"], ["dir"], ["status"], ["stop"]):
+    for command in (
+        [],
+        ["serve"],
+        ["list"],
+        ["get-tef"],
+        ["dir"],
+        ["status"],
+        ["stop"],
+        ["clear"],
+        ["env"],
+        ["doctor"],
+    ):
         done = tracerd(*command, "--help")
         assert (done.returncode, done.stderr) == (0, b"")
 

@@ -399,7 +399,7 @@ server.Listener.__init__ = listening
 cli.main(["serve", *sys.argv[1:]])
 """
     with short_dir() as home:
-        command = [sys.executable, "-c", source, "--socket", home / "s", "-d", tmp_path / "logs"]
+        command = [sys.executable, "-c", source, "--socket", str(home / "s"), "-d", str(tmp_path / "logs")]
         done = subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE_S)
         assert done.returncode == 0, done.stderr
         assert not (home / "s").exists()

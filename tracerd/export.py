@@ -118,6 +118,8 @@ def _log_blocks(source: Snapshot) -> Iterator[bytes]:
     try:
         fd = os.open(source.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
+        if source.length:
+            raise ExportError(f"the log {source.path} has been removed") from None
         return
     except OSError as error:
         raise ExportError(f"cannot read {source.path}: {error.strerror}") from None

@@ -6,7 +6,7 @@ import sys
 import click
 
 from tracerd import __version__
-from tracerd.cli import directory, get_tef, list_logs, serve, status, stop
+from tracerd.cli import clear, directory, get_tef, list_logs, serve, status, stop
 from tracerd.errors import TracerdError
 from tracerd.text import printable
 
@@ -40,5 +40,6 @@ for command in (
     directory.dir_command,
     status.status,
     stop.stop,
+    clear.clear,
 ):
     main.add_command(command)

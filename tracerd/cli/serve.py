@@ -1,6 +1,7 @@
 """`tracerd serve`: the daemon in the foreground."""
 
 import logging
+import math
 import os
 import resource
 import signal
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.cli.options import directory_option
+from tracerd.cli.options import directory_option, duration, size
 from tracerd.errors import InvalidTraceIdError, UnsafePathError
 from tracerd.protocol import DEFAULT_MAX_LINE_BYTES
 from tracerd.where import socket_path
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from tracerd.trace_id import TraceId
 
 TLDRS_SOCKET = Path("/tmp/tldrs.socket")  # noqa: S108 (the path that OCaml clients know)
-
-LOCK_NAME = ".lock"
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -55,6 +54,30 @@ logger = logging.getLogger(__name__)
     help="Refuse longer lines.",
 )
 @click.option(
+    "--max-age",
+    type=duration,
+    default=math.inf,
+    show_default="no limit",
+    metavar="AGE",
+    help="Remove traces that were last written longer ago, such as 30d.",
+)
+@click.option(
+    "--max-total-size",
+    type=size,
+    default=math.inf,
+    show_default="no limit",
+    metavar="SIZE",
+    help="Remove the oldest traces while all together are larger, such as 2GB.",
+)
+@click.option(
+    "--max-trace-size",
+    type=size,
+    default=math.inf,
+    show_default="no limit",
+    metavar="SIZE",
+    help="Refuse further events of a trace whose log has reached this size, such as 1GB.",
+)
+@click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
     default="info",
@@ -67,6 +90,9 @@ def serve(
     tldrs: bool,
     into_file: Path | None,
     max_line_bytes: int,
+    max_age: float,
+    max_total_size: float,
+    max_trace_size: float,
     log_level: str,
 ) -> None:
     """Run the daemon in the foreground, until DIE, SIGTERM or Ctrl-C."""
@@ -77,7 +103,9 @@ def serve(
     from tracerd.listen import Listener, Lock, lock_path
     from tracerd.paths import check_private, make_private
     from tracerd.rejected import rejected_path
+    from tracerd.retention import Limits
     from tracerd.server import Server  # trio takes a while to import
+    from tracerd.spool import LOCK_NAME
 
     _raise_descriptor_limit()
     directory = directory.absolute()
@@ -105,6 +133,8 @@ def serve(
             directory,
             only_trace=only_trace,
             max_line_bytes=max_line_bytes,
+            max_log_bytes=max_trace_size,
+            limits=Limits(max_age, max_total_size),
             forbidden=Forbidden(os.path.realpath(directory), frozenset(own_files)),
         )
         _run(server)
