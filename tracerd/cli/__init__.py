@@ -6,7 +6,7 @@ import sys
 import click
 
 from tracerd import __version__
-from tracerd.cli import clear, directory, get_tef, list_logs, serve, status, stop
+from tracerd.cli import clear, directory, env, get_tef, list_logs, serve, status, stop
 from tracerd.errors import TracerdError
 from tracerd.text import printable
 
@@ -41,5 +41,6 @@ for command in (
     status.status,
     stop.stop,
     clear.clear,
+    env.env,
 ):
     main.add_command(command)
