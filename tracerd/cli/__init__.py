@@ -6,7 +6,7 @@ import sys
 import click
 
 from tracerd import __version__
-from tracerd.cli import clear, directory, env, get_tef, list_logs, serve, status, stop
+from tracerd.cli import clear, directory, doctor, env, get_tef, list_logs, serve, status, stop
 from tracerd.errors import TracerdError
 from tracerd.text import printable
 
@@ -42,5 +42,6 @@ for command in (
     stop.stop,
     clear.clear,
     env.env,
+    doctor.doctor,
 ):
     main.add_command(command)
