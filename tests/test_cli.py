@@ -12,6 +12,7 @@ import pytest
 
 from tests.harness import Daemon, tracerd
 from tracerd import __version__
+from tracerd.cli import main
 
 GOOD = b'{"ph":"X","ts":1,"dur":2,"name":"a"}\n'
 BAD = b'{"ph":"X","ts":1}\n'
@@ -34,7 +35,7 @@ def spool(tmp_path: Path) -> Path:
 
 def test_version_and_help() -> None:
     assert tracerd("--version").stdout.decode() == f"tracerd {__version__}\n"
-    for command in ([], ["serve"], ["list"], ["get-tef"], ["dir"], ["status"], ["stop"], ["install-service"]):
+    for command in ([], *([name] for name in main.commands)):
         done = tracerd(*command, "--help")
         assert (done.returncode, done.stderr) == (0, b"")
 

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness import (
+    PATIENCE_S,
     Client,
     Daemon,
     event,
@@ -392,3 +394,32 @@ def test_stop_command_without_a_daemon_fails_in_one_line(options: list[str], lef
         assert (result.returncode, result.stdout) == (1, b"")
         assert result.stderr.count(b"\n") == 1
         assert bytes(path) in result.stderr
+
+
+# ------------------------------------------------------------------ the first moment
+
+
+def test_signal_right_after_the_first_connect_is_a_stop_in_order(tmp_path: Path) -> None:
+    """The socket takes clients before the server runs: what they wrote by then is stored, if a signal comes then."""
+    source = """
+import os, signal, socket, sys
+from tracerd import cli, server
+
+listen = server.Listener.__init__
+
+def listening(self, *arguments, **named):
+    listen(self, *arguments, **named)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(os.fsencode(self.path))
+        client.send(b'OPEN early\\n{"ph":"i","ts":1}\\n')
+    os.kill(os.getpid(), signal.SIGTERM)
+
+server.Listener.__init__ = listening
+cli.main(["serve", *sys.argv[1:]])
+"""
+    with short_dir() as home:
+        command = [sys.executable, "-c", source, "--socket", str(home / "s"), "-d", str(tmp_path / "logs")]
+        done = subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE_S)
+        assert done.returncode == 0, done.stderr
+        assert not (home / "s").exists()
+    assert (tmp_path / "logs/early.jsonl").read_bytes().endswith(b'{"ph":"i","ts":1}\n')

@@ -26,8 +26,13 @@ def daemon_pid(path: Path) -> int:
     return pid
 
 
-def ask(path: Path, request: bytes) -> bytes:
+def ask(path: Path, request: bytes, answer_s: float = ANSWER_S) -> bytes:
     """Send a request to the daemon on this socket; the reply, whole.
+
+    Args:
+        path: The socket.
+        request: Whole lines.
+        answer_s: How long it may take to answer.
 
     Raises:
         NoDaemonError: There is none, or it does not answer.
@@ -36,7 +41,7 @@ def ask(path: Path, request: bytes) -> bytes:
     pid = daemon_pid(path)
     check_private(path.parent, sticky_allowed=True)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(ANSWER_S)
+        connection.settimeout(answer_s)
         try:
             connection.connect(os.fsencode(path))
             connection.sendall(request)

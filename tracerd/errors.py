@@ -17,6 +17,10 @@ class UnsafePathError(TracerdError):
     """Raised when a socket, a directory or a log lies where other users could interfere, or is no regular file."""
 
 
+class LogFullError(TracerdError):
+    """Raised when a log has reached the size that it may have."""
+
+
 class ExportError(TracerdError):
     """Raised when a trace.json cannot be written."""
 

@@ -119,6 +119,8 @@ def log_blocks(source: Snapshot) -> Iterator[bytes]:
     try:
         fd = open_for_reading(source.path)
     except FileNotFoundError:
+        if source.length:
+            raise ExportError(f"the log {source.path} has been removed") from None
         return
     except (OSError, UnsafePathError) as error:
         raise ExportError(f"cannot read the log: {error}") from None

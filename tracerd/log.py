@@ -11,7 +11,9 @@ import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
+import msgspec
 import orjson
 
 from tracerd.check import check_line
@@ -24,6 +26,12 @@ BLOCK_BYTES = 64 * 1024
 CLOCK_PREFIX = b'{"ph":"M","name":"%s",' % CLOCK_NAME.encode()
 """How the line begins that the daemon adds at a trace's first event."""
 
+FULL_PREFIX = b'{"ph":"i","s":"g","cat":"tracerd","name":"trace full: later events are refused",'
+"""How the line begins that the daemon adds when a log has reached the size it may have."""
+
+OWN_PREFIXES = (CLOCK_PREFIX, FULL_PREFIX)
+"""How the lines begin that no client has written."""
+
 
 def clock_line() -> bytes:
     """The line that ties the clocks of a trace together: all read at one moment, in microseconds."""
@@ -35,6 +43,36 @@ def clock_line() -> bytes:
         "boot_id": boot_id,
     }
     return CLOCK_PREFIX + b'"args":' + orjson.dumps(args) + b"}\n"
+
+
+_Id = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
+
+
+class _Place(msgspec.Struct, omit_defaults=True):
+    pid: _Id | None = None
+    tid: _Id | None = None
+
+
+def full_line(max_log_bytes: int, last_line: bytes) -> bytes:
+    """The line that marks where a log has become full.
+
+    Perfetto shows it on a track of its own, above all processes. It makes a row for any process that it has not seen,
+    though, and without a pid that is one of pid 0: so the mark borrows pid and tid of the event before it.
+
+    Args:
+        max_log_bytes: The limit.
+        last_line: The last event that was taken.
+    """
+    try:
+        place: dict[str, int] = msgspec.to_builtins(msgspec.json.decode(last_line, type=_Place))
+    except msgspec.DecodeError:  # a pid that is a string, or the like
+        place = {}
+    rest = {
+        "ts": time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000,
+        **place,
+        "args": {"max_log_bytes": max_log_bytes},
+    }
+    return FULL_PREFIX + orjson.dumps(rest)[1:] + b"\n"
 
 
 def open_for_append(path: Path, *, readable: bool = False) -> int:
@@ -71,6 +109,45 @@ def open_for_reading(path: Path) -> int:
     return _regular(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
+def open_shared(path: Path) -> int:
+    """As `open_for_append`, with a shared lock that tells others (who may remove what lies here) that it is in use.
+
+    Raises:
+        UnsafePathError: It is not a regular file.
+        OSError: It cannot be opened.
+    """
+    while True:
+        fd = open_for_append(path, readable=True)
+        try:
+            # Waits only for somebody who is removing this very file, and then begins it anew.
+            fcntl.flock(fd, fcntl.LOCK_SH)
+            if is_file_at(path, fd):
+                return fd
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+
+
+def hold(path: Path) -> int | None:
+    """A descriptor that keeps others from removing the file while it is open; None if the file cannot be opened."""
+    try:
+        fd = open_for_reading(path)
+        fcntl.flock(fd, fcntl.LOCK_SH)  # waits as `open_shared` does
+    except (OSError, UnsafePathError):
+        return None
+    return fd
+
+
+def is_file_at(path: Path, fd: int) -> bool:
+    """Whether this descriptor is of the file that the path names now."""
+    try:
+        there = path.lstat()
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(os.fstat(fd), there)
+
+
 class LogWriter:
     """An open log; a shared lock tells others (who may remove logs) that it is in use.
 
@@ -84,22 +161,9 @@ class LogWriter:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.fd = self._open_and_lock()
+        self.fd = open_shared(path)
         self.size = os.fstat(self.fd).st_size
         self._torn = False
-
-    def _open_and_lock(self) -> int:
-        while True:
-            fd = open_for_append(self.path, readable=True)
-            try:
-                # Waits only for somebody who is removing this very log, and then begins it anew.
-                fcntl.flock(fd, fcntl.LOCK_SH)
-                if _same_file(os.fstat(fd), self.path):
-                    return fd
-            except BaseException:
-                os.close(fd)
-                raise
-            os.close(fd)
 
     def cut_torn_tail(self) -> bytes:
         """Make the log end with a whole line, as a killed daemon may not have left it.
@@ -147,14 +211,6 @@ class LogWriter:
     def close(self) -> None:
         """Close the log and give up its lock."""
         os.close(self.fd)
-
-
-def _same_file(status: os.stat_result, path: Path) -> bool:
-    try:
-        other = path.lstat()
-    except FileNotFoundError:
-        return False
-    return (status.st_dev, status.st_ino) == (other.st_dev, other.st_ino)
 
 
 def _start_of_last_line(fd: int, size: int) -> int:

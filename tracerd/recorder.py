@@ -1,12 +1,15 @@
 """The daemon's pen: the only writer of logs and of the accounts beside them."""
 
 import logging
+import math
+import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from tracerd.errors import UnsafePathError
-from tracerd.log import LogWriter, clock_line
+from tracerd.errors import LogFullError, UnsafePathError
+from tracerd.log import LogWriter, clock_line, full_line, hold
 from tracerd.protocol import Refused
 from tracerd.rejected import RejectedFile, read_account, rejected_path
 from tracerd.spool import Snapshot, log_path, snapshot
@@ -19,6 +22,14 @@ REMOVED_CHECK_S = 5.0
 """How often a log that is being written is looked at: has somebody removed it?"""
 
 
+@dataclass(slots=True)
+class _Hold:
+    """What keeps a log from being removed while exports wait to read it."""
+
+    exports: int = 0
+    fd: int | None = None
+
+
 class Recorder:
     """Writes each trace's log, opening it at the first event and closing it when the trace has ended.
 
@@ -26,9 +37,16 @@ class Recorder:
         directory: Where the logs are.
         only_log: The one log of `--into-file`, wherever it lies.
         on_removed: Told when a log was removed under us, and was begun anew.
+        max_log_bytes: A log that has reached this size takes no more.
     """
 
-    def __init__(self, directory: Path, only_log: Path | None, on_removed: Callable[[TraceId], None]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        only_log: Path | None,
+        on_removed: Callable[[TraceId], None],
+        max_log_bytes: float = math.inf,
+    ) -> None:
         self._directory = directory
         self._only_log = only_log
         self._on_removed = on_removed
@@ -36,6 +54,8 @@ class Recorder:
         self._rejected: dict[TraceId, RejectedFile] = {}
         self._clocked: set[TraceId] = set()  # traces whose log has this daemon's clock line
         self._look_at_s: dict[TraceId, float] = {}
+        self._max_log_bytes = max_log_bytes
+        self._holds: dict[TraceId, _Hold] = {}
 
     def path(self, trace_id: TraceId) -> Path:
         """Where the log of this trace is, or would be."""
@@ -45,17 +65,25 @@ class Recorder:
         """Write a run of events to the trace's log: when this returns, they are in the page cache.
 
         Raises:
+            LogFullError: The log is as long as it may be.
             OSError: None of them was written.
             UnsafePathError: What lies in the log's place is no regular file.
         """
         log = self._logs.get(trace_id) or self._open(trace_id)
         if time.monotonic() >= self._look_at_s[trace_id]:
             log = self._look(trace_id, log)
-        if trace_id in self._clocked:
-            log.append(block)
-        else:
-            log.append(clock_line() + block)
-            self._clocked.add(trace_id)
+        limit = self._max_log_bytes
+        if log.size >= limit:
+            raise LogFullError(
+                f"the trace is full, its log has reached {limit:.0f} bytes (the daemon's --max-trace-size)"
+            )
+        if trace_id not in self._clocked:
+            block = clock_line() + block
+        if log.size + len(block) >= limit:
+            # The mark comes with the run that fills the log, so that each log has exactly one, whoever writes next.
+            block += full_line(int(limit), block[block.rfind(b"\n", 0, -1) + 1 :])
+        log.append(block)
+        self._clocked.add(trace_id)
 
     def _open(self, trace_id: TraceId) -> LogWriter:
         log = LogWriter(self.path(trace_id))
@@ -118,6 +146,25 @@ class Recorder:
             self._rejected[trace_id] = RejectedFile(rejected_path(self.path(trace_id)))
         return self._rejected[trace_id]
 
-    def snapshot(self, trace_id: TraceId, refused: int, *, complete: bool) -> Snapshot:
-        """The trace as it is now, for an export."""
+    def forget(self, trace_id: TraceId) -> None:
+        """Forget a trace that we have removed ourselves, unless it has begun anew."""
+        if trace_id not in self._logs and not self.path(trace_id).exists():
+            self._clocked.discard(trace_id)
+            self._on_removed(trace_id)
+
+    def begin_export(self, trace_id: TraceId, refused: int, *, complete: bool) -> Snapshot:
+        """The trace as it is now; nobody removes its log until `end_export`, even if the trace ends before."""
+        held = self._holds.setdefault(trace_id, _Hold())
+        held.exports += 1
+        if held.fd is None:
+            held.fd = hold(self.path(trace_id))
         return snapshot(self.path(trace_id), trace_id, refused, complete=complete)
+
+    def end_export(self, trace_id: TraceId) -> None:
+        """An export of this trace is done, or has failed."""
+        held = self._holds[trace_id]
+        held.exports -= 1
+        if not held.exports:
+            del self._holds[trace_id]
+            if held.fd is not None:
+                os.close(held.fd)

@@ -14,7 +14,7 @@ import msgspec
 import orjson
 
 from tracerd.errors import UnsafePathError
-from tracerd.log import open_for_append, open_for_reading
+from tracerd.log import open_for_reading, open_shared
 from tracerd.totals import Totals
 
 MAX_REJECTED_BYTES = 1024 * 1024
@@ -27,7 +27,10 @@ def rejected_path(log_path: Path) -> Path:
 
 
 class RejectedFile:
-    """The account of one log, opened when there is first something to write."""
+    """The account of one log, opened when there is first something to write.
+
+    Open, it carries a shared lock as the log does: a trace of which every line was refused has no log.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -60,7 +63,7 @@ class RejectedFile:
     def _open(self) -> None:
         if self._fd >= 0:
             return
-        self._fd = open_for_append(self._path, readable=True)
+        self._fd = open_shared(self._path)
         self._size = os.fstat(self._fd).st_size
         if self._size and os.pread(self._fd, 1, self._size - 1) != b"\n":
             self._write(b"\n")  # a killed daemon left half an entry; readers skip it

@@ -16,12 +16,13 @@ import trio
 
 from tracerd import drain
 from tracerd.connection import RECV_BYTES, Connection
-from tracerd.errors import UnsafePathError
+from tracerd.errors import LogFullError, TracerdError, UnsafePathError
 from tracerd.export import Forbidden
 from tracerd.exports import ExportQueue
 from tracerd.listen import AnyListener, peer_of, welcome_uids
 from tracerd.protocol import DEFAULT_MAX_LINE_BYTES
 from tracerd.recorder import Recorder
+from tracerd.retention import NO_LIMITS, Limits, enforce
 from tracerd.state import (
     Action,
     Append,
@@ -51,6 +52,15 @@ READS_AT_ACCEPT = 4
 ACCEPT_PAUSE_S = 0.1
 """How long to wait before the next accept when descriptors have run out."""
 
+RETENTION_PAUSE_S = 1.0
+"""At least so long between two looks at the directory, however many traces end."""
+
+RETENTION_SHARE = 20
+"""The longer a look takes, the longer the pause after it, so many times as long."""
+
+RETENTION_INTERVAL_S = 3600.0
+"""At most so long between two looks, while logs may become too old."""
+
 REPLY_DEADLINE_S = 0.5
 """At a stop: how long clients may take to read the replies they were promised."""
 
@@ -63,6 +73,9 @@ class Server:
         directory: Where the logs are.
         only_trace: The one trace of all clients, and its log (`--into-file`).
         max_line_bytes: Longer lines are refused.
+        max_log_bytes: A log that has reached this size takes no more.
+        limits: What may stay in the directory.
+        forbidden: What no export may touch.
     """
 
     def __init__(
@@ -72,6 +85,8 @@ class Server:
         *,
         only_trace: tuple[TraceId, Path] | None = None,
         max_line_bytes: int = DEFAULT_MAX_LINE_BYTES,
+        max_log_bytes: float = math.inf,
+        limits: Limits = NO_LIMITS,
         forbidden: Forbidden,
     ) -> None:
         self._listeners = listeners
@@ -80,7 +95,9 @@ class Server:
         self._forbidden = forbidden
         self._welcome = welcome_uids()
         self._state = DaemonState(only_trace[0] if only_trace else None)
-        self._recorder = Recorder(directory, only_trace[1] if only_trace else None, self._state.forget)
+        self._recorder = Recorder(directory, only_trace[1] if only_trace else None, self._state.forget, max_log_bytes)
+        self._limits = limits
+        self._closed_log = trio.Event()  # a log may be removed that could not before
         self._connections: dict[ClientId, Connection] = {}
         self._closing: set[Connection] = set()  # done with, but with replies still to be sent
         self._pending: list[Export] = []  # asked for, waiting for the barrier
@@ -99,6 +116,8 @@ class Server:
                 for listener in self._listeners:
                     self._readers.start_soon(self._accept_loop, listener)
                 self._readers.start_soon(self._barrier_loop)
+                if self._limits:
+                    self._readers.start_soon(self._retention_loop)
                 await self._stop.wait()
                 self._readers.cancel_scope.cancel()
             logger.info("stopping: %d connections to read to their end", len(self._connections))
@@ -212,6 +231,7 @@ class Server:
                     self._reply(client, self._status(), droppable=False)
                 case EndTrace(trace_id, totals):
                     self._recorder.end(trace_id, totals)
+                    self._closed_log.set()
                 case Close(client):
                     self._close(self._connections.pop(client))
                 case Stop():
@@ -222,6 +242,8 @@ class Server:
     def _append(self, append: Append) -> None:
         try:
             self._recorder.append(append.trace_id, append.events.block)
+        except LogFullError as error:
+            self._perform(self._state.full(append, str(error)))
         except (OSError, UnsafePathError) as error:
             reason = str(error)
             logger.warning("trace %s: %d events lost: %s", append.trace_id, append.events.count, printable(reason))
@@ -292,10 +314,34 @@ class Server:
     def _start_exports(self, pending: list[Export], *, complete: bool) -> None:
         for export in pending:
             refused = self._state.unrecorded_refusals(export.trace_id)
-            self._exports.add(export, self._recorder.snapshot(export.trace_id, refused, complete=complete))
+            self._exports.add(export, self._recorder.begin_export(export.trace_id, refused, complete=complete))
 
     def _export_ended(self, export: Export, error: str) -> None:
+        self._recorder.end_export(export.trace_id)
+        self._closed_log.set()
         self._perform(self._state.export_ended(export.export_id, error))
+
+    # ------------------------------------------------------------------ retention
+
+    async def _retention_loop(self) -> None:
+        """Remove what exceeds the limits: now, when a log was closed, and from time to time while logs grow old."""
+        while True:
+            self._closed_log = trio.Event()
+            began_s = trio.current_time()
+            try:
+                # Its thread may outlive a stop: it can be broken off anywhere.
+                removed = await trio.to_thread.run_sync(enforce, self._directory, self._limits, abandon_on_cancel=True)
+            except TracerdError as error:
+                logger.warning("retention: %s", printable(str(error)))
+            except Exception:
+                logger.exception("a bug of tracerd: retention did not end")
+            else:
+                for trace_id in removed:
+                    if trace_id not in self._state.traces:
+                        self._recorder.forget(trace_id)
+            await trio.sleep(max(RETENTION_PAUSE_S, RETENTION_SHARE * (trio.current_time() - began_s)))
+            with trio.move_on_after(RETENTION_INTERVAL_S if self._limits.can_expire else math.inf):
+                await self._closed_log.wait()
 
     # ------------------------------------------------------------------ the stop
 

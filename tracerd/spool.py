@@ -9,12 +9,15 @@ from pathlib import Path
 import msgspec
 
 from tracerd.errors import NoSuchTraceError
-from tracerd.log import CLOCK_PREFIX, read_blocks
+from tracerd.log import CLOCK_PREFIX, OWN_PREFIXES, read_blocks
 from tracerd.rejected import read_account, rejected_path
 from tracerd.totals import Totals
 from tracerd.trace_id import TraceId
 
 SUFFIX = ".jsonl"
+LOCK_NAME = ".lock"
+"""The file in the directory that its daemon locks; once made it stays."""
+
 LATEST = "latest"
 
 
@@ -140,10 +143,12 @@ def totals(log: LogFile) -> Totals:
 def _count_events(path: Path, start: int, length: int) -> int:
     with path.open("rb", buffering=0) as file:
         file.seek(start)
-        return sum(
-            block.count(b"\n") - block.count(b"\n" + CLOCK_PREFIX) - block.startswith(CLOCK_PREFIX)
-            for block in read_blocks(file.fileno(), length)
-        )
+        blocks = read_blocks(file.fileno(), length)
+        return sum(block.count(b"\n") - sum(_count_lines(block, prefix) for prefix in OWN_PREFIXES) for block in blocks)
+
+
+def _count_lines(block: bytes, prefix: bytes) -> int:
+    return block.count(b"\n" + prefix) + block.startswith(prefix)
 
 
 class _Clock(msgspec.Struct):

@@ -37,7 +37,7 @@ ClientId = int
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Write a run of events to the log, then tell `DaemonState.stored` or `DaemonState.lost`."""
+    """Write a run of events to the log, then tell `DaemonState.stored`, `lost` or `full`."""
 
     client: ClientId
     trace_id: TraceId
@@ -289,6 +289,14 @@ class DaemonState:
         for totals in (client.totals, self.traces[append.trace_id].totals, self.totals):
             totals.lost += append.events.count
         reason = f"{append.events.count} events from here on are lost: {reason}"
+        yield from self._error(append.client, client, append.events.first_line, reason)
+
+    def full(self, append: Append, reason: str) -> Iterator[Action]:
+        """What must happen because the trace has no room for these events: refused, with one ERROR for all of them."""
+        client = self.clients[append.client]
+        for totals in (client.totals, self.traces[append.trace_id].totals, self.totals):
+            totals.refused += append.events.count
+        reason = f"{append.events.count} events from here on are refused: {reason}"
         yield from self._error(append.client, client, append.events.first_line, reason)
 
     # ------------------------------------------------------------------ exports and answers

@@ -10,7 +10,7 @@ class Totals:
     Attributes:
         stored: In the log, repaired ones too.
         repaired: In the log after a repair (`nan` to `null`, and the like).
-        refused: Not a strict JSON object, too long, or before OPEN.
+        refused: Not a strict JSON object, too long, before OPEN, or for a trace that is full.
         lost: Good, but the log could not be written.
     """
 

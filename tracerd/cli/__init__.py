@@ -6,7 +6,20 @@ import sys
 import click
 
 from tracerd import __version__
-from tracerd.cli import check, demo, directory, get_tef, install_service, list_logs, serve, status, stop
+from tracerd.cli import (
+    check,
+    clear,
+    demo,
+    directory,
+    doctor,
+    env,
+    get_tef,
+    install_service,
+    list_logs,
+    serve,
+    status,
+    stop,
+)
 from tracerd.errors import TracerdError
 from tracerd.text import printable
 
@@ -43,5 +56,8 @@ for command in (
     status.status,
     stop.stop,
     install_service.install_service,
+    clear.clear,
+    env.env,
+    doctor.doctor,
 ):
     main.add_command(command)

@@ -1,11 +1,13 @@
-"""Options that several commands share."""
+"""Options that several commands share, and types of values that click does not know."""
 
+import re
 from pathlib import Path
 
 import click
 
 from tracerd.errors import TracerdError
 from tracerd.paths import log_dir
+from tracerd.text import printable
 from tracerd.where import socket_path
 
 
@@ -20,6 +22,37 @@ def complete_trace(context: click.Context, _parameter: click.Parameter, incomple
         return []
     names = [LATEST, *(log.trace_id for log in reversed(logs) if log.trace_id.isprintable())]
     return [name for name in names if name.startswith(incomplete)]
+
+
+_QUANTITY = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([A-Za-z]+)", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_BYTES = {"b": 1} | {
+    f"{prefix}{unit}": base**power
+    for unit, base in (("b", 1000), ("ib", 1024))
+    for power, prefix in enumerate("kmgt", 1)
+}
+
+
+def duration(value: str | float) -> float:
+    """A type for options: `90s`, `12h`, `7d`, `4w`; in seconds."""
+    return _quantity(value, _SECONDS, "no duration: write a number and s, m, h, d or w, such as 12h or 7d")
+
+
+def size(value: str | float) -> float:
+    """A type for options: `500MB`, `2GB`, `1GiB`; in bytes."""
+    return _quantity(value, _BYTES, "no size: write a number and B, kB, MB, GB, TB, KiB, MiB, GiB or TiB, such as 2GB")
+
+
+def _quantity(value: str | float, units: dict[str, int], what: str) -> float:
+    if not isinstance(value, str):  # the option's default
+        return value
+    match = _QUANTITY.fullmatch(value.strip())
+    factor = units.get(match[2].lower()) if match else None
+    if match is None or factor is None:
+        raise click.BadParameter(f"{printable(value)!r} is {what}")
+    if not float(match[1]):
+        raise click.BadParameter(f"{value!r} is nothing: it must be more")
+    return float(match[1]) * factor
 
 
 directory_option = click.option(

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import math
 import os
 import resource
 import signal
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.cli.options import directory_option
+from tracerd.cli.options import directory_option, duration, size
 from tracerd.daemonize import Parent, start
 from tracerd.errors import InvalidTraceIdError, UnsafePathError
 from tracerd.paths import daemon_log
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 TLDRS_SOCKET = Path("/tmp/tldrs.socket")  # noqa: S108 (the path that OCaml clients know)
 
-LOCK_NAME = ".lock"
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -61,6 +62,30 @@ logger = logging.getLogger(__name__)
     help="Refuse longer lines.",
 )
 @click.option(
+    "--max-age",
+    type=duration,
+    default=math.inf,
+    show_default="no limit",
+    metavar="AGE",
+    help="Remove traces that were last written longer ago, such as 30d.",
+)
+@click.option(
+    "--max-total-size",
+    type=size,
+    default=math.inf,
+    show_default="no limit",
+    metavar="SIZE",
+    help="Remove the oldest traces while all together are larger, such as 2GB.",
+)
+@click.option(
+    "--max-trace-size",
+    type=size,
+    default=math.inf,
+    show_default="no limit",
+    metavar="SIZE",
+    help="Refuse further events of a trace whose log has reached this size, such as 1GB.",
+)
+@click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
     default="info",
@@ -78,6 +103,9 @@ def serve(
     tldrs: bool,
     into_file: Path | None,
     max_line_bytes: int,
+    max_age: float,
+    max_total_size: float,
+    max_trace_size: float,
     log_level: str,
     daemonize: bool,
 ) -> None:
@@ -104,7 +132,9 @@ def serve(
     from tracerd.listen import AnyListener, Listener, Lock, PassedListener, lock_path
     from tracerd.paths import check_private, make_private
     from tracerd.rejected import rejected_path
+    from tracerd.retention import Limits
     from tracerd.server import Server  # trio takes a while to import
+    from tracerd.spool import LOCK_NAME
 
     # From the first moment that clients can connect, a signal is an orderly stop: it waits until we listen to it.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
@@ -137,6 +167,8 @@ def serve(
             directory,
             only_trace=only_trace,
             max_line_bytes=max_line_bytes,
+            max_log_bytes=max_trace_size,
+            limits=Limits(max_age, max_total_size),
             forbidden=Forbidden(os.path.realpath(directory), frozenset(own_files)),
         )
         if parent.waits:

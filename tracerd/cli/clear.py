@@ -1,0 +1,109 @@
+"""`tracerd clear`: remove traces that nobody has open."""
+
+import math
+import sys
+import time
+from collections.abc import Collection
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tracerd.cli.options import directory_option, duration
+from tracerd.errors import NoSuchTraceError, UnsafePathError
+from tracerd.text import printable, size_text
+
+if TYPE_CHECKING:
+    from tracerd.retention import StoredTrace
+
+FEW_NAMES = 5
+"""How many of the traces left alone are named."""
+
+
+@click.command()
+@click.argument("traces", metavar="[TRACE]...", nargs=-1)
+@directory_option
+@click.option("--older-than", type=duration, metavar="AGE", help="Only traces last written longer ago, such as 7d.")
+@click.option(
+    "--keep", type=click.IntRange(min=0), default=0, show_default=True, metavar="N", help="Leave the N newest of them."
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def clear(traces: tuple[str, ...], directory: Path, older_than: float | None, keep: int, yes: bool) -> None:
+    """Remove traces, each a log and the account beside it: those named, or all. What is in use is left alone.
+
+    TRACE is a path, a file name, a trace id, an unambiguous prefix of one, or `latest`.
+    """
+    from tracerd.retention import Limits, is_in_use, remove, stored_traces, surplus
+
+    directory = directory.absolute()
+    _check(directory)
+    named = {_find(directory, name) for name in traces}
+    limits = Limits(-math.inf if older_than is None else older_than, keep=keep)
+    in_use: list[StoredTrace] = []
+    chosen: list[StoredTrace] = []
+    for trace in surplus(named if traces else stored_traces(directory), limits, time.time()):
+        (in_use if is_in_use(trace) else chosen).append(trace)
+    if chosen and not yes:
+        _ask(chosen)
+    removed: list[StoredTrace] = []
+    failed = False
+    for trace in chosen:
+        try:
+            (removed if remove(trace) else in_use).append(trace)
+        except OSError as error:
+            failed = True
+            click.echo(f"cannot remove {printable(trace.trace_id)}: {error.strerror}", err=True)
+    click.echo(f"removed {_amount(removed)}" if removed or failed else "nothing to remove")
+    if in_use:
+        click.echo(f"left alone, because in use: {_names(in_use)}", err=True)
+    if failed or (traces and in_use):
+        raise SystemExit(1)
+
+
+def _check(directory: Path) -> None:
+    """Refuse a directory that is no daemon's: other programs keep files there that end in `.jsonl`, too."""
+    from tracerd.spool import LOCK_NAME
+
+    if directory.exists() and not (directory / LOCK_NAME).exists():
+        raise UnsafePathError(
+            f"no tracerd has ever kept logs in {directory} (it has no {LOCK_NAME}); remove what is there with rm"
+        )
+
+
+def _find(directory: Path, name: str) -> "StoredTrace":
+    """The trace that a person means.
+
+    Raises:
+        NoSuchTraceError: There is none in this directory.
+    """
+    from tracerd.retention import stored_trace
+    from tracerd.spool import SUFFIX, find_log
+
+    account_only = directory / f"{name}{SUFFIX}"
+    path = account_only if "/" not in name and stored_trace(account_only) else find_log(directory, name).path
+    trace = stored_trace(directory / path.name) if path.parent.resolve() == directory.resolve() else None
+    if trace is None or path.suffix != SUFFIX:
+        raise NoSuchTraceError(f"{name} is no log in {directory}")
+    return trace
+
+
+def _ask(traces: "Collection[StoredTrace]") -> None:
+    amount = _amount(traces)
+    if not sys.stdin.isatty():
+        raise click.ClickException(f"nothing is removed, for nobody can be asked here; --yes would remove {amount}")
+    for trace in traces:
+        last_write = datetime.fromtimestamp(trace.last_write_s).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        click.echo(f"{size_text(trace.size).rjust(9)}  {last_write}  {printable(trace.trace_id)}", err=True)
+    click.confirm(f"Remove {amount}?", abort=True, err=True)
+
+
+def _amount(traces: "Collection[StoredTrace]") -> str:
+    count, size = len(traces), sum(trace.size for trace in traces)
+    return f"{count} trace{'' if count == 1 else 's'}, {size_text(size)}"
+
+
+def _names(traces: "Collection[StoredTrace]") -> str:
+    names = [printable(trace.trace_id) for trace in traces]
+    more = len(names) - FEW_NAMES
+    return ", ".join(names[:FEW_NAMES]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,66 @@
+"""`tracerd env`: the variables by which a program finds the daemon and its trace, for a shell."""
+
+import json
+import os
+import secrets
+import shlex
+import sys
+import time
+
+import click
+
+from tracerd.errors import InvalidTraceIdError
+from tracerd.trace_id import TraceId
+from tracerd.where import socket_path
+
+
+@click.command()
+@click.option("--new", is_flag=True, help="Begin a new trace.")
+@click.option("--fish", is_flag=True, help="For fish: tracerd env --new --fish | source")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead.")
+def env(new: bool, fish: bool, as_json: bool) -> None:
+    """Print what lets programs join one trace: eval "$(tracerd env --new)".
+
+    Without --new the trace stays that of $TRACERD_TRACE_ID, if it is set.
+    """
+    if fish and as_json:
+        raise click.UsageError("give either --fish or --json")
+    variables = _variables(_new_trace_id() if new else _present_trace_id())
+    if as_json:
+        # JSON has no way to write bytes that are not UTF-8.
+        shown = {name: value.encode(errors="backslashreplace").decode() for name, value in variables.items()}
+        click.echo(json.dumps(shown, ensure_ascii=False))
+        return
+    for name, value in variables.items():
+        line = f"set -gx {name} {_fish_quoted(value)};\n" if fish else f"export {name}={shlex.quote(value)};\n"
+        sys.stdout.buffer.write(os.fsencode(line))
+
+
+def _variables(trace_id: TraceId | None) -> dict[str, str]:
+    """Each value twice: the OCaml library trace-tef.tldrs has names of its own."""
+    path = os.path.abspath(socket_path())
+    variables = {"TRACERD_SOCKET": path, "TRACE_TEF_TLDR_SOCKET": path}
+    if trace_id is not None:
+        variables |= {"TRACERD_TRACE_ID": trace_id, "TRACE_TEF_TLDR_TRACE_ID": trace_id}
+    return variables
+
+
+def _new_trace_id() -> TraceId:
+    """When, and a trace id of W3C Trace Context: 32 digits in lower case, not all zero."""
+    number = 0
+    while not number:
+        number = secrets.randbits(128)
+    return TraceId(f"tr-{int(time.time())}-{number:032x}")
+
+
+def _present_trace_id() -> TraceId | None:
+    present = os.environ.get("TRACERD_TRACE_ID")
+    try:
+        return TraceId(present) if present else None
+    except InvalidTraceIdError as error:
+        raise InvalidTraceIdError(f"TRACERD_TRACE_ID: {error}; --new makes another one") from None
+
+
+def _fish_quoted(text: str) -> str:
+    r"""In fish a single quote and a backslash are escaped inside single quotes, and nothing else is."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
