@@ -473,7 +473,9 @@ def test_design_names_every_module_in_the_rows_of_the_import_contract() -> None:
     got = [{code(row[1]) for row in table if row[0] == str(number)} for number in range(1, len(rows) + 1)]
 
     assert got == rows
-    there = {path.stem for path in (ROOT / "tracerd").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    there = {
+        path.stem for path in (ROOT / "tracerd").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
     assert {code(row[1]) for row in table} == there - {"__init__", "__main__"}
 
 
