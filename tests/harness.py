@@ -172,10 +172,14 @@ class Daemon:
         return [line for line in lines if not line.startswith(CLOCK_PREFIX)]
 
     def numbers(self, trace_id: str) -> list[int]:
-        """The numbers of the events in the log, each line of which must be whole; none if there is no log yet."""
+        """The numbers of the events in the log, each line of which must be whole."""
+        return [int(json.loads(line)["ts"]) for line in self.events(trace_id)]
+
+    def numbers_so_far(self, trace_id: str) -> list[int]:
+        """As `numbers`, but while the daemon writes: there may be no log yet, or half of a write in it."""
         if not (self.dir / f"{trace_id}.jsonl").exists():
             return []
-        return [int(json.loads(line)["ts"]) for line in self.events(trace_id)]
+        return [int(json.loads(line)["ts"]) for line in self.events(trace_id) if line.endswith(b"\n")]
 
     def rejected(self, trace_id: str) -> list[dict[str, object]]:
         """The entries of the `.rejected` file."""

@@ -97,7 +97,7 @@ def test_client_that_reads_no_answers_is_read_on(shared_daemon: Daemon) -> None:
         for number in range(rounds):
             client.send(b"OPEN deaf\n" + event(number) + questions)
         client.socket.shutdown(socket.SHUT_WR)
-        wait_until(lambda: len(shared_daemon.numbers("deaf")) == rounds, "all events")
+        wait_until(lambda: len(shared_daemon.numbers_so_far("deaf")) == rounds, "all events")
         # What it is sent in the end are whole lines, in order, but not all.
         replies = client.socket.makefile("rb").read()
     assert replies.endswith(b"\n")
@@ -115,7 +115,7 @@ def test_client_that_leaves_with_unread_replies_loses_nothing(shared_daemon: Dae
             # A reply is there, and nobody will read it.
             client.socket.recv(1, socket.MSG_PEEK)
             client.send(event(number))
-    wait_until(lambda: sorted(shared_daemon.numbers("leaves")) == list(range(20)), "all events")
+    wait_until(lambda: sorted(shared_daemon.numbers_so_far("leaves")) == list(range(20)), "all events")
     assert "Traceback" not in shared_daemon.stderr()
 
 
@@ -541,7 +541,7 @@ def test_socat_sends_events(shared_daemon: Daemon) -> None:
     command = [installed("socat"), "-u", "-", f"UNIX-CONNECT:{shared_daemon.socket}"]
     data = b"OPEN socat\n" + events(range(1000))
     assert subprocess.run(command, input=data, timeout=20, check=False).returncode == 0
-    wait_until(lambda: shared_daemon.numbers("socat") == list(range(1000)), "all events")
+    wait_until(lambda: shared_daemon.numbers_so_far("socat") == list(range(1000)), "all events")
 
 
 def test_socat_shows_the_acknowledgement(shared_daemon: Daemon) -> None:

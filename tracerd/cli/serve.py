@@ -31,8 +31,6 @@ TLDRS_SOCKET = Path("/tmp/tldrs.socket")  # noqa: S108 (the path that OCaml clie
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-
 logger = logging.getLogger(__name__)
 
 
