@@ -74,25 +74,24 @@ class Service:
         self.listener.bind(os.fsencode(self.path))
         self.listener.listen(4096)
         self.manager = Manager(str(home / "notify"))
-        self.process: subprocess.Popen[bytes] | None = None
+        self._processes: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> "subprocess.Popen[bytes]":
         """Start a daemon and wait for its READY=1: a connect would succeed without one."""
         with (self.home / "stderr").open("ab") as stderr:
             environ = os.environ | {"NOTIFY_SOCKET": self.manager.address}
-            self.process = passing(self.listener, options=["-d", self.logs], stderr=stderr, env=environ)
+            process = passing(self.listener, options=["-d", self.logs], stderr=stderr, env=environ)
+        self._processes.append(process)
         assert self.manager.message()[0] == "READY=1"
-        return self.process
+        return process
 
     def stop(self) -> None:
-        assert self.process
-        self.process.send_signal(signal.SIGTERM)
+        self._processes[-1].send_signal(signal.SIGTERM)
         self.ended()
 
     def ended(self) -> None:
         """The daemon was told to stop: it does, and says so."""
-        assert self.process
-        assert self.process.wait(PATIENCE_S) == 0, (self.home / "stderr").read_text()
+        assert self._processes[-1].wait(PATIENCE_S) == 0, (self.home / "stderr").read_text()
         assert self.manager.message()[0] == "STOPPING=1"
         assert self.path.is_socket()
 
@@ -102,9 +101,9 @@ class Service:
         return [line["ts"] for line in lines if "ts" in line]
 
     def close(self) -> None:
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        for process in self._processes:
+            process.kill()
+            process.wait()
         self.listener.close()
         self.manager.close()
 
