@@ -1,5 +1,6 @@
 """`tracerd clear`: what nobody has open goes, what anybody has open stays, and nothing acknowledged is lost between."""
 
+import fcntl
 import json
 import os
 import pty
@@ -425,6 +426,57 @@ def test_who_opens_while_it_is_removed_begins_anew(log: Path, suffix: str, monke
     else:
         assert json.loads(rejected_path(log).read_bytes())["refused"] == 2
         assert not log.exists()
+
+
+def test_who_begins_anew_between_the_two_removals_keeps_the_new_account(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(log.parent, "t.rejected", content=b"")
+    trace = stored_trace(log)
+    assert trace
+    inode = log.stat().st_ino
+    unlink = Path.unlink
+    threads: list[threading.Thread] = []
+
+    def write() -> None:
+        writer = LogWriter(log)
+        writer.append(event(2))
+        account = RejectedFile(rejected_path(log))
+        account.record(Totals(refused=2), 0)
+        account.close()
+        writer.close()
+
+    def unlink_and_let_others_in(path: Path, missing_ok: bool = False) -> None:
+        unlink(path, missing_ok)
+        if not threads:
+            threads.append(threading.Thread(target=write))
+            threads[0].start()
+            wait_until(lambda: waits_for(inode) or not threads[0].is_alive(), "the writer to wait, or to be done")
+
+    monkeypatch.setattr(Path, "unlink", unlink_and_let_others_in)
+    assert remove(trace)
+    threads[0].join(PATIENCE_S)
+    assert log.read_bytes() == event(2)
+    assert rejected_path(log).exists()
+
+
+def test_a_log_that_was_replaced_before_it_was_locked_stays(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock is then on a file that has gone; the one at the path may be in use, even if it looks the same."""
+    trace = stored_trace(log)
+    assert trace
+    lock = fcntl.flock
+
+    def replace_and_lock(fd: int, operation: int) -> None:
+        written = log.stat()
+        log.rename(log.with_suffix(".aside"))
+        log.write_bytes(event(2))
+        os.utime(log, ns=(written.st_atime_ns, written.st_mtime_ns))
+        lock(fd, operation)
+
+    monkeypatch.setattr(fcntl, "flock", replace_and_lock)
+    assert stored_trace(log) == trace
+    assert not remove(trace)
+    assert log.read_bytes() == event(2)
 
 
 def waits_for(inode: int) -> bool:

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.harness import CLOCK_PREFIX, Daemon, event, events, exported, short_dir, tracerd, wait_until
 from tests.perfetto.judge import Judge
+from tracerd.cli.options import duration, size
 from tracerd.log import FULL_PREFIX, full_line
 from tracerd.retention import NO_LIMITS, Limits, StoredTrace, surplus
 from tracerd.state import MAX_ERRORS
@@ -269,14 +271,14 @@ def test_a_client_of_a_full_trace_is_told_a_few_times_only(home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "size"),
+    ("options", "limit"),
     [
         ([], math.inf),
         (["--max-trace-size", "1kB"], 1000),
         (["--max-trace-size", "1kB", "--max-trace-size", "2KiB"], 2048),
     ],
 )
-def test_a_full_trace_stays_full_with_one_mark_whoever_comes(home: Path, options: list[str], size: float) -> None:
+def test_a_full_trace_stays_full_with_one_mark_whoever_comes(home: Path, options: list[str], limit: float) -> None:
     """Its end, another client, another daemon: only the size of the log counts."""
     rounds = 40
     for _ in range(2):
@@ -284,11 +286,11 @@ def test_a_full_trace_stays_full_with_one_mark_whoever_comes(home: Path, options
             for _ in range(rounds):
                 daemon.session(b"OPEN t\n" + events(range(10)))
     log = (home / "logs/t.jsonl").read_bytes()
-    if size == math.inf:
+    if limit == math.inf:
         assert (log.count(FULL_PREFIX), log.count(b'"name":"e"')) == (0, 2 * rounds * 10)
     else:
         assert log.count(FULL_PREFIX) == 1
-        assert size <= len(log) < size + 10 * len(event(1)) + 400
+        assert limit <= len(log) < limit + 10 * len(event(1)) + 400
         assert log.splitlines()[-1].startswith(FULL_PREFIX)
     # A higher limit lets it grow again.
     with Daemon(home) as daemon:
@@ -329,6 +331,20 @@ def test_the_mark_is_an_event_whatever_came_before(last: bytes) -> None:
     assert mark["args"] == {"max_log_bytes": 100}
     assert abs(mark["ts"] - time.clock_gettime(time.CLOCK_MONOTONIC) * 1e6) < 60e6
     assert CLOCK_PREFIX not in full_line(100, last)
+
+
+def test_the_document_shows_the_mark_and_the_units_as_they_are() -> None:
+    document = (Path(__file__).parent.parent / "docs/retention.md").read_text()
+    [shown] = re.findall(r"```jsonl\n(.*)```", document, re.DOTALL)
+    place = json.loads(shown)
+    made = full_line(place["args"]["max_log_bytes"], shown.encode())
+    assert re.sub(rb'"ts":[0-9]+', b'"ts":2359657100', made) == shown.encode()
+
+    rows = re.findall(r"^\| (`[^|]*`) \| (?:seconds|bytes|steps)", document, re.MULTILINE)
+    units = [row.replace("`", "").split() for row in rows]
+    assert [duration(f"1.5{unit}") for unit in units[0]] == [1.5, 90, 5400, 1.5 * DAY_S, 10.5 * DAY_S]
+    assert [size(f"2 {unit}") for unit in units[1]] == [2 * 1000**power for power in range(5)]
+    assert [size(f"2{unit.lower()}") for unit in units[2]] == [2 * 1024**power for power in range(1, 5)]
 
 
 def test_perfetto_shows_the_mark_and_no_process_for_it(home: Path, perfetto: Judge, tmp_path: Path) -> None:

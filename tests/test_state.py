@@ -107,6 +107,19 @@ def test_what_cannot_be_written_is_lost_and_said() -> None:
     assert state.ok_line(client) == b"OK 0 0 2\n"
 
 
+def test_events_of_a_full_trace_are_refused_with_one_error_a_run() -> None:
+    state = DaemonState()
+    client = state.connect(1, 0.0)
+    actions = state.receive(client, [Open(A), TWO, Flush()], 0.0)
+    append = next(actions)
+    assert isinstance(append, Append)
+    errors = list(state.full(append, "why"))
+    assert errors == [ReplyError(client, b"ERROR 2: 2 events from here on are refused: why\n")]
+    assert list(actions) == [ReplyOk(client)]
+    assert state.ok_line(client) == b"OK 0 2 0\n"
+    assert state.traces[A].totals == state.totals == Totals(refused=2)
+
+
 def test_ok_waits_for_the_exports_asked_before_it_and_no_others() -> None:
     state = DaemonState()
     client = state.connect(1, 0.0)
