@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness import PATIENCE_S, Daemon, event, tracerd, wait_until, words_of
+from tracerd import log as log_module
 from tracerd.errors import ExportError
 from tracerd.export import write_tef
 from tracerd.log import LogWriter
@@ -377,7 +378,7 @@ def test_a_trace_whose_account_was_written_since_stays(log: Path) -> None:
     trace = stored_trace(log)
     assert trace
     account = RejectedFile(rejected_path(log))
-    account.record(Totals(refused=1), log.stat().st_size)
+    account.record(Totals(refused=1), 0, log.stat().st_size)
     account.close()
     assert not remove(trace)
 
@@ -391,13 +392,14 @@ def test_a_trace_that_has_gone_is_no_trouble(log: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".rejected"])
-def test_who_opens_while_it_is_removed_begins_anew(log: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_opens_while_it_is_removed_begins_anew(
+    log: Path, suffix: str, monkeypatch: pytest.MonkeyPatch, waiting: threading.Event
+) -> None:
     """The writer waits for the lock, finds that its file has gone, and makes another: the remover leaves that alone."""
     put(log.parent, "t.rejected", content=b"")
     trace = stored_trace(log)
     assert trace
     threads: list[threading.Thread] = []
-    inode = (log.parent / f"t{suffix}").stat().st_ino
     unlink = Path.unlink
 
     def write() -> None:
@@ -407,14 +409,14 @@ def test_who_opens_while_it_is_removed_begins_anew(log: Path, suffix: str, monke
             writer.close()
         else:
             account = RejectedFile(rejected_path(log))
-            account.record(Totals(refused=2), 0)
+            account.record(Totals(refused=2), 0, 0)
             account.close()
 
     def unlink_when_somebody_waits(path: Path, missing_ok: bool = False) -> None:
         if not threads:
             threads.append(threading.Thread(target=write))
             threads[0].start()
-            wait_until(lambda: waits_for(inode), "the writer to wait for the lock")
+            wait_until(waiting.is_set, "the writer to wait for the lock")
         unlink(path, missing_ok)
 
     monkeypatch.setattr(Path, "unlink", unlink_when_somebody_waits)
@@ -429,12 +431,11 @@ def test_who_opens_while_it_is_removed_begins_anew(log: Path, suffix: str, monke
 
 
 def test_who_begins_anew_between_the_two_removals_keeps_the_new_account(
-    log: Path, monkeypatch: pytest.MonkeyPatch
+    log: Path, monkeypatch: pytest.MonkeyPatch, waiting: threading.Event
 ) -> None:
     put(log.parent, "t.rejected", content=b"")
     trace = stored_trace(log)
     assert trace
-    inode = log.stat().st_ino
     unlink = Path.unlink
     threads: list[threading.Thread] = []
 
@@ -442,7 +443,7 @@ def test_who_begins_anew_between_the_two_removals_keeps_the_new_account(
         writer = LogWriter(log)
         writer.append(event(2))
         account = RejectedFile(rejected_path(log))
-        account.record(Totals(refused=2), 0)
+        account.record(Totals(refused=2), 0, 0)
         account.close()
         writer.close()
 
@@ -451,7 +452,7 @@ def test_who_begins_anew_between_the_two_removals_keeps_the_new_account(
         if not threads:
             threads.append(threading.Thread(target=write))
             threads[0].start()
-            wait_until(lambda: waits_for(inode) or not threads[0].is_alive(), "the writer to wait, or to be done")
+            wait_until(lambda: waiting.is_set() or not threads[0].is_alive(), "the writer to wait, or to be done")
 
     monkeypatch.setattr(Path, "unlink", unlink_and_let_others_in)
     assert remove(trace)
@@ -479,9 +480,18 @@ def test_a_log_that_was_replaced_before_it_was_locked_stays(log: Path, monkeypat
     assert log.read_bytes() == event(2)
 
 
-def waits_for(inode: int) -> bool:
-    """Whether somebody waits for a lock on this file."""
-    return any("->" in line and f":{inode} " in line for line in Path("/proc/locks").read_text().splitlines())
+@pytest.fixture
+def waiting(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set when a writer has found a lock taken; it then waits as long as it takes."""
+    event = threading.Event()
+
+    def pause() -> None:
+        event.set()
+        time.sleep(0.001)
+
+    monkeypatch.setattr(log_module, "LOCK_TRIES", 100_000)
+    monkeypatch.setattr(log_module, "pause", pause)
+    return event
 
 
 def test_a_log_stays_until_its_exports_have_ended(tmp_path: Path) -> None:

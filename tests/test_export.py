@@ -89,7 +89,9 @@ def test_only_the_snapshot_is_exported(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     path.write_bytes(X * 3)
     source = snapshot(path, "t", 4, complete=False)
-    (tmp_path / "t.rejected").write_bytes(b'{"stored":0,"repaired":0,"refused":9,"lost":0,"log_bytes":0}\n')
+    (tmp_path / "t.rejected").write_bytes(
+        b'{"stored":0,"repaired":0,"refused":9,"lost":0,"log_from":0,"log_bytes":0}\n'
+    )
     with path.open("ab") as file:
         file.write(X * 3)
     sink = io.BytesIO()

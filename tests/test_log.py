@@ -49,7 +49,9 @@ def test_appended_lines_are_in_the_file_at_once(path: Path) -> None:
 def test_a_torn_tail_is_completed_or_cut(path: Path, found: bytes, kept: bytes, moved: bytes) -> None:
     path.write_bytes(found)
     log = LogWriter(path)
-    assert log.cut_torn_tail() == moved
+    given: list[bytes] = []
+    log.cut_torn_tail(given.append)
+    assert given == ([moved] if moved else [])
     log.append(LINE)
     log.close()
     assert path.read_bytes() == kept + LINE
@@ -113,8 +115,8 @@ def test_the_account_keeps_refused_lines_up_to_its_limit_and_every_total(tmp_pat
     for number in range(100):
         account.add(number, 77, "large", b"x" * 64 * 1024)
     assert path.stat().st_size <= MAX_REJECTED_BYTES
-    account.record(Totals(1, 2, 3, 4), 100)
-    account.record(Totals(10, 20, 30, 40), 200)
+    account.record(Totals(1, 2, 3, 4), 0, 100)
+    account.record(Totals(10, 20, 30, 40), 100, 200)
     account.close()
     first = json.loads(path.read_bytes().splitlines()[0])
     assert first == {"line": 3, "client_pid": 77, "reason": "why", "base64": base64.b64encode(b"\xff{").decode()}
@@ -127,7 +129,7 @@ def test_half_an_entry_in_the_account_costs_no_other(tmp_path: Path) -> None:
     path = tmp_path / "t.rejected"
     path.write_bytes(b'{"stored":1,"repaired":0,"refu')
     account = RejectedFile(path)
-    account.record(Totals(stored=5), 10)
+    account.record(Totals(stored=5), 0, 10)
     account.close()
     assert read_account(path).totals == Totals(stored=5)
 
@@ -136,7 +138,7 @@ def test_totals_count_what_no_record_covers_yet(path: Path) -> None:
     """After kill -9 the last record is missing: the lines of the log since the one before are counted."""
     path.write_bytes(clock_line() + LINE * 3)
     account = RejectedFile(rejected_path(path))
-    account.record(Totals(stored=3, repaired=1), path.stat().st_size)
+    account.record(Totals(stored=3, repaired=1), 0, path.stat().st_size)
     account.close()
     with path.open("ab") as file:
         file.write(clock_line() + LINE * 2)
@@ -145,6 +147,35 @@ def test_totals_count_what_no_record_covers_yet(path: Path) -> None:
     begun_s = start_s(log)
     assert begun_s is not None
     assert abs(begun_s - log.last_write_s) < 60
+
+
+def test_totals_hold_what_a_killed_daemon_could_not_record(path: Path) -> None:
+    """Three daemons: the second was killed; what it stored and refused is neither forgotten nor counted twice."""
+    account_path = rejected_path(path)
+    sizes = [0]
+    for number, killed in enumerate([False, True, False]):
+        with path.open("ab") as file:
+            file.write(clock_line() + LINE * 10)
+        sizes.append(path.stat().st_size)
+        account = RejectedFile(account_path)
+        for line in range(number + 1):
+            account.add(line, 7, "why", b"x")
+        if not killed:
+            account.record(Totals(stored=10, refused=number + 1), sizes[-2], sizes[-1])
+        account.close()
+    (log,) = list_logs(path.parent)
+    assert totals(log) == Totals(stored=30, refused=6)
+
+
+def test_totals_of_a_log_begun_anew_leave_out_the_one_before(path: Path) -> None:
+    account = RejectedFile(rejected_path(path))
+    account.add(1, 7, "why", b"x")
+    account.record(Totals(stored=90, refused=1), 0, 5000)
+    path.write_bytes(clock_line() + LINE * 3)
+    account.record(Totals(stored=3), 0, path.stat().st_size)
+    account.close()
+    (log,) = list_logs(path.parent)
+    assert totals(log) == Totals(stored=3)
 
 
 def touch(directory: Path, name: str, mtime_s: float) -> None:

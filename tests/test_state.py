@@ -344,6 +344,7 @@ class AnyOrder(RuleBasedStateMachine):
     def a_client_is_known_until_all_is_done(self) -> None:
         assert set(self.state.clients) == self.known
         assert set(self.here) <= self.known
+        assert self.state.undecided == sum(self.state.clients[client].trace_id is None for client in self.here)
 
     def teardown(self) -> None:
         """At the end all answers were given, all traces have ended, and nothing is left in memory."""

@@ -32,6 +32,8 @@ class Connection:
         self.socket = sock
         self.peer = peer
         self.reader = MessageReader(max_line_bytes)
+        self.comm: str | None = None
+        """The client's name, once somebody has asked for it."""
         self.waited_for = False
         """Whether a task has ever waited for the socket: only then Trio has to be told that it is closed."""
         self.reading = True
@@ -60,6 +62,10 @@ class Connection:
     def has_queued(self) -> bool:
         """Whether replies wait to be sent."""
         return bool(self._outbox)
+
+    def has_room(self) -> bool:
+        """Whether another reply can be queued, as far as can be told before it is made."""
+        return self._outbox_bytes < MAX_OUTBOX_BYTES // 2
 
     def reply(self, line: bytes, *, droppable: bool) -> None:
         """Send a reply line whole or not at all; what the socket does not take now is queued.

@@ -24,6 +24,11 @@ WORKERS = 2
 """Exports that run at once: more would only take the disk and the interpreter from the readers."""
 
 
+RESOLVE_S = 5.0
+"""How long a file system may take to tell where a path leads; exports to others wait meanwhile."""
+
+SHOWN_PATH = 200
+
 STEP_BACK_S = 0.001
 """How long an export lets the interpreter go, after each block, while clients are being read from. A thread that only
 computes is given the interpreter for 5 ms whenever the reader waits for the kernel, so it would take most of it."""
@@ -63,6 +68,7 @@ class ExportQueue:
         self._unfinished = 0
         self._idle = trio.Event()
         self._hurry = False
+        self._resolving = trio.CancelScope()
 
     def add(self, export: Export, source: Snapshot) -> None:
         """Write this snapshot to the path that was asked for, as soon as it is its turn."""
@@ -74,6 +80,7 @@ class ExportQueue:
     def hurry(self) -> None:
         """Give up what is running and pending: the daemon was told twice to stop."""
         self._hurry = True
+        self._resolving.cancel()
 
     async def wait_idle(self) -> None:
         """Wait until no export is running or pending."""
@@ -86,12 +93,18 @@ class ExportQueue:
         while self._asked:
             export, source = self._asked[0]
             try:
-                target = await trio.to_thread.run_sync(resolve_target, export.path, self._forbidden)
+                target = await self._resolve(export.path)
             except ExportError as error:
                 self._end([export], self._failed(export.path, source, error))
             else:
                 self._enqueue(target, _Job(source, [export]))
             self._asked.popleft()
+
+    async def _resolve(self, path: str) -> str:
+        self._progress(0)
+        with trio.move_on_after(RESOLVE_S) as self._resolving:
+            return await trio.to_thread.run_sync(resolve_target, path, self._forbidden, abandon_on_cancel=True)
+        raise ExportError(f"the file system does not answer for {path[:SHOWN_PATH]}")
 
     def _enqueue(self, target: str, new: _Job) -> None:
         queue = self._queues.setdefault(target, [])

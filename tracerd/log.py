@@ -9,7 +9,7 @@ import fcntl
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +22,10 @@ from tracerd.tef import CLOCK_NAME
 
 BLOCK_BYTES = 64 * 1024
 """Bytes a reader handles per C call: larger blocks hold the interpreter for longer than a daemon may wait."""
+
+LOCK_TRIES = 5
+LOCK_PAUSE_S = 0.001
+"""Who removes a file holds its lock for the time of an unlink; clients must not wait for anybody else."""
 
 CLOCK_PREFIX = b'{"ph":"M","name":"%s",' % CLOCK_NAME.encode()
 """How the line begins that the daemon adds at a trace's first event."""
@@ -119,8 +123,7 @@ def open_shared(path: Path) -> int:
     while True:
         fd = open_for_append(path, readable=True)
         try:
-            # Waits only for somebody who is removing this very file, and then begins it anew.
-            fcntl.flock(fd, fcntl.LOCK_SH)
+            _lock_shared(fd, path)
             if is_file_at(path, fd):
                 return fd
         except BaseException:
@@ -129,12 +132,33 @@ def open_shared(path: Path) -> int:
         os.close(fd)
 
 
+def pause() -> None:
+    """Between two tries for a lock."""
+    time.sleep(LOCK_PAUSE_S)
+
+
+def _lock_shared(fd: int, path: Path) -> None:
+    """Take a shared lock, waiting no longer than somebody takes to remove this very file: then it is begun anew."""
+    for _ in range(LOCK_TRIES):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pause()
+        else:
+            return
+    raise BlockingIOError(errno.EWOULDBLOCK, "another process has locked it", str(path))
+
+
 def hold(path: Path) -> int | None:
     """A descriptor that keeps others from removing the file while it is open; None if the file cannot be opened."""
     try:
         fd = open_for_reading(path)
-        fcntl.flock(fd, fcntl.LOCK_SH)  # waits as `open_shared` does
     except (OSError, UnsafePathError):
+        return None
+    try:
+        _lock_shared(fd, path)
+    except OSError:
+        os.close(fd)
         return None
     return fd
 
@@ -165,21 +189,21 @@ class LogWriter:
         self.size = os.fstat(self.fd).st_size
         self._torn = False
 
-    def cut_torn_tail(self) -> bytes:
+    def cut_torn_tail(self, keep: Callable[[bytes], object]) -> None:
         """Make the log end with a whole line, as a killed daemon may not have left it.
 
-        An unterminated strict object gets its newline; anything else is cut off and returned.
+        An unterminated strict object gets its newline; anything else is given to `keep`, and then cut off.
         """
         start = _start_of_last_line(self.fd, self.size)
         if start == self.size:
-            return b""
+            return
         tail = os.pread(self.fd, self.size - start, start)
         if check_line(tail) is tail:
             self.append(b"\n")
-            return b""
+            return
+        keep(tail)
         os.ftruncate(self.fd, start)
         self.size = start
-        return tail
 
     def append(self, block: bytes) -> None:
         """Write whole lines; all of them or none.

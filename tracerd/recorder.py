@@ -6,13 +6,14 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tracerd.errors import LogFullError, UnsafePathError
 from tracerd.log import LogWriter, clock_line, full_line, hold
-from tracerd.protocol import Refused
-from tracerd.rejected import RejectedFile, read_account, rejected_path
-from tracerd.spool import Snapshot, log_path, snapshot
+from tracerd.protocol import KEPT_BYTES, Refused
+from tracerd.rejected import RejectedFile, rejected_path
+from tracerd.spool import Snapshot, log_path, log_size, snapshot
 from tracerd.totals import Totals
 from tracerd.trace_id import TraceId
 
@@ -56,6 +57,8 @@ class Recorder:
         self._look_at_s: dict[TraceId, float] = {}
         self._max_log_bytes = max_log_bytes
         self._holds: dict[TraceId, _Hold] = {}
+        self._log_from: dict[TraceId, int] = {}  # how long each log was when we began to count
+        self._owed: dict[TraceId, Totals] = {}  # counted, and in no record yet
 
     def path(self, trace_id: TraceId) -> Path:
         """Where the log of this trace is, or would be."""
@@ -91,20 +94,22 @@ class Recorder:
         self._look_at_s[trace_id] = time.monotonic() + REMOVED_CHECK_S
         if log.size == 0:
             self._begin(trace_id)
-        if tail := log.cut_torn_tail():
-            reason = "a torn line at the end of the log, left by a daemon that was killed"
-            logger.warning("%s: %s; moved to %s", log.path, reason, rejected_path(log.path).name)
-            self.reject(trace_id, 0, Refused(0, reason, tail))
+        log.cut_torn_tail(partial(self._keep_tail, trace_id))
+        self._log_from.setdefault(trace_id, log.size)
         return log
 
     def _begin(self, trace_id: TraceId) -> None:
-        """Forget the log that was there before, if it was removed: its exports at exit and its account."""
+        """Forget the log that was there before, if it was removed, and its exports at exit."""
+        self._log_from[trace_id] = 0
         if trace_id in self._clocked:
             self._clocked.remove(trace_id)
             self._on_removed(trace_id)
-        account = rejected_path(self.path(trace_id))
-        if trace_id not in self._rejected and read_account(account).log_bytes:
-            account.unlink()
+
+    def _keep_tail(self, trace_id: TraceId, tail: bytes) -> None:
+        reason = "a torn line at the end of the log, left by a daemon that was killed"
+        logger.warning("%s: %s; it goes to %s", self.path(trace_id), reason, rejected_path(self.path(trace_id)).name)
+        self._owed.setdefault(trace_id, Totals()).refused += 1
+        self._account(trace_id).add(0, 0, reason, tail[:KEPT_BYTES], always=True)
 
     def _look(self, trace_id: TraceId, log: LogWriter) -> LogWriter:
         self._look_at_s[trace_id] = time.monotonic() + REMOVED_CHECK_S
@@ -127,11 +132,14 @@ class Recorder:
     def end(self, trace_id: TraceId, totals: Totals) -> None:
         """The trace has no clients any more: record the totals and close its files."""
         log = self._logs.pop(trace_id, None)
+        totals.add(self._owed.pop(trace_id, Totals()))
         if totals:
+            size = log.size if log else log_size(self.path(trace_id))
             try:
-                size = log.size if log else self.path(trace_id).stat().st_size if self.path(trace_id).exists() else 0
-                self._account(trace_id).record(totals, size)
+                self._account(trace_id).record(totals, min(self._log_from.get(trace_id, size), size), size)
+                self._log_from.pop(trace_id, None)
             except (OSError, UnsafePathError) as error:
+                self._owed[trace_id] = totals  # for the next record
                 self._complain(trace_id, "the totals", error)
         if log:
             log.close()
@@ -159,6 +167,10 @@ class Recorder:
         if held.fd is None:
             held.fd = hold(self.path(trace_id))
         return snapshot(self.path(trace_id), trace_id, refused, complete=complete)
+
+    def held(self) -> int:
+        """The number of logs that exports wait to read."""
+        return len(self._holds)
 
     def end_export(self, trace_id: TraceId) -> None:
         """An export of this trace is done, or has failed."""

@@ -5,8 +5,11 @@ other task runs. That is what the barrier and the stop order stand on.
 """
 
 import contextlib
+import errno
 import logging
 import math
+import os
+import resource
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -37,7 +40,7 @@ from tracerd.state import (
     ReplyStatus,
     Stop,
 )
-from tracerd.status import status_line
+from tracerd.status import comm, status_line
 from tracerd.text import printable
 from tracerd.trace_id import TraceId
 
@@ -48,6 +51,12 @@ ACCEPTS_PER_TURN = 64
 
 READS_AT_ACCEPT = 4
 """A short-lived client has usually written everything and gone: it is served at once and needs no task."""
+
+FILES_PER_TRACE = 3
+"""A log, the account beside it, and what keeps it while an export waits."""
+
+SPARE_DESCRIPTORS = 32
+"""Kept for what is no connection and no log: exports, the listeners, the event loop, questions to the system."""
 
 ACCEPT_PAUSE_S = 0.1
 """How long to wait before the next accept when descriptors have run out."""
@@ -104,7 +113,10 @@ class Server:
         self._stop = trio.Event()
         self._work = trio.Event()  # there is something for the barrier loop
         self._wake_at_s = -math.inf  # when the barrier loop wakes by itself
+        self._max_descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_DESCRIPTORS
+        self._short_of_descriptors = False
         self._reads = 0
+        self._signals = 0
         self._started_s = 0.0
 
     async def run(self) -> None:
@@ -128,8 +140,9 @@ class Server:
             connection.close()
 
     def stop(self) -> None:
-        """Stop as DIE does. The second call gives up the exports that are still running."""
-        if self._stop.is_set():
+        """Stop as DIE does, because of a signal. The second call gives up the exports that are still running."""
+        self._signals += 1
+        if self._signals > 1:
             self._exports.hurry()
         self._stop.set()
 
@@ -146,12 +159,23 @@ class Server:
                 for _ in range(ACCEPTS_PER_TURN):
                     if not self._accept(listener):
                         break
+                self._short_of_descriptors = False
             except OSError as error:
-                logger.warning("cannot accept clients for now: %s", error.strerror)
+                if not self._short_of_descriptors:
+                    logger.warning("some clients have to wait: %s", error.strerror)
+                self._short_of_descriptors = True
                 await trio.sleep(ACCEPT_PAUSE_S)
 
     def _accept(self, listener: AnyListener) -> bool:
-        """Accept one connection and read what it has to say by now; False if none waits."""
+        """Accept one connection and read what it has to say by now; False if none waits.
+
+        Raises:
+            OSError: There is no file descriptor for another, or for its log, or none would be left for exports.
+        """
+        traces = len(self._state.traces) + self._state.undecided + 1
+        files = FILES_PER_TRACE * traces + self._recorder.held()
+        if len(self._connections) + files > self._max_descriptors:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         try:
             sock, _ = listener.socket.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
@@ -228,7 +252,9 @@ class Server:
                 case ReplyOk(client):
                     self._reply(client, self._state.ok_line(client), droppable=False)
                 case ReplyStatus(client):
-                    self._reply(client, self._status(), droppable=False)
+                    connection = self._connections.get(client)
+                    if connection is not None and connection.has_room():
+                        self._reply(client, self._status(), droppable=False)
                 case EndTrace(trace_id, totals):
                     self._recorder.end(trace_id, totals)
                     self._closed_log.set()
@@ -283,8 +309,14 @@ class Server:
             now_s=now_s,
             uptime_s=now_s - self._started_s,
             directory=self._directory,
-            lines=lambda client: self._connections[client].reader.lines,
+            told_by=self._told_by,
         )
+
+    def _told_by(self, client: ClientId) -> tuple[str | None, int]:
+        connection = self._connections[client]
+        if connection.comm is None:
+            connection.comm = comm(connection.peer.pid)
+        return connection.comm, connection.reader.lines
 
     # ------------------------------------------------------------------ the barrier, and what follows from it
 

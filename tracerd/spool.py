@@ -10,7 +10,7 @@ import msgspec
 
 from tracerd.errors import NoSuchTraceError
 from tracerd.log import CLOCK_PREFIX, OWN_PREFIXES, read_blocks
-from tracerd.rejected import read_account, rejected_path
+from tracerd.rejected import Account, read_account, rejected_path
 from tracerd.totals import Totals
 from tracerd.trace_id import TraceId
 
@@ -66,13 +66,14 @@ def log_path(directory: Path, trace_id: TraceId) -> Path:
 
 def snapshot(path: Path, trace_id: str, refused: int = 0, *, complete: bool = True) -> Snapshot:
     """The log as it is now; see `Snapshot` for the arguments."""
-    return Snapshot(path, trace_id, _size(path), _size(rejected_path(path)), refused, complete)
+    return Snapshot(path, trace_id, log_size(path), log_size(rejected_path(path)), refused, complete)
 
 
-def _size(path: Path) -> int:
+def log_size(path: Path) -> int:
+    """The length of a log or an account; 0 if there is none that can be looked at."""
     try:
         return path.stat().st_size
-    except FileNotFoundError:
+    except OSError:  # whoever reads it will say why
         return 0
 
 
@@ -131,12 +132,15 @@ def find_log(directory: Path, name: str) -> LogFile:
 
 
 def totals(log: LogFile) -> Totals:
-    """What was counted for a trace: the sums of its account, and the lines of the log that no record covers yet."""
+    """What was counted for a trace: the sums of its account, and the events and refusals that no record covers yet."""
     account = read_account(rejected_path(log.path))
+    if account.log_bytes > log.size:  # of a log that was removed
+        account = Account()
     counted = account.totals
-    start = account.log_bytes if account.log_bytes <= log.size else 0
-    if start < log.size:
-        counted.stored += _count_events(log.path, start, log.size - start)
+    counted.refused += account.unrecorded
+    for start, end in [*account.gaps, (account.log_bytes, log.size)]:
+        if start < end:
+            counted.stored += _count_events(log.path, start, end - start)
     return counted
 
 

@@ -5,6 +5,7 @@ actions, what the server has to do. It reads no clock: time comes in as seconds 
 """
 
 import math
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -113,10 +114,10 @@ Action = Append | Reject | Export | ReplyError | ReplyOk | ReplyStatus | EndTrac
 
 @dataclass(slots=True)
 class Question:
-    """A FLUSH or STATUS: the answer, and the exports that must have ended before it."""
+    """A FLUSH or STATUS: the answer, and the last of the client's exports that must have ended before it."""
 
     answer: ReplyOk | ReplyStatus
-    exports: set[int]
+    last_export: int = 0
 
 
 @dataclass(slots=True)
@@ -129,9 +130,9 @@ class Client:
     totals: Totals = field(default_factory=Totals)
     errors: int = 0
     gone: bool = False
-    exports: set[int] = field(default_factory=set[int])
-    """Exports asked on this connection that have not ended."""
-    questions: list["Question"] = field(default_factory=list["Question"])
+    exports: dict[int, None] = field(default_factory=dict[int, None])
+    """Exports that this client waits for, those asked first before the others: a dict as an ordered set."""
+    questions: deque["Question"] = field(default_factory=deque["Question"])
     """Those not answered yet: they are answered in the order of asking."""
 
 
@@ -155,6 +156,8 @@ class DaemonState:
         self.clients: dict[ClientId, Client] = {}
         self.traces: dict[TraceId, Trace] = {}
         self.totals = Totals()
+        self.undecided = 0
+        """Clients that have opened no trace yet, or none that is valid."""
         self._only_trace = only_trace
         self._at_exit: dict[TraceId, dict[str, tuple[ClientId, int]]] = {}  # by path: who asked, in which line
         self._ending: dict[TraceId, float] = {}  # traces without clients: when they end, soonest first
@@ -170,6 +173,7 @@ class DaemonState:
         """Note a new connection from process `pid`."""
         self._client_count += 1
         self.clients[self._client_count] = Client(pid, now_s)
+        self.undecided += 1
         if self._only_trace is not None:
             self._enter(self._client_count, self._only_trace)
         return self._client_count
@@ -207,10 +211,10 @@ class DaemonState:
                     else:
                         self._at_exit.setdefault(client.trace_id, {})[path] = (client_id, line_no)
                 case Flush():
-                    client.questions.append(Question(ReplyOk(client_id), set(client.exports)))
+                    client.questions.append(Question(ReplyOk(client_id), next(reversed(client.exports), 0)))
                     yield from self._answer(client_id, client)
                 case Status():
-                    client.questions.append(Question(ReplyStatus(client_id), set()))
+                    client.questions.append(Question(ReplyStatus(client_id)))
                     yield from self._answer(client_id, client)
                 case Die():
                     yield Stop()
@@ -239,10 +243,12 @@ class DaemonState:
             self._lingering[client_id] = client.trace_id
         client.gone = True
         self._leave(client_id, now_s)
+        self.undecided -= 1
         yield from self._answer(client_id, client)
 
     def _enter(self, client_id: ClientId, trace_id: TraceId) -> None:
         self.clients[client_id].trace_id = trace_id
+        self.undecided -= 1
         trace = self.traces.setdefault(trace_id, Trace())
         trace.clients.add(client_id)
         self._ending.pop(trace_id, None)
@@ -256,6 +262,7 @@ class DaemonState:
         if not trace.clients:
             self._ending[client.trace_id] = now_s + GRACE_S
         client.trace_id = None
+        self.undecided += 1
 
     # ------------------------------------------------------------------ events, stored or not
 
@@ -307,7 +314,7 @@ class DaemonState:
         self._exports[export.export_id] = export
         client = self.clients.get(client_id) if client_id is not None else None
         if client is not None:
-            client.exports.add(export.export_id)
+            client.exports[export.export_id] = None
         return export
 
     def export_ended(self, export_id: int, error: str = "") -> Iterator[Action]:
@@ -318,14 +325,13 @@ class DaemonState:
             return
         if error and export.line_no:
             yield from self._error(export.client, client, export.line_no, f"EMIT_TEF: {error}")
-        client.exports.discard(export_id)
-        for question in client.questions:
-            question.exports.discard(export_id)
+        client.exports.pop(export_id, None)
         yield from self._answer(export.client, client)
 
     def _answer(self, client_id: ClientId, client: Client) -> Iterator[Action]:
-        while client.questions and not client.questions[0].exports:
-            yield client.questions.pop(0).answer
+        unfinished = next(iter(client.exports), math.inf)
+        while client.questions and client.questions[0].last_export < unfinished:
+            yield client.questions.popleft().answer
         if client.gone and not client.exports and not client.questions and client_id not in self._lingering:
             del self.clients[client_id]
             yield Close(client_id)
@@ -366,7 +372,7 @@ class DaemonState:
                 export = self._export(trace_id, path, waiting, line_no if asker == waiting else 0)
                 if waiting is not None:
                     for question in self.clients[waiting].questions:
-                        question.exports.add(export.export_id)
+                        question.last_export = export.export_id
                 yield export
             yield EndTrace(trace_id, self.traces.pop(trace_id).totals)
         for client_id in lingering:
@@ -375,8 +381,11 @@ class DaemonState:
             yield Stop()
 
     def forget(self, trace_id: TraceId) -> None:
-        """Forget the exports at exit of a trace whose log was removed."""
-        self._at_exit.pop(trace_id, None)
+        """Forget the exports at exit of a trace whose log was removed, but for those of clients that are here."""
+        asked = self._at_exit.pop(trace_id, {})
+        here = {path: by for path, by in asked.items() if by[0] in self.clients and not self.clients[by[0]].gone}
+        if here:
+            self._at_exit[trace_id] = here
 
     def _connected(self) -> bool:
         return any(not client.gone for client in self.clients.values())

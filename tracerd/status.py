@@ -44,7 +44,12 @@ class DaemonStatus(msgspec.Struct):
 
 
 def status_line(
-    state: DaemonState, *, now_s: float, uptime_s: float, directory: Path, lines: Callable[[ClientId], int]
+    state: DaemonState,
+    *,
+    now_s: float,
+    uptime_s: float,
+    directory: Path,
+    told_by: Callable[[ClientId], tuple[str | None, int]],
 ) -> bytes:
     """A `DaemonStatus` as one JSON line.
 
@@ -53,7 +58,7 @@ def status_line(
         now_s: The time, by the clock that the state's times are of.
         uptime_s: Seconds since the daemon's start.
         directory: Where the logs are.
-        lines: The number of lines that a client has sent.
+        told_by: A client's name, and the number of lines that it has sent.
     """
     status = DaemonStatus(
         version=__version__,
@@ -65,7 +70,7 @@ def status_line(
         traces={
             str(trace_id): TraceStatus(
                 **asdict(trace.totals),
-                clients=[_client_status(state.clients[id_], now_s, lines(id_)) for id_ in sorted(trace.clients)],
+                clients=[_client_status(state.clients[id_], now_s, *told_by(id_)) for id_ in sorted(trace.clients)],
             )
             for trace_id, trace in state.traces.items()
             if trace.clients
@@ -74,11 +79,11 @@ def status_line(
     return msgspec.json.encode(status) + b"\n"
 
 
-def _client_status(client: Client, now_s: float, lines: int) -> ClientStatus:
-    return ClientStatus(client.pid, _comm(client.pid), round(now_s - client.since_s, 3), lines)
+def _client_status(client: Client, now_s: float, name: str | None, lines: int) -> ClientStatus:
+    return ClientStatus(client.pid, name, round(now_s - client.since_s, 3), lines)
 
 
-def _comm(pid: int) -> str | None:
+def comm(pid: int) -> str | None:
     """The name of a process; None if it has gone (another may hold its connection)."""
     try:
         return Path(f"/proc/{pid}/comm").read_bytes().rstrip(b"\n").decode(errors="replace")

@@ -35,10 +35,12 @@ def get_tef(trace: str, directory: Path, output: str) -> None:
 
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, or `latest`.
     """
+    from tracerd.rejected import read_account, rejected_path
     from tracerd.spool import find_log, snapshot
 
     log = find_log(directory.absolute(), trace)
-    source = snapshot(log.path, log.trace_id)
+    # No daemon tells us what it has refused since its last record; the account does, up to its limit.
+    source = snapshot(log.path, log.trace_id, read_account(rejected_path(log.path)).unrecorded)
     if log.size > PROGRESS_BYTES and sys.stderr.isatty():
         with click.progressbar(length=log.size, label=printable(log.trace_id), file=sys.stderr) as bar:
             summary = _write(source, output, bar.update)

@@ -6,7 +6,6 @@ import math
 import os
 import resource
 import signal
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,6 +18,7 @@ from tracerd.daemonize import Parent, start
 from tracerd.errors import InvalidTraceIdError, UnsafePathError
 from tracerd.paths import daemon_log
 from tracerd.protocol import DEFAULT_MAX_LINE_BYTES
+from tracerd.stderr import StderrHandler
 from tracerd.systemd import notify, take_sockets
 from tracerd.text import printable
 from tracerd.where import socket_path
@@ -123,8 +123,12 @@ def serve(
         pid = start(log)
         click.echo(f"tracerd runs with pid {pid}; its log is {printable(str(log))}", err=True)
         return
+    # From the first moment that clients can connect, a signal is an orderly stop: it waits until we listen to it. It
+    # comes before the first thread, which would take it otherwise.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    handler = StderrHandler()
     logging.basicConfig(
-        format="%(asctime)s %(levelname)s %(message)s", level=log_level.upper(), stream=sys.stderr, force=True
+        format="%(asctime)s %(levelname)s %(message)s", level=log_level.upper(), handlers=[handler], force=True
     )
     from tracerd.export import Forbidden
     from tracerd.listen import AnyListener, Listener, Lock, PassedListener, lock_path
@@ -134,8 +138,6 @@ def serve(
     from tracerd.server import Server  # trio takes a while to import
     from tracerd.spool import LOCK_NAME
 
-    # From the first moment that clients can connect, a signal is an orderly stop: it waits until we listen to it.
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     _raise_descriptor_limit()
     directory = directory.absolute()
     named = [(path, True) for path in sockets]
@@ -144,6 +146,7 @@ def serve(
     if tldrs:
         named.append((TLDRS_SOCKET, True))
     with parent.told_of_errors(), ExitStack() as stack:
+        stack.callback(handler.close)
         make_private(directory)
         check_private(directory)
         stack.callback(Lock(directory / LOCK_NAME, f"the directory {directory}").release)
@@ -177,7 +180,7 @@ def serve(
             parent.tell_ready()
 
         _run(server, tell_ready)
-    logger.info("stopped")
+        logger.info("stopped")
 
 
 def _run(server: "Server", tell_ready: Callable[[], None]) -> None:
