@@ -405,9 +405,10 @@ def test_signal_right_after_the_first_connect_is_a_stop_in_order(tmp_path: Path)
     """The socket takes clients before the server runs: what they wrote by then is stored, if a signal comes then."""
     source = """
 import os, signal, socket, sys
-from tracerd import cli, server
+from tracerd.cli import main
+from tracerd.listen import Listener
 
-listen = server.Listener.__init__
+listen = Listener.__init__
 
 def listening(self, *arguments, **named):
     listen(self, *arguments, **named)
@@ -416,8 +417,8 @@ def listening(self, *arguments, **named):
         client.send(b'OPEN early\\n{"ph":"i","ts":1}\\n')
     os.kill(os.getpid(), signal.SIGTERM)
 
-server.Listener.__init__ = listening
-cli.main(["serve", *sys.argv[1:]])
+Listener.__init__ = listening
+main(["serve", *sys.argv[1:]])
 """
     with short_dir() as home:
         command = [sys.executable, "-c", source, "--socket", str(home / "s"), "-d", str(tmp_path / "logs")]
