@@ -3,11 +3,16 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.harness import Daemon, running_daemon
 from tests.perfetto.fixture import perfetto
 
 __all__ = ["daemon", "perfetto", "shared_daemon"]
+
+# How long an example takes says more of what else the machine does than of us.
+settings.register_profile("tracerd", deadline=None)
+settings.load_profile("tracerd")
 
 
 @pytest.fixture

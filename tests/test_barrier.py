@@ -130,12 +130,22 @@ def test_emit_tef_holds_all_that_children_wrote_before_they_exited(shared_daemon
 
 
 def test_export_at_exit_holds_all_that_children_wrote(shared_daemon: Daemon, tmp_path: Path) -> None:
-    for turn in range(40):
-        out = tmp_path / f"exit-{turn}.json"
+    began = time.monotonic()
+    outs = [tmp_path / f"exit-{turn}.json" for turn in range(100)]
+    for turn, out in enumerate(outs):
         run_family(shared_daemon, f"exit-{turn}", f"EMIT_TEF_AT_EXIT {out}\n", "")
-        wait_until(out.exists, "the export at exit")
-        assert all_of_the_family(out)
-        out.unlink()
+        if turn:  # the next family does not wait for the grace after which this one's trace is exported
+            check_export_at_exit(outs[turn - 1])
+    check_export_at_exit(outs[-1])
+    took_s = time.monotonic() - began
+    sys.stderr.write(f"100 families took {took_s:.1f} s\n")
+    assert took_s < 60
+
+
+def check_export_at_exit(out: Path) -> None:
+    wait_until(out.exists, "the export at exit")
+    assert all_of_the_family(out)
+    out.unlink()
 
 
 def test_families_at_the_same_time_do_not_mix(shared_daemon: Daemon, tmp_path: Path) -> None:
@@ -170,7 +180,10 @@ def test_endless_stream_of_new_clients_does_not_delay_an_export(shared_daemon: D
             took_s.append(time.monotonic() - began)
             assert exported(out) == list(range(100))
         sys.stderr.write(f"exports took {took_s} s\n")
-        # The backlog is full all the time: the daemon has 4097 clients to serve before each of these exports.
+        # The backlog is full all the time: the daemon has 4097 clients to serve before each of these exports, which
+        # takes it a quarter of a second or more. An export that waited for a pause would never come, so any bound
+        # tells. The median is what a user sees; one of five may meet a machine whose processors are all taken, by
+        # the churn alone or by other tests.
         assert median(took_s) < 2
         assert max(took_s) < 10
 

@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from tests.harness import Daemon, tracerd
+from tests.harness import CLOCK_PREFIX, Daemon, event, running_daemon, short_dir, tracerd
 from tracerd import __version__
 from tracerd.cli import main
+from tracerd.spool import LogFile
 
 GOOD = b'{"ph":"X","ts":1,"dur":2,"name":"a"}\n'
 BAD = b'{"ph":"X","ts":1}\n'
@@ -124,6 +126,38 @@ def test_get_tef_writes_into_a_device_and_a_pipe(spool: Path, tmp_path: Path) ->
     assert pipe.is_fifo()
 
 
+def test_get_tef_compresses_into_a_pipe_by_name(spool: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.gz"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
+        assert tracerd("get-tef", "old", "-d", spool, "-o", pipe).returncode == 0
+        compressed, _ = reader.communicate()
+    assert gzip.decompress(compressed) == tracerd("get-tef", "old", "-d", spool).stdout
+
+
+@pytest.mark.parametrize("name", ["new.jsonl", "old.rejected", "new.rejected", ".lock", "absent.json", "sub/x.json"])
+def test_get_tef_writes_nothing_into_the_directory_of_logs(spool: Path, name: str) -> None:
+    (spool / "sub").mkdir()
+    (spool / ".lock").write_text("1\n")
+    before = {path: path.read_bytes() for path in spool.iterdir() if path.is_file()}
+    done = tracerd("get-tef", "old", "-d", spool, "-o", spool / name)
+    assert (done.returncode, done.stdout) == (1, b"")
+    expected = f"Error: {spool / name} belongs to tracerd itself; choose a file outside of its directory\n"
+    assert done.stderr.decode() == expected
+    assert {path: path.read_bytes() for path in spool.iterdir() if path.is_file()} == before
+    assert not any((spool / "sub").iterdir())
+
+
+def test_get_tef_of_a_log_elsewhere_may_write_beside_it_but_not_over_its_account(spool: Path, tmp_path: Path) -> None:
+    log, account = spool / "old.jsonl", spool / "old.rejected"
+    account.write_bytes(b"{}\n")
+    assert tracerd("get-tef", log, "-d", tmp_path / "other", "-o", spool / "t.json").returncode == 0
+    assert len(events((spool / "t.json").read_bytes())) == 1
+    done = tracerd("get-tef", log, "-d", tmp_path / "other", "-o", account)
+    assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
+    assert account.read_bytes() == b"{}\n"
+
+
 def test_get_tef_does_not_overwrite_its_log(spool: Path) -> None:
     log = spool / "old.jsonl"
     before = log.read_bytes()
@@ -218,6 +252,123 @@ def test_the_socket_is_found_by_the_environment(daemon: Daemon) -> None:
     environ = {"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(daemon.socket.parent)}
     expected = f"Error: no daemon is running on {daemon.socket.parent}/tracerd.socket; `tracerd serve` starts one\n"
     assert tracerd("status", env=environ).stderr.decode() == expected
+
+
+# ------------------------------------------------------------------ what goes wrong is told in one line
+
+
+@pytest.mark.parametrize("way", ["list", "list -l", "list --json", "dir", "status", "get-tef", "env", "--help"])
+def test_stdout_that_takes_nothing_is_one_line(daemon: Daemon, way: str) -> None:
+    daemon.session(b"OPEN t\n" + GOOD)
+    options = {"list": ["-d", daemon.dir], "status": ["--socket", daemon.socket], "get-tef": ["t", "-d", daemon.dir]}
+    command, *flags = way.split()
+    arguments = [command, *flags, *options.get(command, [])]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "tracerd", *map(str, arguments)], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 1
+    assert re.fullmatch(rb"Error: cannot write.*: No space left on device\n", done.stderr), done.stderr
+
+
+def test_get_tef_into_a_closed_stdout_is_one_line(spool: Path) -> None:
+    command = f'"{sys.executable}" -m tracerd get-tef old -d "{spool}" >&-'
+    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (1, b"Error: cannot write to stdout: it is closed\n")
+
+
+def test_list_skips_a_log_that_is_removed_meanwhile(spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = [LogFile(spool / f"{name}.jsonl", name, 100, 1.0) for name in ("gone", "old")]
+
+    def listed(_: Path) -> list[LogFile]:
+        return there
+
+    monkeypatch.setattr("tracerd.spool.list_logs", listed)
+    done = CliRunner().invoke(main, ["list", "--json", "-d", str(spool)])
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert [json.loads(line)["trace_id"] for line in done.stdout.splitlines()] == ["old"]
+
+
+NESTED = b'{"a":' * 600 + b"1" + b"}" * 600
+STRANGE_CLOCKS = {
+    "year 33658": b'"args":{"realtime_us":1000000000000000000}}',
+    "beyond time_t": b'"args":{"realtime_us":999999999999999999999999999}}',
+    "before the first year": b'"args":{"realtime_us":-99999999999999999}}',
+    "beyond a double": b'"args":{"realtime_us":1%s}}' % (b"0" * 400),
+    "deep": b'"args":{"realtime_us":1},"a":%s}' % NESTED,
+    "very deep": b'"args":%s1%s}' % (b'{"a":' * 3000, b"}" * 3000),
+    "no JSON": b"oops",
+}
+
+
+@pytest.mark.parametrize("strange", STRANGE_CLOCKS.values(), ids=STRANGE_CLOCKS)
+def test_strange_clock_line_from_elsewhere_does_no_harm(tmp_path: Path, strange: bytes) -> None:
+    (tmp_path / "foreign.jsonl").write_bytes(CLOCK_PREFIX + strange + b"\n" + GOOD)
+    listed = tracerd("list", "-l", "-d", tmp_path)
+    assert (listed.returncode, listed.stderr) == (0, b"")
+    assert re.search(rb"0  +(-|\d{4,5}-\d\d-\d\d \S+)  \d{4}-", listed.stdout.splitlines()[1])
+    assert tracerd("list", "--json", "-d", tmp_path).returncode == 0
+    done = tracerd("get-tef", "foreign", "-d", tmp_path)
+    assert done.returncode == 0
+    assert len(events(done.stdout)) == 1
+    assert b"Traceback" not in done.stderr
+
+
+def test_clock_line_that_is_no_json_is_counted_as_left_out(tmp_path: Path) -> None:
+    log = tmp_path / "foreign.jsonl"
+    log.write_bytes(CLOCK_PREFIX + b"oops\n" + CLOCK_PREFIX + b'"args":{"realtime_us":5}}\n' + GOOD)
+    done = tracerd("get-tef", log)
+    metadata = json.loads(done.stdout)["metadata"]
+    assert (metadata["events"], metadata["left_out"], metadata["clock"]) == (1, 1, {"realtime_us": 5})
+    assert done.stderr.startswith(b"1 events written; 1 lines of the log left out:\n  line 1: not JSON")
+
+
+# ------------------------------------------------------------------ a log that could take no event
+
+
+def serve_into(home: Path, file: Path) -> str:
+    """What `serve --into-file` says that must refuse the file."""
+    done = tracerd("serve", "--socket", home / "s", "-d", home / "logs", "--into-file", file)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.count(b"\n") == 1
+    assert not (home / "s").is_socket()
+    return done.stderr.decode()
+
+
+@pytest.mark.parametrize("target", ["there.jsonl", "absent.jsonl"])
+def test_into_file_refuses_a_symbolic_link(tmp_path: Path, target: str) -> None:
+    (tmp_path / "there.jsonl").write_bytes(event(1))
+    (tmp_path / "link.jsonl").symlink_to(tmp_path / target)
+    with short_dir() as home:
+        assert serve_into(home, tmp_path / "link.jsonl").endswith("is a symbolic link; give the file itself\n")
+    assert not (tmp_path / "absent.jsonl").exists()
+
+
+def test_into_file_refuses_a_missing_directory(tmp_path: Path) -> None:
+    with short_dir() as home:
+        assert f"there is no directory {tmp_path}/no; make it first" in serve_into(home, tmp_path / "no/all.jsonl")
+
+
+@pytest.mark.parametrize("name", ["s", "s.lock", "logs/.lock"])
+def test_into_file_refuses_the_daemons_own_files(name: str) -> None:
+    with short_dir() as home:
+        serve_into(home, home / name)
+        (home / name).write_bytes(event(1))
+        serve_into(home, home / name)
+        assert (home / name).read_bytes() == event(1)
+
+
+def test_into_file_has_one_daemon_only(tmp_path: Path) -> None:
+    log, out = tmp_path / "all.jsonl", tmp_path / "out.json"
+    with running_daemon("--into-file", str(log)) as first, short_dir() as home:
+        first.session(event(1))
+        expected = f"Error: the file {log} is in use by the tracerd with pid {first.process.pid}\n"
+        assert serve_into(home, log) == expected
+        replies = first.session(b"EMIT_TEF %s.lock\nEMIT_TEF %s\nFLUSH\n" % (bytes(log), bytes(out)))
+        assert b"belongs to tracerd itself" in replies
+        assert out.exists()
+    with running_daemon("--into-file", str(log)) as second:
+        assert second.session(event(2) + b"FLUSH\n") == b"OK 1 0 0\n"
 
 
 def test_names_from_outside_do_no_harm_to_a_terminal(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Protocol
 import msgspec
 
 from tracerd import __version__
-from tracerd.check import BadLine
+from tracerd.check import BadLine, check_line
 from tracerd.errors import ExportError, UnsafePathError
 from tracerd.log import CLOCK_PREFIX, open_for_reading, read_blocks
 from tracerd.perfetto import export_line, export_run
@@ -135,12 +135,13 @@ def _pick(block: bytes, line_no: int, summary: Summary) -> tuple[bytes, int, int
     good: list[bytes] = []
     lines = block.removesuffix(b"\n").split(b"\n")
     for number, line in enumerate(lines, line_no):
-        if line.startswith(CLOCK_PREFIX):
-            if summary.clock is None:
-                summary.clock = _clock(line)
-            continue
-        taken = export_line(line.strip(b" \t\r"))
+        is_clock = line.startswith(CLOCK_PREFIX)
+        taken = (check_line if is_clock else export_line)(line.strip(b" \t\r"))
         if isinstance(taken, bytes):
+            if is_clock:
+                if summary.clock is None:
+                    summary.clock = _clock(taken)
+                continue
             good.append(taken + b"\n")
             continue
         summary.left_out += 1
@@ -160,7 +161,7 @@ class _ClockLine(msgspec.Struct):
 def _clock(line: bytes) -> dict[str, object] | None:
     try:
         return msgspec.json.decode(line, type=_ClockLine).args
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
 
 

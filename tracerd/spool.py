@@ -171,5 +171,5 @@ def start_s(log: LogFile) -> float | None:
         return None
     try:
         return msgspec.json.decode(first, type=_ClockLine).args.realtime_us / 1e6
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError, OverflowError):  # a file from elsewhere
         return None

@@ -1,7 +1,9 @@
 """The `tracerd` command: one file per subcommand."""
 
+import contextlib
 import os
 import sys
+from collections.abc import Generator
 
 import click
 
@@ -27,15 +29,44 @@ from tracerd.text import printable
 class _Commands(click.Group):
     """Turns errors raised on purpose into one line and exit code 1, and a reader that has gone into a quiet end."""
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: object
+    ) -> click.Context:
+        with _errors_in_one_line():  # --help and --version print here
+            return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> object:
-        try:
-            return super().invoke(ctx)
-        except TracerdError as error:
-            raise click.ClickException(printable(str(error))) from error
-        except BrokenPipeError:
-            # Python would complain about it once more when it flushes stdout at its end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise SystemExit(1) from None
+        with _errors_in_one_line():
+            result = super().invoke(ctx)
+            if sys.stdout:  # it is None if descriptor 1 was closed when we were started
+                sys.stdout.flush()
+            return result
+
+
+@contextlib.contextmanager
+def _errors_in_one_line() -> Generator[None]:
+    try:
+        yield
+    except TracerdError as error:
+        _forget_stdout()
+        raise click.ClickException(printable(str(error))) from error
+    except BrokenPipeError:
+        _forget_stdout()
+        raise SystemExit(1) from None
+    except OSError as error:
+        _forget_stdout()
+        what = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else "cannot write: "
+        raise click.ClickException(printable(f"{what}{error.strerror or error}")) from error
+
+
+def _forget_stdout() -> None:
+    """If stdout cannot take what we have written, drop that: Python would complain once more at its end."""
+    if not sys.stdout:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -43,28 +43,38 @@ def get_tef(trace: str, directory: Path, output: str) -> None:
     source = snapshot(log.path, log.trace_id, read_account(rejected_path(log.path)).unrecorded)
     if log.size > PROGRESS_BYTES and sys.stderr.isatty():
         with click.progressbar(length=log.size, label=printable(log.trace_id), file=sys.stderr) as bar:
-            summary = _write(source, output, bar.update)
+            summary = _write(source, directory, output, bar.update)
     else:
-        summary = _write(source, output, lambda _: None)
+        summary = _write(source, directory, output, lambda _: None)
     _tell(summary)
 
 
-def _write(source: "Snapshot", output: str, progress: "Progress") -> "Summary":
-    from tracerd.export import export_to_file, resolve_target, write_tef
+def _write(source: "Snapshot", directory: Path, output: str, progress: "Progress") -> "Summary":
+    import gzip
+
+    from tracerd.export import Forbidden, export_to_file, resolve_target, write_tef
+    from tracerd.rejected import rejected_path
 
     if output == "-":
+        if not sys.stdout:
+            raise ExportError("cannot write to stdout: it is closed")
         return _write_open(sys.stdout.buffer, source, progress)
     if os.path.exists(output) and os.path.samefile(output, source.path):
         raise ExportError(f"{output} is the log itself; choose another file")
     if _is_stream(output):
         try:
             with open(output, "wb") as file:
-                return write_tef(source, file, progress)
+                if not output.endswith(".gz"):
+                    return write_tef(source, file, progress)
+                with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as compressed:
+                    return write_tef(source, compressed, progress)
         except BrokenPipeError:
             raise
         except OSError as error:
             raise ExportError(f"cannot write {output}: {error.strerror}") from None
-    return export_to_file(source, resolve_target(output), progress)
+    own_files = frozenset(os.path.realpath(path) for path in (source.path, rejected_path(source.path)))
+    forbidden = Forbidden(os.path.realpath(directory), own_files)
+    return export_to_file(source, resolve_target(output, forbidden), progress)
 
 
 def _write_open(file: BinaryIO, source: "Snapshot", progress: "Progress") -> "Summary":

@@ -33,7 +33,10 @@ def list_command(directory: Path, long_: bool, as_json: bool) -> None:
     if long_ and not as_json:
         click.echo(_row("size", "events", "repaired", "refused", "lost", "start", "last write", "path"))
     for log in logs:
-        counted, started_s = totals(log), start_s(log)
+        try:
+            counted, started_s = totals(log), start_s(log)
+        except FileNotFoundError:  # removed since
+            continue
         if as_json:
             entry = {
                 "trace_id": log.trace_id.encode(errors="backslashreplace").decode(),
@@ -59,4 +62,9 @@ def _row(*cells: str) -> str:
 
 
 def _time(seconds: float | None) -> str:
-    return "-" if seconds is None else datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    if seconds is None:
+        return "-"
+    try:
+        return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, OverflowError, OSError):  # a log from elsewhere may tell any time
+        return "-"

@@ -6,6 +6,7 @@ import math
 import os
 import resource
 import signal
+import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -145,12 +146,24 @@ def serve(
         named.append((Path(socket_path()), False))
     if tldrs:
         named.append((TLDRS_SOCKET, True))
+    socket_paths = [path for path, _ in named] + [Path(name) for sock in passed if (name := _path_of(sock))]
     with parent.told_of_errors(), ExitStack() as stack:
         stack.callback(handler.close)
         make_private(directory)
         check_private(directory)
+        own_files = {os.path.realpath(f(path)) for path in socket_paths for f in (Path, lock_path)}
+        own_files.add(os.path.realpath(directory / LOCK_NAME))
+        only_trace = None
+        if into_file:
+            only_trace = _only_trace(into_file)
+            _, log = only_trace
+            log_files = {os.path.realpath(f(log)) for f in (Path, rejected_path, lock_path)}
+            # A lock is emptied when it is taken: look before any is.
+            if shared := own_files & log_files:
+                raise UnsafePathError(f"cannot use {log}: {min(shared)} is a socket or lock of the daemon's own")
+            stack.callback(Lock(lock_path(log), f"the file {log}").release)
+            own_files |= log_files
         stack.callback(Lock(directory / LOCK_NAME, f"the directory {directory}").release)
-        only_trace = _only_trace(into_file) if into_file else None
         listeners: list[AnyListener] = []
         for sock in passed:
             listeners.append(PassedListener(sock))
@@ -160,9 +173,6 @@ def serve(
             stack.callback(listeners[-1].close)
         for listener in listeners:
             logger.info("listening on %s", listener.path)
-        own_files = {os.path.realpath(f(listener.path)) for listener in listeners for f in (Path, lock_path)}
-        if only_trace:
-            own_files |= {os.path.realpath(f(only_trace[1])) for f in (Path, rejected_path)}
         server = Server(
             listeners,
             directory,
@@ -217,22 +227,23 @@ def _raise_descriptor_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def _path_of(sock: socket.socket) -> str:
+    """The path of a Unix socket; empty if it has none."""
+    name = os.fsdecode(sock.getsockname())
+    return name if name.startswith("/") else ""
+
+
 def _only_trace(path: Path) -> "tuple[TraceId, Path]":
     """The trace id and log of `--into-file`.
 
     Raises:
-        UnsafePathError: The file holds something else than a log.
+        UnsafePathError: The file holds something else than a log, or no events could be written to it.
     """
     from tracerd.check import BadLine, check_line
     from tracerd.trace_id import TraceId
 
     path = path.absolute()
-    first = b""
-    if path.exists():
-        if not path.is_file():
-            raise UnsafePathError(f"{path} is not a regular file")
-        with path.open("rb") as file:
-            first = file.readline()
+    first = _first_line(path)
     if first and isinstance(check_line(first.strip(b" \t\r\n")), BadLine):
         raise UnsafePathError(
             f"{path} does not begin with a line that is a JSON object: it is no log; choose another file"
@@ -241,3 +252,26 @@ def _only_trace(path: Path) -> "tuple[TraceId, Path]":
         return TraceId(path.name.removesuffix(".jsonl")), path
     except InvalidTraceIdError as error:
         raise UnsafePathError(f"cannot use {path}: {error}") from None
+
+
+def _first_line(path: Path) -> bytes:
+    """The first line of a log that can be written, empty if there is none yet; nothing is made.
+
+    Raises:
+        UnsafePathError: No log can be written here.
+    """
+    try:
+        if not path.parent.is_dir():
+            raise UnsafePathError(f"there is no directory {path.parent}; make it first")
+        if path.is_symlink():
+            raise UnsafePathError(f"{path} is a symbolic link; give the file itself")
+        if not path.exists():
+            if not os.access(path.parent, os.W_OK | os.X_OK):
+                raise UnsafePathError(f"cannot write into the directory {path.parent}")
+            return b""
+        if not path.is_file():
+            raise UnsafePathError(f"{path} is not a regular file")
+        with path.open("r+b") as file:
+            return file.readline()
+    except OSError as error:
+        raise UnsafePathError(f"cannot write {path}: {error.strerror}") from None
