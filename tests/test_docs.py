@@ -364,9 +364,10 @@ def test_events_are_rewritten_as_shown(stored: str, written: str, tmp_path: Path
 def test_empty_trace_is_as_shown_and_gz_compresses(tmp_path: Path) -> None:
     start = '{"displayTimeUnit":"ms","traceEvents":[],"metadata":'
     assert start in section(FORMAT, "## trace.json")
-    (tmp_path / "t.jsonl").write_bytes(b"")
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "t.jsonl").write_bytes(b"")
 
-    done = tracerd("get-tef", "t", "-d", tmp_path, "-o", tmp_path / "t.json.gz")
+    done = tracerd("get-tef", "t", "-d", tmp_path / "logs", "-o", tmp_path / "t.json.gz")
 
     assert done.returncode == 0, done.stderr
     assert gzip.decompress((tmp_path / "t.json.gz").read_bytes()).startswith(start.encode())
