@@ -491,7 +491,7 @@ def test_into_file_refuses_a_pipe(tmp_path: Path) -> None:
 def test_into_file_of_any_name_keeps_its_account_beside_it(tmp_path: Path) -> None:
     with running_daemon("--into-file", str(tmp_path / "events.txt")) as daemon:
         daemon.session(event(1) + b"bad\n")
-    assert {path.name for path in tmp_path.iterdir()} == {"events.txt", "events.txt.rejected"}
+    assert {path.name for path in tmp_path.iterdir()} == {"events.txt", "events.txt.lock", "events.txt.rejected"}
 
 
 # ------------------------------------------------------------------ the usual tools
