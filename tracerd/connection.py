@@ -13,6 +13,9 @@ from tracerd.state import ClientId
 RECV_BYTES = 64 * 1024
 """Read at most so much at a time: one client's flood must not keep the others waiting."""
 
+RECV_BYTES_OF_BAD = 4 * 1024
+"""The same for a client that has just sent many bad lines."""
+
 MAX_OUTBOX_BYTES = 1024 * 1024
 """OK and STATUS lines that may wait for a client that does not read."""
 
@@ -34,6 +37,8 @@ class Connection:
         self.reader = MessageReader(max_line_bytes)
         self.comm: str | None = None
         """The client's name, once somebody has asked for it."""
+        self.recv_bytes = RECV_BYTES
+        """How much to read at a time: less from a client whose lines are mostly bad, for each of them costs more."""
         self.waited_for = False
         """Whether a task has ever waited for the socket: only then Trio has to be told that it is closed."""
         self.reading = True

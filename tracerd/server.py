@@ -18,7 +18,7 @@ from typing import assert_never
 import trio
 
 from tracerd import drain
-from tracerd.connection import RECV_BYTES, Connection
+from tracerd.connection import RECV_BYTES, RECV_BYTES_OF_BAD, Connection
 from tracerd.errors import LogFullError, TracerdError, UnsafePathError
 from tracerd.export import Forbidden
 from tracerd.exports import ExportQueue
@@ -57,6 +57,9 @@ FILES_PER_TRACE = 3
 
 SPARE_DESCRIPTORS = 32
 """Kept for what is no connection and no log: exports, the listeners, the event loop, questions to the system."""
+
+MANY_BAD = 100
+"""Bad lines in one block that make a client one of whom less is read at a time."""
 
 ACCEPT_PAUSE_S = 0.1
 """How long to wait before the next accept when descriptors have run out."""
@@ -190,7 +193,7 @@ class Server:
         client = self._state.connect(peer.pid, trio.current_time())
         connection = self._connections[client] = Connection(client, sock, peer, self._max_line_bytes)
         for _ in range(READS_AT_ACCEPT):
-            if not (connection.reading and self._read(connection)):
+            if not (connection.reading and self._read(connection)) or connection.recv_bytes < RECV_BYTES:
                 break
         if connection.reading and not self._stop.is_set():
             connection.waited_for = True
@@ -205,12 +208,13 @@ class Server:
                 return
             self._read(connection)
 
-    def _read(self, connection: Connection, size: int = RECV_BYTES) -> bool:
+    def _read(self, connection: Connection, size: int | None = None) -> bool:
         """Receive once and do all that follows from it; False if there was nothing to receive."""
-        data = connection.recv(size)
+        data = connection.recv(size or connection.recv_bytes)
         if data is None:
             return False
         self._reads += 1
+        refused = self._state.totals.refused
         try:
             client, now_s = connection.client, trio.current_time()
             if data:
@@ -222,6 +226,8 @@ class Server:
                 self._perform(self._state.disconnect(client, now_s, listens=listens))
             if self._state.next_end_s() < self._wake_at_s:
                 self._work.set()
+            many_bad = self._state.totals.refused - refused > MANY_BAD
+            connection.recv_bytes = RECV_BYTES_OF_BAD if many_bad else RECV_BYTES
         except Exception:
             logger.exception("a bug of tracerd: the client with pid %d is given up", connection.peer.pid)
             self._give_up(connection)
