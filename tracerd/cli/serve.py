@@ -124,13 +124,6 @@ def serve(
         pid = start(log)
         click.echo(f"tracerd runs with pid {pid}; its log is {printable(str(log))}", err=True)
         return
-    # From the first moment that clients can connect, a signal is an orderly stop: it waits until we listen to it. It
-    # comes before the first thread, which would take it otherwise.
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    handler = StderrHandler()
-    logging.basicConfig(
-        format="%(asctime)s %(levelname)s %(message)s", level=log_level.upper(), handlers=[handler], force=True
-    )
     from tracerd.export import Forbidden
     from tracerd.listen import AnyListener, Listener, Lock, PassedListener, lock_path
     from tracerd.paths import check_private, make_private
@@ -139,6 +132,13 @@ def serve(
     from tracerd.server import Server  # trio takes a while to import
     from tracerd.spool import LOCK_NAME
 
+    # From the first moment that clients can connect, a signal is an orderly stop: it waits until we listen to it. It
+    # comes before the first thread, which would take it otherwise.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    handler = StderrHandler()
+    logging.basicConfig(
+        format="%(asctime)s %(levelname)s %(message)s", level=log_level.upper(), handlers=[handler], force=True
+    )
     _raise_descriptor_limit()
     directory = directory.absolute()
     named = [(path, True) for path in sockets]
