@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tracerd.check import MAX_REPAIRED_BYTES, BadLine, check_line, check_run
+from tracerd.check import MAX_REPAIRED_BYTES, BadLine, check_line, check_run, is_too_deep
 from tracerd.perfetto import export_line, export_run
 from tracerd.tef import HEAD, SEPARATOR, perfetto_text, tail
 
@@ -245,7 +245,7 @@ def test_strict_object_is_kept_as_it_came(line: bytes) -> None:
     assert check_line(line) is line
 
 
-@pytest.mark.parametrize("line", [line for line in GOOD if line not in (LARGEST, LONG_TEXT, WIDE_AND_DEEPEST)])
+@pytest.mark.parametrize("line", [line for line in GOOD if line not in (LARGEST, LONG_TEXT)])
 def test_usual_line_passes_the_fast_check(line: bytes) -> None:
     expected = None if b"\\ud" in line or b"1e308" in line else 3
     assert check_run((line + b"\n") * 3) == expected
@@ -319,6 +319,20 @@ def test_empty_block_has_no_events() -> None:
 def test_nesting_is_not_measured_by_counting_brackets() -> None:
     line = b'{"a":[' + b"[]," * 1000 + b"[]]}"
     assert check_line(line) is line
+
+
+NESTS = st.recursive(
+    st.sampled_from([b"[]", b"{}", b'"[[["', b'"]\\\\"', b'"\\"}"']),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3).map(lambda items: b"[" + b",".join(items) + b"]"),
+        st.tuples(st.integers(1, 140), inner).map(lambda pair: b"[" * pair[0] + pair[1] + b"]" * pair[0]),
+    ),
+)
+
+
+@given(NESTS)
+def test_depth_is_exact(text: bytes) -> None:
+    assert is_too_deep(text) == (depth(text) > 256)
 
 
 # ------------------------------------------------------------------ any input

@@ -1,6 +1,7 @@
 """Bytes to messages: whatever arrives, however it is cut, nothing raises and no good line is lost."""
 
 import json
+import time
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracerd.protocol import (
+    KEPT_BYTES,
     Die,
     DieWhenIdle,
     EmitTef,
@@ -124,7 +126,7 @@ def test_a_line_of_exactly_the_limit_is_taken() -> None:
     line = b'{"a":"' + b"x" * 92 + b'"}'
     assert len(line) == 100
     reader = MessageReader(max_line_bytes=100)
-    assert reader.feed(line + b"\n" + I)[0] == Events(line + b"\n", 1)
+    assert reader.feed(line + b"\n" + I) == [Events(line + b"\n" + I, 2)]
 
 
 @pytest.mark.parametrize("step", [1, 7, 64, 10_000])
@@ -138,6 +140,53 @@ def test_a_line_beyond_the_limit_is_skipped_to_its_newline(step: int) -> None:
     assert messages[1].line_no == 2
     assert messages[1].reason.startswith("longer than 100 bytes")
     assert messages[2] == Events(C, 1, first_line=3)
+
+
+@pytest.mark.parametrize("step", [1000, 4096, 70_000, 200_000])
+@pytest.mark.parametrize("limit", [100, 80_000])
+def test_what_is_kept_of_a_long_line_does_not_depend_on_cuts(step: int, limit: int) -> None:
+    wire = b'{"a":"' + bytes(range(97, 123)) * 4000 + b'"}\n'
+    reader = MessageReader(limit)
+    messages = [message for at in range(0, len(wire), step) for message in reader.feed(wire[at : at + step])]
+    (refused,) = messages
+    assert isinstance(refused, Refused)
+    assert refused.line == wire[:KEPT_BYTES]
+
+
+def test_an_unknown_line_is_kept_in_part() -> None:
+    (refused,) = MessageReader().feed(b"x" * 100_000 + b"\n")
+    assert isinstance(refused, Refused)
+    assert refused.line == b"x" * KEPT_BYTES
+
+
+@pytest.mark.parametrize("wire", [b"OPEN\tb\n", b"OPEN\t b\r\n", b" OPEN\rb\n"])
+def test_an_open_with_another_blank_is_still_an_open(wire: bytes) -> None:
+    (refused,) = MessageReader().feed(wire)
+    assert isinstance(refused, Refused)
+    assert refused.is_command
+    assert refused.line.startswith(b"OPEN")
+
+
+def test_a_path_that_linux_cannot_open_is_refused() -> None:
+    (taken,) = MessageReader().feed(b"EMIT_TEF /" + b"a" * 4094 + b"\n")
+    assert isinstance(taken, EmitTef)
+    (refused,) = MessageReader().feed(b"EMIT_TEF /" + b"a" * 4095 + b"\n")
+    assert isinstance(refused, Refused)
+    assert refused.is_command
+    assert refused.reason == "EMIT_TEF: the path is longer than 4095 bytes"
+
+
+@pytest.mark.parametrize(
+    ("unit", "seconds"), [(b"{x\n", 0.06), (b"x\n", 0.04), (b"\n", 0.01), (b" \r\n", 0.01)], ids=repr
+)
+def test_bad_lines_are_cheap(unit: bytes, seconds: float) -> None:
+    wire = unit * (65536 // len(unit))
+    reader = MessageReader()
+    start = time.process_time()
+    messages = reader.feed(wire)
+    assert time.process_time() - start < 10 * seconds
+    assert reader.lines == wire.count(b"\n")
+    assert len(messages) == (reader.lines if unit.strip() else 0)
 
 
 def test_replies_are_lines() -> None:

@@ -3,14 +3,16 @@
 Pure: no sockets, no clock. Any bytes decode to messages; bad input is a `Refused` value, never an exception.
 
 Strategy: consecutive event lines travel as ONE `Events` message, a block of whole lines and a count. The block is
-checked at once, by the fast check; one that fails is halved until the line at fault stands alone, so that a bad
-line costs its neighbours little.
+checked at once, by the fast check; one that fails is halved until the line at fault stands nearly alone, so that a
+bad line costs its neighbours little. Where bad lines are many, they are checked one by one.
 """
 
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+import msgspec
 
 from tracerd.check import BadLine, check_line, check_run
 from tracerd.errors import InvalidTraceIdError
@@ -25,8 +27,18 @@ KEPT_BYTES = 64 * 1024
 FEW_LINES = 4
 """Runs of at most this many lines are checked line by line; longer ones are halved first."""
 
+SOME_LINES = 64
+"""Runs of at most this many lines are checked line by line too when both of their halves have bad lines."""
+
+MAX_PATH_BYTES = 4095
+"""Linux opens no longer path (PATH_MAX counts a NUL)."""
+
 _BLANKS = b" \t\r"
 _EVENT_LINES = re.compile(rb"(?:\{[^\n]*\n)+")
+_BRACE = ord("{")
+_BLANKS_AND_NEWLINE = _BLANKS + b"\n"
+_BLANK_LINES = re.compile(rb"[ \t\r\n]*\n")
+_OPEN_ATTEMPT = re.compile(rb"OPEN[ \t\r]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +94,10 @@ class DieWhenIdle:
     """`DIE_WHEN_IDLE`: stop when the last client has gone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True, gc=False):
     """A line that could not be taken, and what its author should change.
+
+    No dataclass, because it is made four times as fast: a block may hold tens of thousands.
 
     Attributes:
         is_command: It was meant as a command, so no event is missing because of it.
@@ -104,6 +117,7 @@ _PLAIN: dict[bytes, Message] = {
     b"DIE": Die(),
     b"DIE_WHEN_IDLE": DieWhenIdle(),
 }
+_COMMANDS = (b"OPEN", b"EMIT_TEF", *_PLAIN)
 
 
 class MessageReader:
@@ -137,7 +151,8 @@ class MessageReader:
             messages.extend(self._decode(block))
         else:
             self._partial += data
-        if len(self._partial) > self._max_line_bytes:
+        # Not before all that is kept of the line has come, or the line has ended.
+        if len(self._partial) > max(self._max_line_bytes, KEPT_BYTES):
             messages.append(self._too_long(self._partial))
             self._partial = bytearray()
             self._skipping = True
@@ -148,16 +163,19 @@ class MessageReader:
 
         A last event may lack its newline. A command may not: nobody could tell `DIE` from half a `DIE_WHEN_IDLE`.
         """
-        line = bytes(self._partial).strip(_BLANKS)
+        partial = bytes(self._partial)
         self._partial = bytearray()
+        if len(partial) > self._max_line_bytes:
+            return [self._too_long(partial)]
+        line = partial.strip(_BLANKS)
         if not line:
             return []
         if not line.startswith(b"{"):
             self.lines += 1
             reason = "the connection ended inside this command: end it with a newline"
-            return [Refused(self.lines, reason, line, is_command=True)]
+            return [_refused_command(self.lines, reason, line)]
         return [
-            replace(message, reason=f"the connection ended inside this line: {message.reason}")
+            msgspec.structs.replace(message, reason=f"the connection ended inside this line: {message.reason}")
             if isinstance(message, Refused)
             else message
             for message in self._decode(line + b"\n")
@@ -165,28 +183,46 @@ class MessageReader:
 
     def _decode(self, block: bytes) -> Iterator[Message]:
         """The messages in a block of whole lines."""
-        all_short = len(block) <= self._max_line_bytes
-        if all_short and block.startswith(b"{") and (count := check_run(block)) is not None:
+        limit = self._max_line_bytes
+        start = at = 0
+        # While a line may be too long: go on from the last newline that is near enough.
+        while len(block) - at > limit:
+            newline = block.rfind(b"\n", at, at + limit + 1)
+            if newline >= 0:
+                at = newline + 1
+                continue
+            yield from self._decode_short(block[start:at])
+            start = block.index(b"\n", at) + 1
+            yield self._too_long(block[at : min(start - 1, at + KEPT_BYTES)])
+            at = start
+        if start < len(block):
+            yield from self._decode_short(block[start:])
+
+    def _decode_short(self, block: bytes) -> Iterator[Message]:
+        """The messages in a block of whole lines, none of them too long."""
+        if block.startswith(b"{") and (count := check_run(block)) is not None:
             yield Events(block, count, first_line=self.lines + 1)
             self.lines += count
             return
         at = 0
         while at < len(block):
-            match = _EVENT_LINES.match(block, at) if all_short else None
-            if match:
+            first = block[at]
+            if first == _BRACE and (match := _EVENT_LINES.match(block, at)):
                 yield from self._decode_run(match.group())
                 at = match.end()
                 continue
+            if first in _BLANKS_AND_NEWLINE and (match := _BLANK_LINES.match(block, at)):
+                self.lines += block.count(b"\n", at, match.end())
+                at = match.end()
+                continue
             end = block.index(b"\n", at)
-            line = block[at:end]
+            line = block[at:end].lstrip(_BLANKS)
             at = end + 1
-            if len(line) > self._max_line_bytes:
-                yield self._too_long(line)
-            elif line.lstrip(_BLANKS).startswith(b"{"):
+            if line.startswith(b"{"):
                 yield from self._decode_run(line + b"\n")
             else:
                 self.lines += 1
-                yield from self._decode_command(line.lstrip(_BLANKS))
+                yield self._decode_command(line)
 
     def _decode_run(self, run: bytes) -> Iterator[Message]:
         """The messages in a run of lines that should all be events: neighbours that are good stay together."""
@@ -194,12 +230,12 @@ class MessageReader:
         good: list[bytes] = []
         count = repaired = 0
         for piece in _check_pieces(run):
-            if isinstance(piece, Refused):
+            if isinstance(piece, tuple):
                 if good:
                     yield Events(b"".join(good), count, repaired, self.lines - count + 1)
                     good, count, repaired = [], 0, 0
                 self.lines += 1
-                yield Refused(self.lines, piece.reason, piece.line)
+                yield Refused(self.lines, piece[0], piece[1][:KEPT_BYTES])
             else:
                 good.append(piece.block)
                 count += piece.count
@@ -208,31 +244,33 @@ class MessageReader:
         if good:
             yield Events(b"".join(good), count, repaired, self.lines - count + 1)
 
-    def _decode_command(self, line: bytes) -> Iterator[Message]:
+    def _decode_command(self, line: bytes) -> Message:
+        """The message in a line that is not blank and no event, without blanks before it."""
+        if not line.startswith(_COMMANDS):
+            return _unknown(self.lines, line)
         # The path of EMIT_TEF runs to the end of the line, blanks and all; everything else ends before them.
-        bare = line.rstrip(_BLANKS)
-        if not bare:
-            return
-        if (plain := _PLAIN.get(bare)) is not None:
-            yield plain
-            return
+        if (plain := _PLAIN.get(line.rstrip(_BLANKS))) is not None:
+            return plain
         word, _, rest = line.removesuffix(b"\r").partition(b" ")
         match word:
             case b"OPEN":
                 try:
-                    yield Open(TraceId.parse(rest.strip(_BLANKS)))
+                    return Open(TraceId.parse(rest.strip(_BLANKS)))
                 except InvalidTraceIdError as error:
-                    yield Refused(self.lines, f"OPEN: {error}", line, is_command=True)
+                    return _refused_command(self.lines, f"OPEN: {error}", line)
             case b"EMIT_TEF" | b"EMIT_TEF_AT_EXIT":
                 if not rest.startswith(b"/") or b"\0" in rest:
                     reason = f"{word.decode()}: give an absolute path after one blank, without NUL"
-                    yield Refused(self.lines, reason, line, is_command=True)
-                elif word == b"EMIT_TEF":
-                    yield EmitTef(os.fsdecode(rest), self.lines)
-                else:
-                    yield EmitTefAtExit(os.fsdecode(rest), self.lines)
+                    return _refused_command(self.lines, reason, line)
+                if len(rest) > MAX_PATH_BYTES:
+                    reason = f"{word.decode()}: the path is longer than {MAX_PATH_BYTES} bytes"
+                    return _refused_command(self.lines, reason, line)
+                kind = EmitTef if word == b"EMIT_TEF" else EmitTefAtExit
+                return kind(os.fsdecode(rest), self.lines)
             case _:
-                yield Refused(self.lines, "neither an event, which is one JSON object on one line, nor a command", line)
+                if _OPEN_ATTEMPT.match(line):  # were it unknown, events would go on into the trace before
+                    return _refused_command(self.lines, "OPEN: give the trace id after a blank", line)
+                return _unknown(self.lines, line)
 
     def _too_long(self, line: bytes | bytearray) -> Refused:
         self.lines += 1
@@ -240,23 +278,50 @@ class MessageReader:
         return Refused(self.lines, reason, bytes(line[:KEPT_BYTES]))
 
 
-def _check_pieces(run: bytes) -> Iterator[Events | Refused]:
-    """A run cut into good pieces and refused lines, in order; line numbers are the caller's to set."""
+def _refused_command(line_no: int, reason: str, line: bytes) -> Refused:
+    return Refused(line_no, reason, line[:KEPT_BYTES], is_command=True)
+
+
+_UNKNOWN = "neither an event, which is one JSON object on one line, nor a command"
+
+
+def _unknown(line_no: int, line: bytes) -> Refused:
+    return Refused(line_no, _UNKNOWN, line[:KEPT_BYTES])
+
+
+def _check_pieces(run: bytes) -> Iterator[Events | tuple[str, bytes]]:
+    """A run cut into good pieces and refused lines with their reasons before them, in order."""
     if (count := check_run(run)) is not None:
         yield Events(run, count)
         return
-    middle = run.find(b"\n", len(run) // 2) + 1
-    if not 0 < middle < len(run):
-        middle = run.rfind(b"\n", 0, len(run) - 1) + 1
-    if middle and run.count(b"\n") > FEW_LINES:
-        yield from _check_pieces(run[:middle])
-        yield from _check_pieces(run[middle:])
-        return
-    for raw in run.removesuffix(b"\n").split(b"\n"):
+    todo: list[bytes | Events] = [run]  # the next piece last; bytes were checked and may have a bad line
+    while todo:
+        piece = todo.pop()
+        if isinstance(piece, Events):
+            yield piece
+            continue
+        lines = piece.count(b"\n")
+        if lines <= FEW_LINES:
+            yield from _check_lines(piece)
+            continue
+        middle = piece.find(b"\n", len(piece) // 2) + 1
+        if not 0 < middle < len(piece):
+            middle = piece.rfind(b"\n", 0, len(piece) - 1) + 1
+        left, right = piece[:middle], piece[middle:]
+        left_count, right_count = check_run(left), check_run(right)
+        if left_count is None and right_count is None and lines <= SOME_LINES:
+            yield from _check_lines(piece)
+            continue
+        todo.append(right if right_count is None else Events(right, right_count))
+        todo.append(left if left_count is None else Events(left, left_count))
+
+
+def _check_lines(piece: bytes) -> Iterator[Events | tuple[str, bytes]]:
+    for raw in piece.removesuffix(b"\n").split(b"\n"):
         line = raw.strip(_BLANKS)
         checked = check_line(line)
         if isinstance(checked, BadLine):
-            yield Refused(0, checked.reason, line[:KEPT_BYTES])
+            yield checked.reason, line
         else:
             yield Events(checked + b"\n", 1, repaired=int(checked is not line))
 
