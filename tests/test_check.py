@@ -510,6 +510,17 @@ def test_escapes_are_rewritten_for_perfetto(text: bytes, rewritten: bytes) -> No
     assert perfetto_text(text) == rewritten
 
 
+@given(st.lists(st.sampled_from(["\\\\", '\\"', "\\u005c", "\\u00e9", "\\n", "u00e9", "a"])).map("".join))
+def test_escapes_are_rewritten_one_after_the_other(text: str) -> None:
+    def readable(escape: re.Match[str]) -> str:
+        if escape[0] == '\\\\"':
+            return '\\u005c"'
+        return "é" if escape[0] == "\\u00e9" else escape[0]
+
+    wire = f'{{"a":"{text}"}}'
+    assert perfetto_text(wire.encode()).decode() == re.sub(r'\\(?:\\"?|u....|.)', readable, wire)
+
+
 def test_text_without_backslash_is_not_copied() -> None:
     text = '{"a":"é"}\n'.encode()
     assert perfetto_text(text) is text

@@ -16,8 +16,8 @@ import string
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
-from itertools import accumulate, chain
-from operator import itemgetter, sub
+from itertools import accumulate
+from operator import itemgetter
 from typing import Final, TypeVar
 
 import msgspec
@@ -124,9 +124,9 @@ def is_too_deep(text: bytes) -> bool:
     while brackets and depth <= MAX_DEPTH:
         rest = brackets.replace(b"()", b"")
         if (len(brackets) - len(rest)) * 8 < len(brackets):
-            runs = list(map(len, _BRACKET_RUN.findall(brackets)))
-            ups = map(sub, runs[::2], chain((0,), runs[1::2]))
-            return depth + max(accumulate(ups)) > MAX_DEPTH
+            runs: list[bytes] = _BRACKET_RUN.findall(brackets)
+            steps = [len(run) if run.startswith(b"(") else -len(run) for run in runs]
+            return depth + max(accumulate(steps)) > MAX_DEPTH
         brackets = rest
         depth += 1
     return depth > MAX_DEPTH

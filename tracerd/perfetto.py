@@ -125,13 +125,19 @@ def _unreadable(event: dict[str, object]) -> BadLine | None:
     return None
 
 
+_MISREAD = re.compile(rb"\.[0-9]{%d}|[eE]\+?0*(?:30[9]|3[1-9][0-9]|[4-9][0-9]{2}|[1-9][0-9]{3})" % (MAX_DECIMALS + 1))
+"""Where `_is_readable` says no, in numbers of good grammar outside of strings."""
+
+
 def _misread_number(line: bytes) -> BadLine | None:
     """A number that Perfetto cannot read, finite as it is."""
     if may_overflow(line):
-        for match in NUMBER.finditer(outside_strings(mask(line))):
-            number = match[0].decode()
-            if not _is_readable(number):
-                return BadLine(f"number {shortened(number)} is written with more digits than Perfetto reads")
+        outside = outside_strings(mask(line))
+        if misread := _MISREAD.search(outside):
+            start = max(outside.rfind(before, 0, misread.start()) for before in (b":", b",", b"["))
+            number = NUMBER.search(outside, start)
+            text = number[0].decode() if number else ""
+            return BadLine(f"number {shortened(text)} is written with more digits than Perfetto reads")
     return None
 
 

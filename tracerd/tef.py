@@ -44,8 +44,8 @@ def tail(metadata: Mapping[str, object]) -> bytes:
     return b'],"metadata":' + perfetto_text(text.encode(errors="replace")) + b"}"
 
 
-# An escape that begins with a backslash which is not itself escaped: a match always takes `\\` whole.
-_ESCAPE = re.compile(rb'\\(?:\\("?)|u([0-9a-fA-F]{4}))')
+# Once each `\\` is hidden, a backslash that is left begins an escape.
+_ESCAPE = re.compile(rb"\\u([0-9a-fA-F]{4})")
 
 
 def perfetto_text(block: bytes) -> bytes:
@@ -62,14 +62,13 @@ def perfetto_text(block: bytes) -> bytes:
     """
     if b"\\" not in block:
         return block
-    return _ESCAPE.sub(_readable_escape, block)
+    # Not one regular expression for all: a call for each `\\` takes 0.4 us. JSON has no NUL.
+    text = block.replace(b"\\\\", b"\0\0")
+    if b"\\u" in text:
+        text = _ESCAPE.sub(_readable_escape, text)
+    return text.replace(b'\0\0"', b'\\u005c"').replace(b"\0\0", b"\\\\")
 
 
 def _readable_escape(escape: re.Match[bytes]) -> bytes:
-    if escape[1]:
-        return b'\\u005c"'
-    if escape[2]:
-        character = chr(int(escape[2], 16))
-        if character.isprintable() and character not in '"\\':
-            return character.encode()
-    return escape[0]
+    character = chr(int(escape[1], 16))
+    return character.encode() if character.isprintable() and character not in '"\\' else escape[0]
