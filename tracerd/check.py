@@ -170,7 +170,6 @@ def may_overflow(block: bytes) -> bool:
 _BARE_WORD = re.compile(rb"-?(?:nan|NaN|inf|Infinity)")
 NUMBER = re.compile(rb"-?[0-9][0-9.eE+-]*")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
-_REPAIRABLE = re.compile(rb"[nN]a[nN]|[iI]nf|\\u[dD]")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _SURROGATES = re.compile(
     r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
