@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from tracerd import __version__
 from tracerd.errors import ExportError
 from tracerd.export import Forbidden, Summary, export_to_file, resolve_target, write_tef
-from tracerd.log import BLOCK_BYTES, clock_line
+from tracerd.log import BLOCK_BYTES
+from tracerd.marks import clock_line
 from tracerd.spool import Snapshot, snapshot
 
 X = b'{"ph":"X","ts":1,"dur":2}\n'
@@ -88,7 +89,7 @@ def test_clock_lines_are_metadata_and_no_events(tmp_path: Path) -> None:
 def test_only_the_snapshot_is_exported(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     path.write_bytes(X * 3)
-    source = snapshot(path, "t", 4, complete=False)
+    source = snapshot(path, "t", 4, "some are missing")
     (tmp_path / "t.rejected").write_bytes(
         b'{"stored":0,"repaired":0,"refused":9,"lost":0,"log_from":0,"log_bytes":0}\n'
     )

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracerd.errors import NoSuchTraceError, UnsafePathError
-from tracerd.log import BLOCK_BYTES, LogWriter, clock_line, read_blocks
+from tracerd.log import BLOCK_BYTES, LogWriter, read_blocks
+from tracerd.marks import clock_line
 from tracerd.rejected import MAX_REJECTED_BYTES, RejectedFile, read_account, rejected_path
 from tracerd.spool import find_log, list_logs, start_s, totals
 from tracerd.totals import Totals

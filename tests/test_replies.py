@@ -392,6 +392,7 @@ def test_status_tells_who_is_connected(daemon: Daemon) -> None:
             "repaired": 1,
             "refused": 1,
             "lost": 0,
+            "waiting": 0,
             "clients": [{"pid": os.getpid(), "comm": comm, "lines": 7}],
         },
         "other": {
@@ -399,6 +400,7 @@ def test_status_tells_who_is_connected(daemon: Daemon) -> None:
             "repaired": 0,
             "refused": 0,
             "lost": 0,
+            "waiting": 0,
             "clients": [{"pid": os.getpid(), "comm": comm, "lines": 2}],
         },
     }

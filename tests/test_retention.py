@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.harness import CLOCK_PREFIX, Daemon, event, events, exported, short_dir, tracerd, wait_until
 from tests.perfetto.judge import Judge
 from tracerd.cli.options import duration, size
-from tracerd.log import FULL_PREFIX, full_line
+from tracerd.marks import FULL_PREFIX, full_line
 from tracerd.retention import NO_LIMITS, Limits, StoredTrace, surplus
 from tracerd.state import MAX_ERRORS
 

@@ -102,7 +102,9 @@ def test_what_cannot_be_written_is_lost_and_said() -> None:
     append = next(actions)
     assert isinstance(append, Append)
     errors = list(state.lost(append, "No space left on device"))
-    assert errors == [ReplyError(client, b"ERROR 2: 2 events from here on are lost: No space left on device\n")]
+    assert errors == [
+        ReplyError(client, b"ERROR 2: 2 events from here on are lost: No space left on device\n", logged=False)
+    ]
     assert list(actions) == [ReplyOk(client)]
     assert state.ok_line(client) == b"OK 0 0 2\n"
 

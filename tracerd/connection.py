@@ -39,6 +39,8 @@ class Connection:
         """The client's name, once somebody has asked for it."""
         self.recv_bytes = RECV_BYTES
         """How much to read at a time: less from a client whose lines are mostly bad, for each of them costs more."""
+        self.unfinished_bytes = 0
+        """What the reader holds of a line that has not ended, as the server last looked."""
         self.waited_for = False
         """Whether a task has ever waited for the socket: only then Trio has to be told that it is closed."""
         self.reading = True

@@ -156,6 +156,10 @@ def _daemon(path: Path, directory: Path, pid: int | None) -> Finding:
         return _fail(subject, str(error))
     if told.version != __version__:
         return _warn(subject, f"pid {pid} is version {told.version} and this is {__version__}; restart the daemon")
+    if waiting := sum(trace.waiting for trace in told.traces.values()):
+        return _warn(
+            subject, f"pid {pid} keeps {waiting} events in memory: a log cannot be written; its own log says why"
+        )
     if told.totals.lost:
         return _warn(subject, f"pid {pid} has lost {told.totals.lost} events; its own log says why")
     if not _is_same(Path(told.directory), directory):

@@ -19,7 +19,8 @@ import msgspec
 from tracerd import __version__
 from tracerd.check import BadLine, check_line
 from tracerd.errors import ExportError, UnsafePathError
-from tracerd.log import CLOCK_PREFIX, open_for_reading, read_blocks
+from tracerd.log import open_for_reading, read_blocks
+from tracerd.marks import CLOCK_PREFIX
 from tracerd.perfetto import export_line, export_run
 from tracerd.rejected import read_account, rejected_path
 from tracerd.spool import Snapshot
@@ -88,7 +89,7 @@ def write_tef(source: Snapshot, sink: Sink, progress: Progress = lambda _: None)
         "events": summary.events,
         "left_out": summary.left_out,
         "refused": account.totals.refused + source.refused,
-        "complete": source.complete,
+        "complete": not source.missing,
         "clock": summary.clock,
     }
     sink.write(tail(metadata))

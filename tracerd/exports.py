@@ -144,7 +144,7 @@ class ExportQueue:
             logger.exception("a bug of tracerd: trace %s was not written to %s", source.trace_id, shown)
             return "an internal error of tracerd; see its log"
         logger.info("trace %s: %d events to %s, %d left out", source.trace_id, summary.events, shown, summary.left_out)
-        return "" if source.complete else "written, but incomplete: out of file descriptors to accept all clients"
+        return source.missing and f"written, but incomplete: {source.missing}"
 
     def _failed(self, path: str, source: Snapshot, error: ExportError) -> str:
         reason = printable(str(error))

@@ -11,14 +11,9 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
-
-import msgspec
-import orjson
 
 from tracerd.check import check_line
 from tracerd.errors import UnsafePathError
-from tracerd.tef import CLOCK_NAME
 
 BLOCK_BYTES = 64 * 1024
 """Bytes a reader handles per C call: larger blocks hold the interpreter for longer than a daemon may wait."""
@@ -26,57 +21,6 @@ BLOCK_BYTES = 64 * 1024
 LOCK_TRIES = 5
 LOCK_PAUSE_S = 0.001
 """Who removes a file holds its lock for the time of an unlink; clients must not wait for anybody else."""
-
-CLOCK_PREFIX = b'{"ph":"M","name":"%s",' % CLOCK_NAME.encode()
-"""How the line begins that the daemon adds at a trace's first event."""
-
-FULL_PREFIX = b'{"ph":"i","s":"g","cat":"tracerd","name":"trace full: later events are refused",'
-"""How the line begins that the daemon adds when a log has reached the size it may have."""
-
-OWN_PREFIXES = (CLOCK_PREFIX, FULL_PREFIX)
-"""How the lines begin that no client has written."""
-
-
-def clock_line() -> bytes:
-    """The line that ties the clocks of a trace together: all read at one moment, in microseconds."""
-    boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    args = {
-        "monotonic_us": time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000,
-        "boottime_us": time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000,
-        "realtime_us": time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000,
-        "boot_id": boot_id,
-    }
-    return CLOCK_PREFIX + b'"args":' + orjson.dumps(args) + b"}\n"
-
-
-_Id = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
-
-
-class _Place(msgspec.Struct, omit_defaults=True):
-    pid: _Id | None = None
-    tid: _Id | None = None
-
-
-def full_line(max_log_bytes: int, last_line: bytes) -> bytes:
-    """The line that marks where a log has become full.
-
-    Perfetto shows it on a track of its own, above all processes. It makes a row for any process that it has not seen,
-    though, and without a pid that is one of pid 0: so the mark borrows pid and tid of the event before it.
-
-    Args:
-        max_log_bytes: The limit.
-        last_line: The last event that was taken.
-    """
-    try:
-        place: dict[str, int] = msgspec.to_builtins(msgspec.json.decode(last_line, type=_Place))
-    except msgspec.DecodeError:  # a pid that is a string, or the like
-        place = {}
-    rest = {
-        "ts": time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000,
-        **place,
-        "args": {"max_log_bytes": max_log_bytes},
-    }
-    return FULL_PREFIX + orjson.dumps(rest)[1:] + b"\n"
 
 
 def open_for_append(path: Path, *, readable: bool = False) -> int:
@@ -96,6 +40,8 @@ def _regular(path: Path, flags: int) -> int:
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise UnsafePathError(f"{path} is a symbolic link") from None
+        if error.errno in (errno.EISDIR, errno.ENXIO):  # a directory, a socket
+            raise UnsafePathError(f"{path} is not a regular file") from None
         raise
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
@@ -188,6 +134,7 @@ class LogWriter:
         self.fd = open_shared(path)
         self.size = os.fstat(self.fd).st_size
         self._torn = False
+        self._synced = -1
 
     def cut_torn_tail(self, keep: Callable[[bytes], object]) -> None:
         """Make the log end with a whole line, as a killed daemon may not have left it.
@@ -228,9 +175,26 @@ class LogWriter:
             raise
         self.size += len(block)
 
+    def sync(self) -> None:
+        """Bring what was written to the disk, and the file's name too.
+
+        Raises:
+            OSError: It may not be there.
+        """
+        if self._synced == self.size:
+            return
+        os.fsync(self.fd)
+        if self._synced < 0:
+            directory = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
+        self._synced = self.size
+
     def was_removed(self) -> bool:
-        """Whether somebody has removed or replaced the file under us."""
-        return os.fstat(self.fd).st_nlink == 0
+        """Whether somebody has removed, renamed or replaced the file under us."""
+        return not is_file_at(self.path, self.fd)
 
     def close(self) -> None:
         """Close the log and give up its lock."""

@@ -134,6 +134,19 @@ class MessageReader:
         self._partial = bytearray()
         self._skipping = False  # inside a line that was refused for its length
 
+    @property
+    def unfinished_bytes(self) -> int:
+        """What is held of a line that has not ended yet."""
+        return len(self._partial)
+
+    def refuse_unfinished(self, reason: str) -> Message:
+        """Refuse the line that has not ended yet, and skip the rest of it."""
+        self.lines += 1
+        refused = Refused(self.lines, reason, bytes(self._partial[:KEPT_BYTES]))
+        self._partial = bytearray()
+        self._skipping = True
+        return refused
+
     def feed(self, data: bytes) -> list[Message]:
         """The messages that these bytes complete."""
         if self._skipping:

@@ -4,20 +4,26 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from tracerd.errors import LogFullError, UnsafePathError
-from tracerd.log import LogWriter, clock_line, full_line, hold
+from tracerd.log import LogWriter, hold
+from tracerd.marks import clock_line, full_line, lost_line
 from tracerd.protocol import KEPT_BYTES, Refused
 from tracerd.rejected import RejectedFile, rejected_path
 from tracerd.spool import Snapshot, log_path, log_size, snapshot
+from tracerd.stderr import Seldom
 from tracerd.totals import Totals
 from tracerd.trace_id import TraceId
 
 logger = logging.getLogger(__name__)
+
+Fsync = Literal["never", "close", "always"]
+"""When logs are brought to the disk: never by us, when they are closed, or then and before every OK."""
 
 REMOVED_CHECK_S = 5.0
 """How often a log that is being written is looked at: has somebody removed it?"""
@@ -39,6 +45,8 @@ class Recorder:
         only_log: The one log of `--into-file`, wherever it lies.
         on_removed: Told when a log was removed under us, and was begun anew.
         max_log_bytes: A log that has reached this size takes no more.
+        fsync: When logs are brought to the disk.
+        make_directory: Makes the directory anew when somebody has removed it.
     """
 
     def __init__(
@@ -47,6 +55,8 @@ class Recorder:
         only_log: Path | None,
         on_removed: Callable[[TraceId], None],
         max_log_bytes: float = math.inf,
+        fsync: Fsync = "never",
+        make_directory: Callable[[], object] | None = None,
     ) -> None:
         self._directory = directory
         self._only_log = only_log
@@ -56,6 +66,9 @@ class Recorder:
         self._clocked: set[TraceId] = set()  # traces whose log has this daemon's clock line
         self._look_at_s: dict[TraceId, float] = {}
         self._max_log_bytes = max_log_bytes
+        self._fsync = fsync
+        self._make_directory = make_directory
+        self._complain_now = Seldom()
         self._holds: dict[TraceId, _Hold] = {}
         self._log_from: dict[TraceId, int] = {}  # how long each log was when we began to count
         self._owed: dict[TraceId, Totals] = {}  # counted, and in no record yet
@@ -72,14 +85,20 @@ class Recorder:
             OSError: None of them was written.
             UnsafePathError: What lies in the log's place is no regular file.
         """
+        if self._append(trace_id, block):
+            return
+        raise LogFullError(
+            f"the trace is full, its log has reached {self._max_log_bytes:.0f} bytes (the daemon's --max-trace-size)"
+        )
+
+    def _append(self, trace_id: TraceId, block: bytes) -> bool:
+        """As `append`; false if the log is full."""
         log = self._logs.get(trace_id) or self._open(trace_id)
         if time.monotonic() >= self._look_at_s[trace_id]:
             log = self._look(trace_id, log)
         limit = self._max_log_bytes
         if log.size >= limit:
-            raise LogFullError(
-                f"the trace is full, its log has reached {limit:.0f} bytes (the daemon's --max-trace-size)"
-            )
+            return False
         if trace_id not in self._clocked:
             block = clock_line() + block
         if log.size + len(block) >= limit:
@@ -87,9 +106,32 @@ class Recorder:
             block += full_line(int(limit), block[block.rfind(b"\n", 0, -1) + 1 :])
         log.append(block)
         self._clocked.add(trace_id)
+        return True
+
+    def mark_lost(self, trace_id: TraceId, events: int, one: bytes) -> None:
+        """Mark the place in the log where so many events are missing, this one among them; a full log has no room.
+
+        Raises:
+            OSError: It was not written.
+        """
+        self._append(trace_id, lost_line(events, one))
+
+    def sync(self) -> Iterator[str]:
+        """With fsync "always", bring all logs to the disk; yields what went wrong."""
+        if self._fsync == "always":
+            for log in self._logs.values():
+                yield from _sync(log)
 
     def _open(self, trace_id: TraceId) -> LogWriter:
-        log = LogWriter(self.path(trace_id))
+        path = self.path(trace_id)
+        try:
+            log = LogWriter(path)
+        except FileNotFoundError:
+            if not self._make_directory or self._only_log:
+                raise
+            logger.warning("the directory %s was removed; it is made anew", self._directory)
+            self._make_directory()
+            log = LogWriter(path)
         self._logs[trace_id] = log
         self._look_at_s[trace_id] = time.monotonic() + REMOVED_CHECK_S
         if log.size == 0:
@@ -115,7 +157,7 @@ class Recorder:
         self._look_at_s[trace_id] = time.monotonic() + REMOVED_CHECK_S
         if not log.was_removed():
             return log
-        logger.warning("%s was removed while in use; it is begun anew", log.path)
+        logger.warning("%s was removed or renamed while in use; it is begun anew", log.path)
         log.close()
         del self._logs[trace_id]
         if rejected := self._rejected.pop(trace_id, None):
@@ -142,12 +184,16 @@ class Recorder:
                 self._owed[trace_id] = totals  # for the next record
                 self._complain(trace_id, "the totals", error)
         if log:
+            if self._fsync != "never":
+                for reason in _sync(log):
+                    logger.error("%s may not be on the disk: %s", log.path, reason)
             log.close()
         if rejected := self._rejected.pop(trace_id, None):
             rejected.close()
 
     def _complain(self, trace_id: TraceId, what: str, error: Exception) -> None:
-        logger.warning("%s: %s could not be kept: %s", rejected_path(self.path(trace_id)), what, error)
+        if self._complain_now(trace_id):
+            logger.warning("%s: %s could not be kept: %s", rejected_path(self.path(trace_id)), what, error)
 
     def _account(self, trace_id: TraceId) -> RejectedFile:
         if trace_id not in self._rejected:
@@ -160,13 +206,13 @@ class Recorder:
             self._clocked.discard(trace_id)
             self._on_removed(trace_id)
 
-    def begin_export(self, trace_id: TraceId, refused: int, *, complete: bool) -> Snapshot:
+    def begin_export(self, trace_id: TraceId, refused: int, missing: str) -> Snapshot:
         """The trace as it is now; nobody removes its log until `end_export`, even if the trace ends before."""
         held = self._holds.setdefault(trace_id, _Hold())
         held.exports += 1
         if held.fd is None:
             held.fd = hold(self.path(trace_id))
-        return snapshot(self.path(trace_id), trace_id, refused, complete=complete)
+        return snapshot(self.path(trace_id), trace_id, refused, missing)
 
     def held(self) -> int:
         """The number of logs that exports wait to read."""
@@ -180,3 +226,10 @@ class Recorder:
             del self._holds[trace_id]
             if held.fd is not None:
                 os.close(held.fd)
+
+
+def _sync(log: LogWriter) -> Iterator[str]:
+    try:
+        log.sync()
+    except OSError as error:
+        yield error.strerror or str(error)

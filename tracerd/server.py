@@ -10,7 +10,7 @@ import logging
 import math
 import os
 import resource
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import assert_never
@@ -19,12 +19,13 @@ import trio
 
 from tracerd import drain
 from tracerd.connection import RECV_BYTES, RECV_BYTES_OF_BAD, Connection
-from tracerd.errors import LogFullError, TracerdError, UnsafePathError
+from tracerd.errors import TracerdError
 from tracerd.export import Forbidden
 from tracerd.exports import ExportQueue
 from tracerd.listen import AnyListener, peer_of, welcome_uids
-from tracerd.protocol import DEFAULT_MAX_LINE_BYTES
-from tracerd.recorder import Recorder
+from tracerd.outage import Outages
+from tracerd.protocol import DEFAULT_MAX_LINE_BYTES, encode_error
+from tracerd.recorder import Fsync, Recorder
 from tracerd.retention import NO_LIMITS, Limits, enforce
 from tracerd.state import (
     Action,
@@ -58,6 +59,9 @@ FILES_PER_TRACE = 3
 SPARE_DESCRIPTORS = 32
 """Kept for what is no connection and no log: exports, the listeners, the event loop, questions to the system."""
 
+DEFAULT_MAX_UNFINISHED_BYTES = 256 * 1024 * 1024
+"""What the unfinished lines of all clients may take together."""
+
 MANY_BAD = 100
 """Bad lines in one block that make a client one of whom less is read at a time."""
 
@@ -85,7 +89,10 @@ class Server:
         directory: Where the logs are.
         only_trace: The one trace of all clients, and its log (`--into-file`).
         max_line_bytes: Longer lines are refused.
+        max_unfinished_bytes: When lines that have not ended yet take more, the longest is refused.
         max_log_bytes: A log that has reached this size takes no more.
+        fsync: When logs are brought to the disk.
+        make_directory: Makes the directory anew when somebody has removed it.
         limits: What may stay in the directory.
         forbidden: What no export may touch.
     """
@@ -97,17 +104,30 @@ class Server:
         *,
         only_trace: tuple[TraceId, Path] | None = None,
         max_line_bytes: int = DEFAULT_MAX_LINE_BYTES,
+        max_unfinished_bytes: int = DEFAULT_MAX_UNFINISHED_BYTES,
         max_log_bytes: float = math.inf,
+        fsync: Fsync = "never",
+        make_directory: Callable[[], object] | None = None,
         limits: Limits = NO_LIMITS,
         forbidden: Forbidden,
     ) -> None:
         self._listeners = listeners
         self._directory = directory
         self._max_line_bytes = max_line_bytes
+        self._max_unfinished_bytes = max_unfinished_bytes
+        self._unfinished_bytes = 0
         self._forbidden = forbidden
         self._welcome = welcome_uids()
         self._state = DaemonState(only_trace[0] if only_trace else None)
-        self._recorder = Recorder(directory, only_trace[1] if only_trace else None, self._state.forget, max_log_bytes)
+        self._recorder = Recorder(
+            directory,
+            only_trace[1] if only_trace else None,
+            self._state.forget,
+            max_log_bytes,
+            fsync,
+            make_directory,
+        )
+        self._outages = Outages(self._state, self._recorder, self._perform, self._look_for_ends)
         self._limits = limits
         self._closed_log = trio.Event()  # a log may be removed that could not before
         self._connections: dict[ClientId, Connection] = {}
@@ -131,6 +151,7 @@ class Server:
                 for listener in self._listeners:
                     self._readers.start_soon(self._accept_loop, listener)
                 self._readers.start_soon(self._barrier_loop)
+                self._readers.start_soon(self._outages.retry_loop)
                 if self._limits:
                     self._readers.start_soon(self._retention_loop)
                 await self._stop.wait()
@@ -224,8 +245,12 @@ class Server:
                 self._perform(self._state.receive(client, connection.reader.finish(), now_s))
                 listens = self._state.has_exports_at_exit(client) and connection.still_listens()
                 self._perform(self._state.disconnect(client, now_s, listens=listens))
-            if self._state.next_end_s() < self._wake_at_s:
-                self._work.set()
+            self._look_for_ends()
+            if (unfinished := connection.reader.unfinished_bytes) != connection.unfinished_bytes:
+                self._unfinished_bytes += unfinished - connection.unfinished_bytes
+                connection.unfinished_bytes = unfinished
+                if self._unfinished_bytes > self._max_unfinished_bytes:
+                    self._refuse_longest()
             many_bad = self._state.totals.refused - refused > MANY_BAD
             connection.recv_bytes = RECV_BYTES_OF_BAD if many_bad else RECV_BYTES
         except Exception:
@@ -233,8 +258,18 @@ class Server:
             self._give_up(connection)
         return True
 
+    def _refuse_longest(self) -> None:
+        """Refuse the longest of the lines that have not ended yet."""
+        longest = max(self._connections.values(), key=lambda connection: connection.unfinished_bytes)
+        self._unfinished_bytes -= longest.unfinished_bytes
+        longest.unfinished_bytes = 0
+        reason = f"the unfinished lines of all clients take more than {self._max_unfinished_bytes} bytes"
+        messages = [longest.reader.refuse_unfinished(reason)]
+        self._perform(self._state.receive(longest.client, messages, trio.current_time()))
+
     def _give_up(self, connection: Connection) -> None:
         """End a client in whose handling a bug was met, and that client only."""
+        self._unfinished_bytes -= connection.unfinished_bytes
         self._connections.pop(connection.client, None)
         connection.close()
         if connection.client in self._state.clients:
@@ -247,15 +282,17 @@ class Server:
         for action in actions:
             match action:
                 case Append():
-                    self._append(action)
+                    self._outages.append(action)
                 case Reject(trace_id, client_pid, refused):
                     self._recorder.reject(trace_id, client_pid, refused)
                 case Export():
                     self._pending.append(action)
                     self._work.set()
-                case ReplyError(client, line):
-                    self._reply(client, line, droppable=True)
+                case ReplyError(client, line, logged):
+                    self._reply(client, line, droppable=True, logged=logged)
                 case ReplyOk(client):
+                    for reason in self._recorder.sync():
+                        self._reply(client, encode_error(0, f"not on the disk: {reason}"), droppable=True)
                     self._reply(client, self._state.ok_line(client), droppable=False)
                 case ReplyStatus(client):
                     connection = self._connections.get(client)
@@ -271,23 +308,11 @@ class Server:
                 case _:
                     assert_never(action)
 
-    def _append(self, append: Append) -> None:
-        try:
-            self._recorder.append(append.trace_id, append.events.block)
-        except LogFullError as error:
-            self._perform(self._state.full(append, str(error)))
-        except (OSError, UnsafePathError) as error:
-            reason = str(error)
-            logger.warning("trace %s: %d events lost: %s", append.trace_id, append.events.count, printable(reason))
-            self._perform(self._state.lost(append, reason))
-        else:
-            self._state.stored(append)
-
-    def _reply(self, client: ClientId, line: bytes, *, droppable: bool) -> None:
+    def _reply(self, client: ClientId, line: bytes, *, droppable: bool, logged: bool = True) -> None:
         connection = self._connections.get(client)
         if connection is None:  # given up because of a bug
             return
-        if droppable:
+        if droppable and logged:
             logger.warning("client with pid %d: %s", connection.peer.pid, printable(line.decode().rstrip("\n")))
         connection.reply(line, droppable=droppable)
         if connection.has_queued() and not connection.sending:
@@ -336,6 +361,11 @@ class Server:
                 self._round()
             await trio.lowlevel.checkpoint()
 
+    def _look_for_ends(self) -> None:
+        """Wake the barrier loop earlier than it meant to, if a trace ends before."""
+        if self._state.next_end_s() < self._wake_at_s:
+            self._work.set()
+
     def _round(self) -> None:
         """Serve the exports pending now, and the traces that have ended, after one drain."""
         pending, self._pending = self._pending, []
@@ -351,8 +381,13 @@ class Server:
 
     def _start_exports(self, pending: list[Export], *, complete: bool) -> None:
         for export in pending:
+            missing = self._outages.write_waiting(export.trace_id)
+            if missing:
+                missing = f"events wait until the log can be written: {missing}"
+            elif not complete:
+                missing = "out of file descriptors to accept all clients"
             refused = self._state.unrecorded_refusals(export.trace_id)
-            self._exports.add(export, self._recorder.begin_export(export.trace_id, refused, complete=complete))
+            self._exports.add(export, self._recorder.begin_export(export.trace_id, refused, missing))
 
     def _export_ended(self, export: Export, error: str) -> None:
         self._recorder.end_export(export.trace_id)
@@ -395,6 +430,7 @@ class Server:
             # They promise what was written before they were asked for, and some of it may wait in a queue that would
             # else be left to the next daemon. One pass will do: whoever is accepted now asks for nothing more.
             complete &= self._read_to_the_end([listener for listener in self._listeners if listener.outlives_us])
+        self._outages.give_up()
         self._perform(self._state.settle(math.inf))
         pending, self._pending = self._pending, []
         self._start_exports(pending, complete=complete)

@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 
 from tracerd.errors import NoSuchTraceError
-from tracerd.log import CLOCK_PREFIX, OWN_PREFIXES, read_blocks
+from tracerd.log import read_blocks
+from tracerd.marks import CLOCK_PREFIX, OWN_PREFIXES
 from tracerd.rejected import Account, read_account, rejected_path
 from tracerd.totals import Totals
 from tracerd.trace_id import TraceId
@@ -48,7 +49,7 @@ class Snapshot:
         length: Bytes of the log that belong to it.
         account_length: Bytes of the `.rejected` file that belong to it.
         refused: Lines refused that the account does not tell yet.
-        complete: Whether it is known to hold all that clients had written; false if some could not be accepted.
+        missing: Why it may lack some of what clients had written; empty if it does not.
     """
 
     path: Path
@@ -56,7 +57,7 @@ class Snapshot:
     length: int
     account_length: int
     refused: int = 0
-    complete: bool = True
+    missing: str = ""
 
 
 def log_path(directory: Path, trace_id: TraceId) -> Path:
@@ -64,9 +65,9 @@ def log_path(directory: Path, trace_id: TraceId) -> Path:
     return directory / f"{trace_id}{SUFFIX}"
 
 
-def snapshot(path: Path, trace_id: str, refused: int = 0, *, complete: bool = True) -> Snapshot:
+def snapshot(path: Path, trace_id: str, refused: int = 0, missing: str = "") -> Snapshot:
     """The log as it is now; see `Snapshot` for the arguments."""
-    return Snapshot(path, trace_id, log_size(path), log_size(rejected_path(path)), refused, complete)
+    return Snapshot(path, trace_id, log_size(path), log_size(rejected_path(path)), refused, missing)
 
 
 def log_size(path: Path) -> int:

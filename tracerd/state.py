@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from tracerd.backlog import Backlog
 from tracerd.protocol import (
     Die,
     DieWhenIdle,
@@ -38,7 +39,7 @@ ClientId = int
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Write a run of events to the log, then tell `DaemonState.stored`, `lost` or `full`."""
+    """Write a run of events to the log, then tell `DaemonState.stored`, `full`, `wait` or `lost`."""
 
     client: ClientId
     trace_id: TraceId
@@ -73,6 +74,8 @@ class ReplyError:
 
     client: ClientId
     line: bytes
+    logged: bool = True
+    """Whether the daemon's log tells it too; what it tells of the trace need not be said for each client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +161,7 @@ class DaemonState:
         self.totals = Totals()
         self.undecided = 0
         """Clients that have opened no trace yet, or none that is valid."""
+        self.backlog = Backlog()
         self._only_trace = only_trace
         self._at_exit: dict[TraceId, dict[str, tuple[ClientId, int]]] = {}  # by path: who asked, in which line
         self._ending: dict[TraceId, float] = {}  # traces without clients: when they end, soonest first
@@ -259,7 +263,7 @@ class DaemonState:
             return
         trace = self.traces[client.trace_id]
         trace.clients.discard(client_id)
-        if not trace.clients:
+        if not trace.clients and client.trace_id not in self.backlog.traces:
             self._ending[client.trace_id] = now_s + GRACE_S
         client.trace_id = None
         self.undecided += 1
@@ -273,7 +277,7 @@ class DaemonState:
         client.totals.refused += events.count
         self.totals.refused += events.count
         for line_no in range(events.first_line, events.first_line + min(events.count, MAX_ERRORS + 1)):
-            yield from self._error(client_id, client, line_no, "OPEN a trace first, by its id")
+            yield from self._error(client_id, line_no, "OPEN a trace first, by its id")
 
     def _refuse(self, client_id: ClientId, client: Client, refused: Refused) -> Iterator[Action]:
         self.totals.refused += 1
@@ -282,29 +286,56 @@ class DaemonState:
         if client.trace_id is not None:
             self.traces[client.trace_id].totals.refused += 1
             yield Reject(client.trace_id, client.pid, refused)
-        yield from self._error(client_id, client, refused.line_no, refused.reason)
+        yield from self._error(client_id, refused.line_no, refused.reason)
 
     def stored(self, append: Append) -> None:
         """Note that these events are in the log."""
-        for totals in (self.clients[append.client].totals, self.traces[append.trace_id].totals, self.totals):
+        for totals in self._counts(append):
             totals.stored += append.events.count
             totals.repaired += append.events.repaired
 
+    def wait(self, append: Append, reason: str) -> Iterator[Action]:
+        """What must happen because the log cannot be written now: the events wait, or are lost if there is no room."""
+        if not self.backlog.add(append.trace_id, append.client, append.events, reason):
+            yield from self.lost(append, reason)
+            return
+        told = self.backlog.traces[append.trace_id].told
+        if append.client not in told:
+            told.add(append.client)
+            reason = f"events from here on wait in memory until the log can be written: {reason}"
+            yield from self._error(append.client, append.events.first_line, reason, logged=False)
+
+    def waiting(self, trace_id: TraceId) -> Iterator[Append]:
+        """What waits of a trace, to be written in order; each is taken as settled when the next is asked for."""
+        for client, events in self.backlog.take(trace_id):
+            yield Append(client, trace_id, events)
+
+    def wait_no_more(self, trace_id: TraceId, now_s: float) -> None:
+        """Note that nothing of this trace waits any more, for all of it was settled."""
+        self.backlog.end(trace_id)
+        if not self.traces[trace_id].clients:
+            self._ending[trace_id] = now_s + GRACE_S
+
     def lost(self, append: Append, reason: str) -> Iterator[Action]:
-        """What must happen because these events could not be written."""
-        client = self.clients[append.client]
-        for totals in (client.totals, self.traces[append.trace_id].totals, self.totals):
+        """What must happen because these events will never be written."""
+        for totals in self._counts(append):
             totals.lost += append.events.count
         reason = f"{append.events.count} events from here on are lost: {reason}"
-        yield from self._error(append.client, client, append.events.first_line, reason)
+        yield from self._error(append.client, append.events.first_line, reason, logged=False)
 
     def full(self, append: Append, reason: str) -> Iterator[Action]:
         """What must happen because the trace has no room for these events: refused, with one ERROR for all of them."""
-        client = self.clients[append.client]
-        for totals in (client.totals, self.traces[append.trace_id].totals, self.totals):
+        for totals in self._counts(append):
             totals.refused += append.events.count
         reason = f"{append.events.count} events from here on are refused: {reason}"
-        yield from self._error(append.client, client, append.events.first_line, reason)
+        yield from self._error(append.client, append.events.first_line, reason)
+
+    def _counts(self, append: Append) -> Iterator[Totals]:
+        """Where these events are counted. Who sent them may have gone, if they had to wait."""
+        if client := self.clients.get(append.client):
+            yield client.totals
+        yield self.traces[append.trace_id].totals
+        yield self.totals
 
     # ------------------------------------------------------------------ exports and answers
 
@@ -324,7 +355,7 @@ class DaemonState:
         if export.client is None or client is None:
             return
         if error and export.line_no:
-            yield from self._error(export.client, client, export.line_no, f"EMIT_TEF: {error}")
+            yield from self._error(export.client, export.line_no, f"EMIT_TEF: {error}")
         client.exports.pop(export_id, None)
         yield from self._answer(export.client, client)
 
@@ -336,12 +367,16 @@ class DaemonState:
             del self.clients[client_id]
             yield Close(client_id)
 
-    def _error(self, client_id: ClientId, client: Client, line_no: int, reason: str) -> Iterator[Action]:
+    def _error(self, client_id: ClientId, line_no: int, reason: str, *, logged: bool = True) -> Iterator[Action]:
+        client = self.clients.get(client_id)
+        if client is None:
+            return
         client.errors += 1
-        if client.errors <= MAX_ERRORS:
-            yield ReplyError(client_id, encode_error(line_no, reason))
-        elif client.errors == MAX_ERRORS + 1:
-            yield ReplyError(client_id, encode_error(line_no, "further errors on this connection are not reported"))
+        if client.errors > MAX_ERRORS + 1:
+            return
+        if client.errors > MAX_ERRORS:
+            reason = "further errors on this connection are not reported"
+        yield ReplyError(client_id, encode_error(line_no, reason), logged)
 
     def ok_line(self, client_id: ClientId) -> bytes:
         """The answer to a FLUSH, as of now."""

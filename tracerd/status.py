@@ -22,12 +22,13 @@ class ClientStatus(msgspec.Struct):
 
 
 class TraceStatus(msgspec.Struct):
-    """A trace that has clients; counts are of event lines since it last had none."""
+    """A trace that has clients, or events that wait in memory; counts are of event lines since it last had neither."""
 
     stored: int
     repaired: int
     refused: int
     lost: int
+    waiting: int
     clients: list[ClientStatus]
 
 
@@ -70,10 +71,11 @@ def status_line(
         traces={
             str(trace_id): TraceStatus(
                 **asdict(trace.totals),
+                waiting=state.backlog.events(trace_id),
                 clients=[_client_status(state.clients[id_], now_s, *told_by(id_)) for id_ in sorted(trace.clients)],
             )
             for trace_id, trace in state.traces.items()
-            if trace.clients
+            if trace.clients or trace_id in state.backlog.traces
         },
     )
     return msgspec.json.encode(status) + b"\n"

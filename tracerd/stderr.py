@@ -4,12 +4,41 @@ import logging
 import os
 import queue
 import threading
+import time
+from collections.abc import Hashable
 
 MAX_WAITING = 1000
 """Lines that may wait for a reader of stderr; later ones are dropped, counted, and said when it reads again."""
 
 LAST_WORDS_S = 0.5
 """How long the end of the daemon waits for the lines before it."""
+
+
+SELDOM_S = 60.0
+"""What goes on failing is said again after this time."""
+
+MAX_SUBJECTS = 1000
+
+
+class Seldom:
+    """Says whether it is time to complain about something once more."""
+
+    def __init__(self) -> None:
+        self._said_s: dict[Hashable, float] = {}
+
+    def __call__(self, subject: Hashable) -> bool:
+        """Whether nothing has been said about this subject for a minute; something will be now."""
+        now_s = time.monotonic()
+        if now_s - self._said_s.get(subject, -SELDOM_S) < SELDOM_S:
+            return False
+        if len(self._said_s) >= MAX_SUBJECTS:
+            self._said_s = {each: said_s for each, said_s in self._said_s.items() if now_s - said_s < SELDOM_S}
+        self._said_s[subject] = now_s
+        return True
+
+    def forget(self, subject: Hashable) -> None:
+        """It is well again: the next trouble is worth a word at once."""
+        self._said_s.pop(subject, None)
 
 
 class StderrHandler(logging.Handler):

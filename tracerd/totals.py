@@ -11,7 +11,7 @@ class Totals:
         stored: In the log, repaired ones too.
         repaired: In the log after a repair (`nan` to `null`, and the like).
         refused: Not a strict JSON object, too long, before OPEN, or for a trace that is full.
-        lost: Good, but the log could not be written.
+        lost: Good, but the log could not be written, for too long or until the end.
     """
 
     stored: int = 0

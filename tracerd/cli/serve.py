@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -61,6 +61,14 @@ logger = logging.getLogger(__name__)
     help="Refuse longer lines.",
 )
 @click.option(
+    "--max-unfinished-bytes",
+    type=click.IntRange(min=64),
+    default=256 * 1024 * 1024,
+    show_default=True,
+    metavar="N",
+    help="Refuse the longest line that has not ended yet while all of them take more memory.",
+)
+@click.option(
     "--max-age",
     type=duration,
     default=math.inf,
@@ -85,6 +93,13 @@ logger = logging.getLogger(__name__)
     help="Refuse further events of a trace whose log has reached this size, such as 1GB.",
 )
 @click.option(
+    "--fsync",
+    type=click.Choice(["never", "close", "always"]),
+    default="never",
+    show_default=True,
+    help="Bring logs to the disk: when they are closed, or then and before each OK; all clients wait for it.",
+)
+@click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
     default="info",
@@ -102,9 +117,11 @@ def serve(
     tldrs: bool,
     into_file: Path | None,
     max_line_bytes: int,
+    max_unfinished_bytes: int,
     max_age: float,
     max_total_size: float,
     max_trace_size: float,
+    fsync: Literal["never", "close", "always"],
     log_level: str,
     daemonize: bool,
 ) -> None:
@@ -163,7 +180,15 @@ def serve(
                 raise UnsafePathError(f"cannot use {log}: {min(shared)} is a socket or lock of the daemon's own")
             stack.callback(Lock(lock_path(log), f"the file {log}").release)
             own_files |= log_files
-        stack.callback(Lock(directory / LOCK_NAME, f"the directory {directory}").release)
+        locks = stack.enter_context(ExitStack())
+
+        def take_directory() -> None:
+            make_private(directory)
+            check_private(directory)
+            locks.close()  # that of a directory which was removed
+            locks.callback(Lock(directory / LOCK_NAME, f"the directory {directory}").release)
+
+        take_directory()
         listeners: list[AnyListener] = []
         for sock in passed:
             listeners.append(PassedListener(sock))
@@ -178,7 +203,10 @@ def serve(
             directory,
             only_trace=only_trace,
             max_line_bytes=max_line_bytes,
+            max_unfinished_bytes=max_unfinished_bytes,
             max_log_bytes=max_trace_size,
+            fsync=fsync,
+            make_directory=take_directory,
             limits=Limits(max_age, max_total_size),
             forbidden=Forbidden(os.path.realpath(directory), frozenset(own_files)),
         )

@@ -34,7 +34,10 @@ def status(socket: Path, as_json: bool) -> None:
         f"{totals.refused} refused, {totals.lost} lost"
     )
     for trace_id, trace in told.traces.items():
-        click.echo(f"trace {printable(trace_id)}: {trace.stored} stored, {trace.refused} refused, {trace.lost} lost")
+        waiting = f", {trace.waiting} wait until the log can be written" if trace.waiting else ""
+        click.echo(
+            f"trace {printable(trace_id)}: {trace.stored} stored, {trace.refused} refused, {trace.lost} lost{waiting}"
+        )
         for client in trace.clients:
             click.echo(
                 f"  pid {client.pid} ({printable(client.comm or 'gone')}): "
