@@ -39,15 +39,21 @@ from tracerd.trace_id import TraceId
 
 A, B = TraceId("a"), TraceId("b")
 TWO = Events(b"{}\n{}\n", 2, first_line=2)
+FULL = "No space left on device"
 
 
-def receive(state: DaemonState, client: ClientId, *messages: Message, now_s: float = 0.0) -> list[Action]:
-    """Perform what the state asks for, as the server would with a disk that never fails."""
+def receive(
+    state: DaemonState, client: ClientId, *messages: Message, now_s: float = 0.0, full: bool = False
+) -> list[Action]:
+    """Perform what the state asks for, as the server would, with a disk that never fails or is full."""
     actions: list[Action] = []
     for action in state.receive(client, list(messages), now_s):
         actions.append(action)
         if isinstance(action, Append):
-            state.stored(action)
+            if full or action.trace_id in state.backlog.traces:
+                actions.extend(state.wait(action, FULL))
+            else:
+                state.stored(action)
     return actions
 
 
@@ -107,6 +113,29 @@ def test_what_cannot_be_written_is_lost_and_said() -> None:
     ]
     assert list(actions) == [ReplyOk(client)]
     assert state.ok_line(client) == b"OK 0 0 2\n"
+
+
+def test_what_waits_is_acknowledged_when_it_is_written_and_the_trace_does_not_end_before() -> None:
+    state = DaemonState()
+    client = state.connect(1, 0.0)
+    said = b"ERROR 2: events from here on wait in memory until the log can be written: No space left on device\n"
+    assert receive(state, client, Open(A), TWO, TWO, Flush(), full=True) == [
+        Append(client, A, TWO),
+        ReplyError(client, said, logged=False),
+        Append(client, A, TWO),
+        ReplyOk(client),
+    ]
+    assert state.ok_line(client) == b"OK 0 0 0\n"
+    assert list(state.disconnect(client, 1.0)) == [Close(client)]
+    assert state.next_end_s() == math.inf
+    assert list(state.settle(1000.0)) == []
+
+    for append in state.waiting(A):
+        assert append == Append(client, A, Events(TWO.block * 2, 4, first_line=2))
+        state.stored(append)
+    state.wait_no_more(A, 1000.0)
+    assert state.next_end_s() == 1000.0 + GRACE_S
+    assert list(state.settle(1001.0)) == [EndTrace(A, Totals(stored=4))]
 
 
 def test_events_of_a_full_trace_are_refused_with_one_error_a_run() -> None:
@@ -277,6 +306,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.sent = 0
         self.flushes = 0
         self.oks = 0
+        self.full = False
         self.ended = Totals()
 
     def perform(self, actions: list[Action]) -> None:
@@ -316,7 +346,19 @@ class AnyOrder(RuleBasedStateMachine):
         homeless = isinstance(message, EmitTef | EmitTefAtExit) and self.state.clients[client].trace_id is None
         self.sent += 2 * isinstance(message, Events) + (isinstance(message, Refused) or homeless)
         self.flushes += isinstance(message, Flush)
-        self.perform(receive(self.state, client, message, now_s=self.now_s))
+        self.perform(receive(self.state, client, message, now_s=self.now_s, full=self.full))
+
+    @rule()
+    def fill(self) -> None:
+        self.full = True
+
+    @rule()
+    def free(self) -> None:
+        self.full = False
+        for trace_id in list(self.state.backlog.traces):
+            for append in self.state.waiting(trace_id):
+                self.state.stored(append)
+            self.state.wait_no_more(trace_id, self.now_s)
 
     @precondition(lambda self: self.here)
     @rule(data=st.data())
@@ -340,7 +382,8 @@ class AnyOrder(RuleBasedStateMachine):
     @invariant()
     def every_event_is_counted_once(self) -> None:
         totals = self.state.totals
-        assert totals.stored + totals.refused == self.sent
+        waiting = sum(map(self.state.backlog.events, self.state.backlog.traces))
+        assert totals.stored + totals.refused + waiting == self.sent
 
     @invariant()
     def a_client_is_known_until_all_is_done(self) -> None:
@@ -349,7 +392,8 @@ class AnyOrder(RuleBasedStateMachine):
         assert self.state.undecided == sum(self.state.clients[client].trace_id is None for client in self.here)
 
     def teardown(self) -> None:
-        """At the end all answers were given, all traces have ended, and nothing is left in memory."""
+        """At the end nothing waits, all answers were given, all traces have ended, and nothing is left in memory."""
+        self.free()
         for client in self.here:
             self.perform(list(self.state.disconnect(client, self.now_s)))
         self.perform(list(self.state.settle(math.inf)))

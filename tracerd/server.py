@@ -19,14 +19,14 @@ import trio
 
 from tracerd import drain
 from tracerd.connection import RECV_BYTES, RECV_BYTES_OF_BAD, Connection
-from tracerd.errors import TracerdError
 from tracerd.export import Forbidden
 from tracerd.exports import ExportQueue
+from tracerd.housekeeping import Housekeeping
 from tracerd.listen import AnyListener, peer_of, welcome_uids
 from tracerd.outage import Outages
 from tracerd.protocol import DEFAULT_MAX_LINE_BYTES, encode_error
 from tracerd.recorder import Fsync, Recorder
-from tracerd.retention import NO_LIMITS, Limits, enforce
+from tracerd.retention import NO_LIMITS, Limits
 from tracerd.state import (
     Action,
     Append,
@@ -67,15 +67,6 @@ MANY_BAD = 100
 
 ACCEPT_PAUSE_S = 0.1
 """How long to wait before the next accept when descriptors have run out."""
-
-RETENTION_PAUSE_S = 1.0
-"""At least so long between two looks at the directory, however many traces end."""
-
-RETENTION_SHARE = 20
-"""The longer a look takes, the longer the pause after it, so many times as long."""
-
-RETENTION_INTERVAL_S = 3600.0
-"""At most so long between two looks, while logs may become too old."""
 
 REPLY_DEADLINE_S = 0.5
 """At a stop: how long clients may take to read the replies they were promised."""
@@ -128,8 +119,7 @@ class Server:
             make_directory,
         )
         self._outages = Outages(self._state, self._recorder, self._perform, self._look_for_ends)
-        self._limits = limits
-        self._closed_log = trio.Event()  # a log may be removed that could not before
+        self._housekeeping = Housekeeping(directory, limits, self._forget)
         self._connections: dict[ClientId, Connection] = {}
         self._closing: set[Connection] = set()  # done with, but with replies still to be sent
         self._pending: list[Export] = []  # asked for, waiting for the barrier
@@ -152,8 +142,7 @@ class Server:
                     self._readers.start_soon(self._accept_loop, listener)
                 self._readers.start_soon(self._barrier_loop)
                 self._readers.start_soon(self._outages.retry_loop)
-                if self._limits:
-                    self._readers.start_soon(self._retention_loop)
+                self._readers.start_soon(self._housekeeping.loop)
                 await self._stop.wait()
                 self._readers.cancel_scope.cancel()
             logger.info("stopping: %d connections to read to their end", len(self._connections))
@@ -300,13 +289,18 @@ class Server:
                         self._reply(client, self._status(), droppable=False)
                 case EndTrace(trace_id, totals):
                     self._recorder.end(trace_id, totals)
-                    self._closed_log.set()
+                    self._housekeeping.look_again()
                 case Close(client):
                     self._close(self._connections.pop(client))
                 case Stop():
                     self._stop.set()
                 case _:
                     assert_never(action)
+
+    def _forget(self, trace_id: TraceId) -> None:
+        """Forget a trace that housekeeping has removed."""
+        if trace_id not in self._state.traces:
+            self._recorder.forget(trace_id)
 
     def _reply(self, client: ClientId, line: bytes, *, droppable: bool, logged: bool = True) -> None:
         connection = self._connections.get(client)
@@ -391,30 +385,8 @@ class Server:
 
     def _export_ended(self, export: Export, error: str) -> None:
         self._recorder.end_export(export.trace_id)
-        self._closed_log.set()
+        self._housekeeping.look_again()
         self._perform(self._state.export_ended(export.export_id, error))
-
-    # ------------------------------------------------------------------ retention
-
-    async def _retention_loop(self) -> None:
-        """Remove what exceeds the limits: now, when a log was closed, and from time to time while logs grow old."""
-        while True:
-            self._closed_log = trio.Event()
-            began_s = trio.current_time()
-            try:
-                # Its thread may outlive a stop: it can be broken off anywhere.
-                removed = await trio.to_thread.run_sync(enforce, self._directory, self._limits, abandon_on_cancel=True)
-            except TracerdError as error:
-                logger.warning("retention: %s", printable(str(error)))
-            except Exception:
-                logger.exception("a bug of tracerd: retention did not end")
-            else:
-                for trace_id in removed:
-                    if trace_id not in self._state.traces:
-                        self._recorder.forget(trace_id)
-            await trio.sleep(max(RETENTION_PAUSE_S, RETENTION_SHARE * (trio.current_time() - began_s)))
-            with trio.move_on_after(RETENTION_INTERVAL_S if self._limits.can_expire else math.inf):
-                await self._closed_log.wait()
 
     # ------------------------------------------------------------------ the stop
 
