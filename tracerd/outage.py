@@ -46,6 +46,7 @@ class Outages:
         self._waiting = state.backlog.traces
         self._begun = trio.Event()
         self._say_now = Seldom()
+        self._given_up: dict[TraceId, str] = {}
 
     def append(self, append: Append) -> None:
         """Write these events now, or let them wait behind those that do."""
@@ -74,10 +75,10 @@ class Outages:
         return ""
 
     def write_waiting(self, trace_id: TraceId) -> str:
-        """Write what waits of a trace, if anything does; why some of it still waits, or an empty string."""
+        """Write what waits of a trace; why some of it still waits or is lost, or an empty string."""
         waiting = self._waiting.get(trace_id)
         if not waiting:
-            return ""
+            return self._given_up.get(trace_id, "")
         for append in self._state.waiting(trace_id):
             if reason := self._write(append):
                 waiting.reason = reason
@@ -113,6 +114,7 @@ class Outages:
                 logger.error("data lost: trace %s: %d events that waited: %s", trace_id, waiting.events, reason)
                 for append in self._state.waiting(trace_id):
                     self._perform(self._state.lost(append, reason))
+                self._given_up[trace_id] = reason
                 self._state.wait_no_more(trace_id, trio.current_time())
 
     def _say(self, trace_id: TraceId) -> None:

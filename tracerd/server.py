@@ -377,7 +377,7 @@ class Server:
         for export in pending:
             missing = self._outages.write_waiting(export.trace_id)
             if missing:
-                missing = f"events wait until the log can be written: {missing}"
+                missing = f"the log cannot be written: {missing}"
             elif not complete:
                 missing = "out of file descriptors to accept all clients"
             refused = self._state.unrecorded_refusals(export.trace_id)
