@@ -129,7 +129,7 @@ def test_misuse_is_told_before_anything_is_started(place: Place) -> None:
 def test_a_log_that_cannot_be_written_is_told_in_one_line(place: Place) -> None:
     place.log.mkdir(parents=True)
     done = place.daemonize()
-    assert (done.returncode, done.stderr.decode()) == (1, f"Error: cannot write {place.log}: Is a directory\n")
+    assert (done.returncode, done.stderr.decode()) == (1, f"Error: {place.log} is not a regular file\n")
 
 
 def test_relative_paths_keep_their_meaning(place: Place) -> None:
