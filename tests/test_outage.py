@@ -20,6 +20,7 @@ import pytest
 from tests.harness import Client, Daemon, event, events, exported, running_daemon, short_dir, tracerd, wait_until
 from tracerd.backlog import MAX_BYTES, MAX_TRACE_BYTES
 from tracerd.marks import OWN_PREFIXES
+from tracerd.protocol import DEFAULT_MAX_LINE_BYTES, DEFAULT_MAX_UNFINISHED_BYTES
 
 UNSHARE = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
 
@@ -69,6 +70,12 @@ class SmallDisk(Daemon):
 def disk() -> Iterator[SmallDisk]:
     with short_dir() as home, SmallDisk(home) as running:
         yield running
+
+
+def peak_mb(daemon: Daemon) -> float:
+    """The most memory that the daemon has had."""
+    status = Path(f"/proc/{daemon.process.pid}/status").read_text()
+    return int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) * 1024 / 1e6
 
 
 def waiting(client: Client, trace_id: str) -> object:
@@ -152,9 +159,7 @@ def test_all_traces_together_have_a_limit() -> None:
             kept += 200 - lost
             assert (lost > 0) == (number == 5)
         assert MAX_BYTES * 0.99 < kept * len(line) <= MAX_BYTES
-        status = Path(f"/proc/{disk.process.pid}/status").read_text()
-        peak_kb = int(re.findall(r"VmHWM:\s+(\d+)", status)[0])
-        assert peak_kb < 2 * MAX_BYTES / 1024
+        assert peak_mb(disk) < 2 * MAX_BYTES / 1e6
         disk.fill()
         disk.process.terminate()
         assert disk.process.wait(30) == 0
@@ -280,6 +285,24 @@ def test_unfinished_lines_have_a_limit_together() -> None:
         # Room that was given back can be taken again.
         longest.send(b'{"ph":"i","name":"' + b"x" * (7 * mib) + b'"}\n')
         assert longest.flush() == (2, 1, 0)
+
+
+def test_a_hundred_unfinished_lines_of_16_mib_are_no_danger() -> None:
+    line = b'OPEN t\n{"ph":"i","name":"' + b"x" * (DEFAULT_MAX_LINE_BYTES - 100)
+    with running_daemon() as daemon, contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(daemon.connect()) for _ in range(100)]
+        for client in clients:
+            client.send(line)
+        totals = [0, 0]
+        for client in clients:
+            client.send(b'"}\n')
+            stored, refused, lost = client.flush()
+            assert (stored + refused, lost) == (1, 0)
+            totals[refused] += 1
+        most = DEFAULT_MAX_UNFINISHED_BYTES // DEFAULT_MAX_LINE_BYTES
+        assert most - 1 <= totals[0] <= most + 1
+        assert peak_mb(daemon) < 1.6 * DEFAULT_MAX_UNFINISHED_BYTES / 1e6
+        assert len([line for line in daemon.stderr().splitlines() if "WARNING" in line]) <= totals[1]
 
 
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")

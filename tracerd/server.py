@@ -24,7 +24,7 @@ from tracerd.exports import ExportQueue
 from tracerd.housekeeping import Housekeeping
 from tracerd.listen import AnyListener, peer_of, welcome_uids
 from tracerd.outage import Outages
-from tracerd.protocol import DEFAULT_MAX_LINE_BYTES, encode_error
+from tracerd.protocol import DEFAULT_MAX_LINE_BYTES, DEFAULT_MAX_UNFINISHED_BYTES, encode_error
 from tracerd.recorder import Fsync, Recorder
 from tracerd.retention import NO_LIMITS, Limits
 from tracerd.state import (
@@ -58,9 +58,6 @@ FILES_PER_TRACE = 3
 
 SPARE_DESCRIPTORS = 32
 """Kept for what is no connection and no log: exports, the listeners, the event loop, questions to the system."""
-
-DEFAULT_MAX_UNFINISHED_BYTES = 256 * 1024 * 1024
-"""What the unfinished lines of all clients may take together."""
 
 MANY_BAD = 100
 """Bad lines in one block that make a client one of whom less is read at a time."""

@@ -18,7 +18,7 @@ from tracerd.cli.options import directory_option, duration, size
 from tracerd.daemonize import Parent, start
 from tracerd.errors import InvalidTraceIdError, UnsafePathError
 from tracerd.paths import daemon_log
-from tracerd.protocol import DEFAULT_MAX_LINE_BYTES
+from tracerd.protocol import DEFAULT_MAX_LINE_BYTES, DEFAULT_MAX_UNFINISHED_BYTES
 from tracerd.stderr import StderrHandler
 from tracerd.systemd import notify, take_sockets
 from tracerd.text import printable
@@ -63,7 +63,7 @@ logger = logging.getLogger(__name__)
 @click.option(
     "--max-unfinished-bytes",
     type=click.IntRange(min=64),
-    default=256 * 1024 * 1024,
+    default=DEFAULT_MAX_UNFINISHED_BYTES,
     show_default=True,
     metavar="N",
     help="Refuse the longest line that has not ended yet while all of them take more memory.",
