@@ -22,6 +22,7 @@ from tracerd.cli import (
     serve,
     status,
     stop,
+    tail,
 )
 from tracerd.errors import TracerdError
 from tracerd.text import printable
@@ -83,6 +84,7 @@ for command in (
     serve.serve,
     list_logs.list_command,
     open_trace.open_command,
+    tail.tail,
     get_tef.get_tef,
     check.check,
     directory.dir_command,
