@@ -43,3 +43,7 @@ class PassedSocketError(TracerdError):
 
 class StartError(TracerdError):
     """Raised when a daemon in the background did not get ready."""
+
+
+class ViewError(TracerdError):
+    """Raised when a trace cannot be shown."""

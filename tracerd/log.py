@@ -141,7 +141,7 @@ class LogWriter:
 
         An unterminated strict object gets its newline; anything else is given to `keep`, and then cut off.
         """
-        start = _start_of_last_line(self.fd, self.size)
+        start = start_of_last_line(self.fd, self.size)
         if start == self.size:
             return
         tail = os.pread(self.fd, self.size - start, start)
@@ -201,7 +201,7 @@ class LogWriter:
         os.close(self.fd)
 
 
-def _start_of_last_line(fd: int, size: int) -> int:
+def start_of_last_line(fd: int, size: int) -> int:
     """Where the bytes after the last newline begin; `size` if there are none."""
     end = size
     while end > 0:

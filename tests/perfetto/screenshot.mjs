@@ -1,11 +1,11 @@
 // Opens a trace in the real Perfetto UI, in a headless Chromium, and tells what a person would see.
 //
-//     node screenshot.mjs DIRECTORY-OF-THE-UI TRACE [--picture OUT.png] [--size 1400x800] [--expand NAMES]
-//                         [--select SPAN] [--timeout SECONDS] [--browser PATH]
+//     node screenshot.mjs URL [--picture OUT.png] [--size 1400x800] [--expand NAMES] [--select SPAN]
+//                         [--timeout SECONDS] [--browser PATH]
 //
-// The directory has an index.html and, beside it, one directory for a version; it is served on 127.0.0.1, and
-// nothing else is reached. NAMES are those of processes, separated by commas, whose tracks are shown opened;
-// SPAN is the name of a span to select, so that its arrows are drawn.
+// The URL is that of the UI and the trace, as `tracerd open` prints it; but for 127.0.0.1 nothing is reached.
+// NAMES are those of processes, separated by commas, whose tracks are shown opened; SPAN is the name of a span
+// to select, so that its arrows are drawn.
 // One JSON object on standard output:
 //
 //     {"shown": true, "complaints": [], "import_errors": 0, "badge": [], "tracks": ["build 4242", ...]}
@@ -14,32 +14,12 @@
 // badge: what the top bar shows in red. tracks: the tracks at the top level, in the order of the page.
 // The exit code is 1 only if the browser did not work.
 import fs from 'node:fs';
-import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import {parseArgs} from 'node:util';
 import {spawn} from 'node:child_process';
 
 const POLL_MS = 100, QUIET_MS = 400, CLOSE_MS = 5000;
-
-const TYPES = {'.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.json': 'application/json',
-  '.wasm': 'application/wasm', '.png': 'image/png', '.woff2': 'font/woff2', '.svg': 'image/svg+xml'};
-
-/** Serves the UI, and the trace at /_trace/NAME. */
-function serve(root, trace) {
-  const server = http.createServer((request, response) => {
-    const where = decodeURIComponent(new URL(request.url, 'http://x').pathname);
-    const inside = path.join(root, where === '/' ? 'index.html' : where);
-    const file = where.startsWith('/_trace/') ? trace : inside.startsWith(root + path.sep) ? inside : '';
-    fs.stat(file, (error, status) => {
-      if (error || !status.isFile()) { response.writeHead(404); response.end(); return; }
-      response.writeHead(200, {'Content-Type': TYPES[path.extname(file)] ?? 'application/octet-stream',
-        'Content-Length': status.size, 'Cache-Control': 'no-store'});
-      fs.createReadStream(file).on('error', () => response.destroy()).pipe(response);
-    });
-  });
-  return new Promise((ok) => server.listen(0, '127.0.0.1', () => ok(server)));
-}
 
 /** A Chromium and one page of it, driven over its debugging pipe: JSON messages, each ended by a NUL. */
 class Browser {
@@ -136,8 +116,7 @@ async function select(span) {
 
 // ------------------------------------------------------------------ the whole
 
-async function show(ui, trace, {picture, size, expand: names, select: span, timeout, browser: executable}) {
-  const server = await serve(path.resolve(ui), path.resolve(trace));
+async function show(url, {picture, size, expand: names, select: span, timeout, browser: executable}) {
   const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'tracerd-picture-'));
   const browser = new Browser(executable, profile);
   const complaints = [];
@@ -156,9 +135,7 @@ async function show(ui, trace, {picture, size, expand: names, select: span, time
     };
     const [width, height] = size.split('x').map(Number);
     await browser.send('Emulation.setDeviceMetricsOverride', {width, height, deviceScaleFactor: 1, mobile: false});
-    const base = `http://127.0.0.1:${server.address().port}`;
-    const link = encodeURIComponent(`${base}/_trace/${path.basename(trace)}`);
-    await browser.send('Page.navigate', {url: `${base}/?testing=1#!/?url=${link}&hideSidebar=true`});
+    await browser.send('Page.navigate', {url});
     const until = Date.now() + 1000 * Number(timeout);
     let seen = await browser.call(look);
     while (!seen.loaded && !seen.boxes.length && Date.now() < until) {
@@ -183,8 +160,6 @@ async function show(ui, trace, {picture, size, expand: names, select: span, time
     return {shown: loaded && !boxes.length, complaints, ...rest};
   } finally {
     await browser.close();
-    server.closeAllConnections();
-    server.close();
     fs.rmSync(profile, {recursive: true, force: true, maxRetries: 5});
   }
 }
@@ -197,4 +172,4 @@ const {values, positionals} = parseArgs({allowPositionals: true, options: {
   timeout: {type: 'string', default: '60'},
   browser: {type: 'string', default: 'chromium'},
 }});
-console.log(JSON.stringify(await show(positionals[0], positionals[1], values)));
+console.log(JSON.stringify(await show(positionals[0], values)));

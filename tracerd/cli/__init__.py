@@ -18,9 +18,11 @@ from tracerd.cli import (
     get_tef,
     install_service,
     list_logs,
+    open_trace,
     serve,
     status,
     stop,
+    tail,
 )
 from tracerd.errors import TracerdError
 from tracerd.text import printable
@@ -81,6 +83,8 @@ for command in (
     demo.demo,
     serve.serve,
     list_logs.list_command,
+    open_trace.open_command,
+    tail.tail,
     get_tef.get_tef,
     check.check,
     directory.dir_command,

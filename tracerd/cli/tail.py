@@ -1,0 +1,126 @@
+"""`tracerd tail`: events as they arrive, a line each."""
+
+import contextlib
+import os
+import select
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tracerd.cli.options import complete_trace, directory_option, span_duration
+from tracerd.errors import NoSuchTraceError, ViewError
+from tracerd.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tracerd.spool import LogFile
+    from tracerd.view.live import Growing, Live
+    from tracerd.view.output import Output
+
+POLL_MS = 100
+"""How often a log that does not grow is looked at."""
+
+LEVELS = ("debug", "info", "warning", "error", "critical")
+
+
+@click.command()
+@click.argument("trace", required=False, shell_complete=complete_trace)
+@directory_option
+@click.option("-f", "--follow", is_flag=True, help="Go on with events as they arrive, until Ctrl-C.")
+@click.option(
+    "-n",
+    "--lines",
+    type=click.IntRange(min=0),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="Begin with the last N events that pass.",
+)
+@click.option("--name", "names", multiple=True, metavar="GLOB", help="Only events so named; may be repeated.")
+@click.option("--pid", "pids", multiple=True, metavar="N", help="Only events of this process; may be repeated.")
+@click.option("--level", type=click.Choice(LEVELS), help="Only log events of this level or a more serious one.")
+@click.option("--min-dur", type=span_duration, metavar="D", help="Only events that took as long, such as 5ms.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per event and line.")
+def tail(
+    trace: str | None,
+    directory: Path,
+    follow: bool,
+    lines: int,
+    names: tuple[str, ...],
+    pids: tuple[str, ...],
+    level: str | None,
+    min_dur: float | None,
+    as_json: bool,
+) -> None:
+    """Print the last events of a trace, and with -f those that arrive.
+
+    TRACE is a path, a file name, a trace id, an unambiguous prefix of one, or `latest`.
+    With -f it may be a trace that is not there yet.
+    Without TRACE, begin with the trace that was written last, and go on with all traces, new ones too.
+
+    An event that has a duration is printed when it arrives, that is when it is over, with the time of its begin.
+    """
+    from tracerd.view.event import Wanted
+    from tracerd.view.live import Growing, Live
+    from tracerd.view.output import Output
+
+    if not sys.stdout:
+        raise ViewError("cannot write to stdout: it is closed")
+    wanted = Wanted(names, pids, level, None if min_dur is None else min_dur * 1e6)
+    is_terminal = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    output = Output(wanted, as_json=as_json, with_trace=trace is None, colour=is_terminal, say=_tell_fault)
+    directory = directory.absolute()
+    log, path = _find(directory, trace, follow)
+    with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
+        live = stack.enter_context(contextlib.closing(Live(directory, path)))
+        if log:
+            first = Growing(log.path, log.trace_id, 0)
+            live.hold(first)
+            first.start_at_last(lines, output.is_wanted)
+            _print(output, live.poll())
+        if follow:
+            _follow(live, output)
+    if log and not follow and lines and not output.printed:
+        raise ViewError(f"there is no event{'' if wanted.is_all else ' that passes'} in {printable(str(log.path))}")
+
+
+def _find(directory: Path, trace: str | None, follow: bool) -> "tuple[LogFile | None, Path | None]":
+    """The log to begin with, if it is there, and the one to follow, if not all."""
+    from tracerd.spool import LATEST, find_log, list_logs, log_path
+    from tracerd.trace_id import TraceId
+
+    try:
+        log = find_log(directory, trace or LATEST)
+        return log, log.path if trace else None
+    except NoSuchTraceError:
+        if not follow:
+            raise
+        if trace is None:
+            return None, None
+        if trace == LATEST or "/" in trace or any(log.trace_id.startswith(trace) for log in list_logs(directory)):
+            raise
+        return None, log_path(directory, TraceId(trace))
+
+
+def _print(output: "Output", blocks: "Iterable[tuple[Growing, bytes]]") -> None:
+    for growing, block in blocks:
+        if printed := output.of(growing, block):
+            sys.stdout.buffer.write(printed)
+    sys.stdout.buffer.flush()
+
+
+def _follow(live: "Live", output: "Output") -> None:
+    """Print what arrives, until the reader of stdout has gone."""
+    poller = select.poll()
+    poller.register(sys.stdout, 0)  # errors only: a pipe without a reader
+    while not poller.poll(POLL_MS):
+        _print(output, live.poll())
+    raise BrokenPipeError
+
+
+def _tell_fault(trace_id: str) -> None:
+    shown = printable(trace_id)
+    click.echo(f"{shown}: a line is no event and is left out; `tracerd check {shown}` tells which", err=True)
