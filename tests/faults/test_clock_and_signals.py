@@ -47,6 +47,7 @@ HARMLESS = [signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD, signal.SIGWINCH, sign
 
 def test_harmless_signals_under_load(daemon: Daemon) -> None:
     with load(daemon.socket, "signals", 2) as running:
+        wait_until((daemon.dir / "signals.jsonl").exists, "the load")
         for _ in range(100):
             for number in HARMLESS:
                 daemon.process.send_signal(number)

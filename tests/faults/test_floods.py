@@ -108,6 +108,7 @@ print(answers == {b"OK 1 0 0\\n"}, slowest, flush=True)
 def test_2000_clients_connect_at_once_to_a_busy_daemon(daemon: Daemon) -> None:
     with ExitStack() as stack:
         busy = stack.enter_context(load(daemon.socket, "busy", 2))
+        wait_until((daemon.dir / "busy.jsonl").exists, "the load")
         crowd = [stack.enter_context(program(CONNECTS, daemon.socket)) for _ in range(20)]
         for each in crowd:
             assert each.stdin is not None

@@ -14,7 +14,7 @@ from tests.faults.proc import open_files, resident_mb
 from tests.harness import Client, Daemon, events, exported, short_dir, wait_until
 from tracerd.totals import Totals
 
-SOAK_S = float(os.environ.get("TRACERD_SOAK_S", "12"))
+SOAK_S = float(os.environ.get("TRACERD_SOAK_S", "10"))
 """How long the bounded run takes, in seconds."""
 
 THREADS = 3
@@ -90,7 +90,7 @@ def sample(daemon: Daemon) -> Sample:
 @pytest.mark.parametrize(
     "seconds",
     [
-        pytest.param(SOAK_S, id="bounded"),
+        pytest.param(SOAK_S, id="bounded", marks=pytest.mark.timeout(2 * SOAK_S + 120)),
         pytest.param(1800.0, id="30 minutes", marks=[pytest.mark.long, pytest.mark.timeout(2400)]),
     ],
 )
