@@ -223,7 +223,11 @@ async def test_only_threads_step_back_and_never_the_reader(
     source: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slept: list[threading.Thread] = []
-    monkeypatch.setattr("tracerd.exports.time.sleep", lambda _seconds: slept.append(threading.current_thread()))
+
+    def sleep(_seconds: float) -> None:
+        slept.append(threading.current_thread())
+
+    monkeypatch.setattr("tracerd.exports.time.sleep", sleep)
     failed: list[str] = []
     async with trio.open_nursery() as nursery:
         reads = itertools.count(1)  # clients are read from all the time

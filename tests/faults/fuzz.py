@@ -36,6 +36,9 @@ MAX_LINE_BYTES = 2000
 LINES_PER_STREAM = 60
 LONGEST_SEED = 1500
 
+LINES_PER_SHARE = 50_000
+"""A process checks so many before it tells."""
+
 TOKENS = [
     *(bytes([byte]) for byte in b'{}[]":,\\/ \t\r\n0159.-+eEuntfdD\x00\x1f\x7f\x80\xc3\xe2\xed\xf4\xff'),
     *(b"nan", b"-inf", b"NaN", b"Infinity", b"null", b"true", b"1e999", b"1e-999", b"1E+0309", b"9" * 310, b"0" * 70),
@@ -195,12 +198,16 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=time.time_ns() // 10**9, metavar="N", help="of the first stream")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes [%(default)s]")
     chosen = parser.parse_args()
-    share = chosen.lines // chosen.jobs + 1
-    first = [chosen.seed * 1_000_000_000 + job * 10_000_000 for job in range(chosen.jobs)]
+    shares = -(-chosen.lines // LINES_PER_SHARE)
+    first = [chosen.seed * 1_000_000_000 + share * LINES_PER_SHARE for share in range(shares)]
     began_s = time.monotonic()
+    done = 0
     with ProcessPoolExecutor(chosen.jobs) as pool:
-        done = sum(pool.map(run, first, [share] * chosen.jobs))
-    print(f"{done} lines from seed {chosen.seed}, none against the rules, in {time.monotonic() - began_s:.0f} s")
+        for checked in pool.map(run, first, [LINES_PER_SHARE] * shares):
+            done += checked
+            said = f"{done} lines from seed {chosen.seed}, none against the rules"
+            print(f"\r{said}, in {time.monotonic() - began_s:.0f} s", end="", flush=True)
+    print()
 
 
 if __name__ == "__main__":

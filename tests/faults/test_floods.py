@@ -5,7 +5,7 @@ import random
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pytest
 
 from tests.faults.load import load
 from tests.faults.proc import open_files, peak_mb, resident_mb
-from tests.harness import PATIENCE_S, Daemon, event, events, program, wait_until, words_of
+from tests.harness import PATIENCE_S, Client, Daemon, event, events, program, wait_until, words_of
 
 long = [pytest.mark.long, pytest.mark.timeout(1800)]
 
@@ -57,7 +57,7 @@ def told(name: str, **figures: float | str) -> None:
 
 
 @contextmanager
-def many_descriptors(wanted: int) -> Iterator[int]:
+def many_descriptors(wanted: int) -> Generator[int]:
     """Raise this process's limit; how many of the wanted descriptors there may be."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -72,7 +72,7 @@ def test_10000_clients_at_the_same_time(daemon: Daemon, neighbour: Neighbour) ->
     before = open_files(pid)
     with many_descriptors(10_000) as many:
         with ExitStack() as stack:
-            clients = []
+            clients: list[Client] = []
             for number in range(many):
                 clients.append(stack.enter_context(daemon.connect()))
                 clients[-1].send(b"OPEN many\n" + event(number) + b"FLUSH\n")

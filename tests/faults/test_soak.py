@@ -40,7 +40,7 @@ class Mixer:
     out: Path
     sent: Totals = field(default_factory=Totals)
     rounds: int = 0
-    failure: BaseException | None = None
+    failure: Exception | None = None
     over: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
@@ -54,7 +54,7 @@ class Mixer:
                     deaf.send(b"STATUS\n")
                     self._round(b"soak-%d-%d" % (self.number, self.rounds // 5))
                     self.rounds += 1
-        except BaseException as error:
+        except Exception as error:
             self.failure = error
 
     def _round(self, trace_id: bytes) -> None:

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -17,7 +17,7 @@ STALL_S = 1.0
 
 
 @contextmanager
-def mounted(*arguments: str | Path) -> Iterator[None]:
+def mounted(*arguments: str | Path) -> Generator[None]:
     """A mount that is gone at the end; arguments as for mount(8), the last is where."""
     subprocess.run(["mount", *map(str, arguments)], check=True, capture_output=True)
     try:
@@ -27,7 +27,7 @@ def mounted(*arguments: str | Path) -> Iterator[None]:
 
 
 @contextmanager
-def disk(home: Path) -> Iterator[Path]:
+def disk(home: Path) -> Generator[Path]:
     """A file system of its own, in a file."""
     image, where = home / "image", home / "disk"
     with image.open("wb") as file:
@@ -39,7 +39,7 @@ def disk(home: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def frozen(where: Path) -> Iterator[None]:
+def frozen(where: Path) -> Generator[None]:
     """Whatever is written to this file system waits."""
     subprocess.run(["fsfreeze", "--freeze", where], check=True)
     try:
