@@ -2,21 +2,27 @@
 
 import gzip
 import io
+import itertools
 import json
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tracerd import __version__
 from tracerd.errors import ExportError
 from tracerd.export import Forbidden, Summary, export_to_file, resolve_target, write_tef
+from tracerd.exports import ExportQueue
 from tracerd.log import BLOCK_BYTES
 from tracerd.marks import clock_line
 from tracerd.spool import Snapshot, snapshot
+from tracerd.state import Export
+from tracerd.trace_id import TraceId
 
 X = b'{"ph":"X","ts":1,"dur":2}\n'
 I = b'{"ph":"i","ts":1.50,"args":{"big":123456789012345678901234567890}}\n'  # noqa: E741 (an instant)
@@ -208,3 +214,29 @@ def test_targets_that_are_not_to_be_written(source: Snapshot, tmp_path: Path) ->
             resolve_target(str(path), forbidden)
         assert "\n" not in str(caught.value)
     assert resolve_target(str(tmp_path / "fine.json"), forbidden) == str(tmp_path / "fine.json")
+
+
+# ------------------------------------------------------------------ many of them
+
+
+async def test_only_threads_step_back_and_never_the_reader(
+    source: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[threading.Thread] = []
+
+    def sleep(_seconds: float) -> None:
+        slept.append(threading.current_thread())
+
+    monkeypatch.setattr("tracerd.exports.time.sleep", sleep)
+    failed: list[str] = []
+    async with trio.open_nursery() as nursery:
+        reads = itertools.count(1)  # clients are read from all the time
+        queue = ExportQueue(
+            nursery, Forbidden("/nowhere", frozenset()), lambda _, error: failed.append(error), reads.__next__
+        )
+        queue.add(Export(1, TraceId("t"), str(tmp_path / "out.json"), None, 0), source)
+        await queue.wait_idle()
+
+    assert failed == [""]
+    assert slept
+    assert threading.main_thread() not in slept

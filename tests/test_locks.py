@@ -533,7 +533,8 @@ def test_log_removed_while_it_is_written_is_begun_anew(daemon: Daemon, tmp_path:
             return (daemon.dir / "removed.jsonl").exists()
 
         wait_until(written_again, "a new log")
-        assert "removed.jsonl was removed or renamed while in use" in daemon.stderr()
+        said = "removed.jsonl was removed or renamed while in use"
+        wait_until(lambda: said in daemon.stderr(), "the daemon to say so, by a thread of its own")
         client.send(event(3))
         client.flush()
         assert daemon.log("removed").startswith(CLOCK_PREFIX)

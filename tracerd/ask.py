@@ -4,8 +4,8 @@ import os
 import socket
 from pathlib import Path
 
-from tracerd.errors import NoDaemonError
-from tracerd.listen import holder, lock_path
+from tracerd.errors import NoDaemonError, UnsafePathError
+from tracerd.listen import holder, lock_path, peer_of, welcome_uids
 from tracerd.paths import check_private
 
 ANSWER_S = 10.0
@@ -36,7 +36,7 @@ def ask(path: Path, request: bytes, answer_s: float = ANSWER_S) -> bytes:
 
     Raises:
         NoDaemonError: There is none, or it does not answer.
-        UnsafePathError: Another user could have put the socket there.
+        UnsafePathError: Another user has put the socket there, or could have.
     """
     pid = daemon_pid(path)
     check_private(path.parent, sticky_allowed=True)
@@ -44,6 +44,7 @@ def ask(path: Path, request: bytes, answer_s: float = ANSWER_S) -> bytes:
         connection.settimeout(answer_s)
         try:
             connection.connect(os.fsencode(path))
+            _check_owner(connection, path)
             connection.sendall(request)
             connection.shutdown(socket.SHUT_WR)
             reply = b""
@@ -54,3 +55,10 @@ def ask(path: Path, request: bytes, answer_s: float = ANSWER_S) -> bytes:
         except OSError as error:
             raise NoDaemonError(f"the daemon with pid {pid} cannot be asked on {path}: {error.strerror}") from None
     return reply
+
+
+def _check_owner(connection: socket.socket, path: Path) -> None:
+    """In a directory such as /tmp another user may have taken the name before us."""
+    uid = peer_of(connection).uid
+    if uid not in welcome_uids():
+        raise UnsafePathError(f"the socket {path} is served by another user (uid {uid})")

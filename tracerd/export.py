@@ -21,6 +21,7 @@ from tracerd.check import BadLine, check_line
 from tracerd.errors import ExportError, UnsafePathError
 from tracerd.log import open_for_reading, read_blocks
 from tracerd.marks import CLOCK_PREFIX
+from tracerd.paths import real_path
 from tracerd.perfetto import export_line, export_run
 from tracerd.rejected import read_account, rejected_path
 from tracerd.spool import Snapshot
@@ -183,7 +184,10 @@ def resolve_target(path: str, forbidden: Forbidden | None = None) -> str:
     Raises:
         ExportError: It must not be written; the message says why.
     """
-    target = os.path.realpath(path)
+    try:
+        target = real_path(path)
+    except UnsafePathError as error:
+        raise ExportError(f"cannot write {path}: {error}") from None
     if forbidden and (target in forbidden.files or Path(target).is_relative_to(forbidden.directory)):
         raise ExportError(f"{path} belongs to tracerd itself; choose a file outside of its directory")
     directory = os.path.dirname(target)

@@ -101,7 +101,7 @@ class ExportQueue:
             self._asked.popleft()
 
     async def _resolve(self, path: str) -> str:
-        self._progress(0)
+        self._give_up_if_hurried()
         with trio.move_on_after(RESOLVE_S) as self._resolving:
             return await trio.to_thread.run_sync(resolve_target, path, self._forbidden, abandon_on_cancel=True)
         raise ExportError(f"the file system does not answer for {path[:SHOWN_PATH]}")
@@ -151,9 +151,12 @@ class ExportQueue:
         logger.warning("trace %s was not written to %s: %s", source.trace_id, printable(path), reason)
         return reason
 
-    def _progress(self, _size: int) -> None:
+    def _give_up_if_hurried(self) -> None:
         if self._hurry:
             raise ExportError("given up, because the daemon was told to stop at once")
+
+    def _progress(self, _size: int) -> None:
+        self._give_up_if_hurried()
         reads = self._reads()
         if reads != self._reads_seen:
             self._reads_seen = reads

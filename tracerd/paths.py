@@ -1,4 +1,4 @@
-"""Where things live on this machine, and whether a directory is safe to keep them in."""
+"""Where things live on this machine, where paths lead, and whether others could interfere there."""
 
 import os
 import stat
@@ -56,3 +56,54 @@ def check_private(directory: Path, *, sticky_allowed: bool = False) -> None:
             f"the directory {directory} may be written by others (mode {status.st_mode & 0o7777:04o}): "
             "run chmod go-w on it, or choose another"
         )
+
+
+ANYBODY = stat.S_ISVTX | stat.S_IWOTH
+"""The mode of a directory where anybody may put files, and remove their own only."""
+
+MAX_LINKS = 40
+"""Symbolic links on the way to a file: as many as Linux follows."""
+
+
+def real_path(path: str) -> str:
+    """Where a path leads, symbolic links followed; what does not exist is taken by its name.
+
+    A link in a directory where anybody may put one, such as /tmp, is followed only if it is ours or the directory
+    owner's: else another user could have us replace any file of ours. The kernel has this rule (protected_symlinks)
+    for those who open by such a path, but not for those who rename.
+
+    Raises:
+        UnsafePathError: There is such a link, or there are too many.
+    """
+    absolute = path if path.startswith("/") else os.path.join(os.getcwd(), path)
+    todo = absolute.split("/")[::-1]
+    at = "/"
+    links = 0
+    while todo:
+        name = todo.pop()
+        if name == "..":
+            at = os.path.dirname(at)
+        if name in ("", ".", ".."):
+            continue
+        following = os.path.join(at, name)
+        try:
+            status = os.lstat(following)
+            if not stat.S_ISLNK(status.st_mode):
+                at = following
+                continue
+            directory = os.stat(at)
+            leads_to = os.readlink(following)
+        except OSError:  # it is not there, or we may not look: who writes will be told why
+            at = following
+            continue
+        links += 1
+        if links > MAX_LINKS:
+            raise UnsafePathError(f"there are too many symbolic links on the way to {path}")
+        if directory.st_mode & ANYBODY == ANYBODY and status.st_uid not in (os.geteuid(), directory.st_uid):
+            raise UnsafePathError(
+                f"{following} is a symbolic link that another user has put there (uid {status.st_uid})"
+            )
+        if leads_to.startswith("/"):
+            at = "/"
+        todo += leads_to.split("/")[::-1]
+    return at

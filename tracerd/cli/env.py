@@ -6,10 +6,12 @@ import secrets
 import shlex
 import sys
 import time
+from pathlib import Path
 
 import click
 
 from tracerd.errors import InvalidTraceIdError
+from tracerd.paths import check_private
 from tracerd.trace_id import TraceId
 from tracerd.where import socket_path
 
@@ -38,8 +40,10 @@ def env(new: bool, fish: bool, as_json: bool) -> None:
 
 def _variables(trace_id: TraceId | None) -> dict[str, str]:
     """Each value twice: the OCaml library trace-tef.tldrs has names of its own."""
-    path = os.path.abspath(socket_path())
-    variables = {"TRACERD_SOCKET": path, "TRACE_TEF_TLDR_SOCKET": path}
+    path = Path(os.path.abspath(socket_path()))
+    if not os.environ.get("TRACERD_SOCKET") and path.parent.exists():
+        check_private(path.parent)  # nobody chose this place: it must not be another user's who came first
+    variables = {"TRACERD_SOCKET": str(path), "TRACE_TEF_TLDR_SOCKET": str(path)}
     if trace_id is not None:
         variables |= {"TRACERD_TRACE_ID": trace_id, "TRACE_TEF_TLDR_TRACE_ID": trace_id}
     return variables
