@@ -46,7 +46,8 @@ ORDINARY: Final = msgspec.json.Decoder(Event)
 # ------------------------------------------------------------------ one line, exactly
 
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_DIGITS = re.compile(rb"[0-9]{19}")
+# An integer of 19 digits fits into 64 bits unless it begins with a 9; nanoseconds since 1970 are such.
+_DIGITS = re.compile(rb"[0-9]{20}|\.[0-9]{19}|[0-9]{19}[.eE]|9[0-9]{18}")
 _INTEGER = re.compile(rb"-?[0-9]+")
 _DECIMAL = re.compile(rb"-?([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?)([0-9]+))?")
 
