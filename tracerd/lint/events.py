@@ -150,10 +150,18 @@ def truncated(number: float) -> int:
     return max(-(2**63), min(INT64_MAX, int(number)))
 
 
+EXACT_US: Final = 2.0**52 / 1000
+"""Below, a double of nanoseconds has its fraction, and a whole number of microseconds is one of nanoseconds."""
+
+
 def nanoseconds(time: int | float) -> int:
     """A ts or dur as Perfetto keeps it."""
     if isinstance(time, int):
         return wrapped(time * 1000)
+    if 0 <= time < EXACT_US:
+        scaled = time * 1000.0
+        whole = int(scaled)
+        return whole + (scaled - whole >= 0.5)
     if time.is_integer():
         return wrapped(truncated(time) * 1000)
     scaled = abs(time * 1000.0)
