@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.lint_cases import ROWS, ev, x
+from tracerd.lint.events import has_many_digits, parse_number
 from tracerd.lint.kinds import KINDS, Finding, Findings
 from tracerd.lint.linter import Linter
 
@@ -67,6 +68,26 @@ def test_findings_name_what_they_are_about() -> None:
     assert clocks.reason == (
         "process 2 is at 1795317493 s, by CLOCK_REALTIME; most processes are at 5 s, by CLOCK_MONOTONIC"
     )
+
+
+@pytest.mark.parametrize(
+    ("number", "may_be_garbled"),
+    [
+        ("999999999999999999", False),
+        ("1795317493244295000", False),
+        ("-8999999999999999999", False),
+        ("9223372036854775808", True),
+        ("-9223372036854775808", True),
+        ("10000000000000000000", True),
+        ("0.1234567890123456789", True),
+        ("1234567890123456789.5", True),
+        ("1234567890123456789e2", True),
+    ],
+)
+def test_numbers_of_19_digits_take_the_fast_way_if_they_fit(number: str, may_be_garbled: bool) -> None:
+    assert has_many_digits(number.encode()) == may_be_garbled
+    if not may_be_garbled:
+        assert parse_number(number.encode()) == int(number)
 
 
 def test_a_thread_past_32_bits_is_told_once() -> None:

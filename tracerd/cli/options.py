@@ -83,3 +83,15 @@ socket_option = click.option(
 )
 
 trace_argument = click.argument("trace", shell_complete=complete_trace)
+
+by_option = click.option(
+    "--by",
+    type=click.Choice(["name", "cat", "process"]),
+    default="name",
+    show_default=True,
+    help="What spans are grouped by: their name, their category, their process.",
+)
+
+top_option = click.option(
+    "--top", type=click.IntRange(min=1), metavar="N", help="Print so many rows of each table; 20 if for people."
+)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from tracerd.lint.flows import Bound, Flows
 from tracerd.lint.kinds import ASYNC_COLLISION, Finding
 from tracerd.lint.slices import PENDING, Names, SliceStack, Track
+from tracerd.lint.watch import Record, Watcher
 
 Pid = int | str
 Cookie = tuple[Pid | None, int, int | str]
@@ -20,8 +21,9 @@ Cookie = tuple[Pid | None, int, int | str]
 class _Lane:
     """A track of its own for what is open at one time."""
 
-    def __init__(self, stack: SliceStack, cookie: int) -> None:
+    def __init__(self, stack: SliceStack, record: Record | None, cookie: int) -> None:
         self.stack = stack
+        self.record = record
         self.cookie = cookie
         self.open = 0
 
@@ -29,8 +31,9 @@ class _Lane:
 class _Lanes:
     """The tracks of one name."""
 
-    def __init__(self, make_stack: Callable[[], SliceStack]) -> None:
+    def __init__(self, make_stack: Callable[[Record | None], SliceStack], watcher: Watcher | None) -> None:
         self._make_stack = make_stack
+        self._watcher = watcher
         self._lanes: list[_Lane] = []
         self._by_cookie: dict[int, int] = {}
         self._free: list[int] = []  # a heap of lanes that may have nothing open
@@ -46,7 +49,8 @@ class _Lanes:
         while self._free and self._lanes[self._free[0]].open:
             heapq.heappop(self._free)
         if not self._free:
-            self._lanes.append(_Lane(self._make_stack(), cookie))
+            record = self._watcher.track(None, None) if self._watcher is not None else None
+            self._lanes.append(_Lane(self._make_stack(record), record, cookie))
             heapq.heappush(self._free, len(self._lanes) - 1)
             return len(self._lanes) - 1
         lane = self._lanes[self._free[0]]
@@ -69,9 +73,10 @@ class _Lanes:
 class Asyncs:
     """All async events of a trace."""
 
-    def __init__(self, names: Names, report: Callable[[Finding], None]) -> None:
+    def __init__(self, names: Names, report: Callable[[Finding], None], watcher: Watcher | None = None) -> None:
         self._names = names
         self._report = report
+        self._watcher = watcher
         self._events = Track()  # whose dur is not needed, and holds the cookie's number
         self._pids: list[Pid] = []
         self._pid = array("i")
@@ -102,7 +107,7 @@ class Asyncs:
             key = (self._own[cookie], roots.setdefault(cookie, name))
             lanes = names.get(key)
             if lanes is None:
-                lanes = names[key] = _Lanes(lambda: SliceStack(self._names, self._report, "be"))
+                lanes = names[key] = _Lanes(self._stack, self._watcher)
             lane = lanes.lane(cookie)
             if phase == "e":
                 lanes.release(lane)
@@ -113,11 +118,16 @@ class Asyncs:
             if phase == "b":
                 lane.open += 1
                 self._look_for_collision(begun.setdefault(cookie, []), self._pid[at], pids, line_no)
+            if lane.record is not None:
+                lane.record.pid = pids[self._pid[at]]
             lane.stack.start(ts, PENDING if phase == "b" else 0, name or (unnamed if phase == "b" else 0), cat, line_no)
             if bound := self.bound.get(line_no):
                 flows.bind(bound, lane.stack, ts, rank(ts, phase, 0), line_no)
         for lanes in names.values():
             lanes.finish()
+
+    def _stack(self, record: Record | None) -> SliceStack:
+        return SliceStack(self._names, self._report, "be", record)
 
     def _look_for_collision(self, begun: list[tuple[int, int]], pid: int, pids: list[Pid], line_no: int) -> None:
         for other, other_line_no in begun[-1:]:

@@ -46,7 +46,8 @@ ORDINARY: Final = msgspec.json.Decoder(Event)
 # ------------------------------------------------------------------ one line, exactly
 
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_DIGITS = re.compile(rb"[0-9]{19}")
+# An integer of 19 digits fits into 64 bits unless it begins with a 9; nanoseconds since 1970 are such.
+_DIGITS = re.compile(rb"[0-9]{20}|\.[0-9]{19}|[0-9]{19}[.eE]|9[0-9]{18}")
 _INTEGER = re.compile(rb"-?[0-9]+")
 _DECIMAL = re.compile(rb"-?([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?)([0-9]+))?")
 
@@ -149,10 +150,18 @@ def truncated(number: float) -> int:
     return max(-(2**63), min(INT64_MAX, int(number)))
 
 
+EXACT_US: Final = 2.0**52 / 1000
+"""Below, a double of nanoseconds has its fraction, and a whole number of microseconds is one of nanoseconds."""
+
+
 def nanoseconds(time: int | float) -> int:
     """A ts or dur as Perfetto keeps it."""
     if isinstance(time, int):
         return wrapped(time * 1000)
+    if 0 <= time < EXACT_US:
+        scaled = time * 1000.0
+        whole = int(scaled)
+        return whole + (scaled - whole >= 0.5)
     if time.is_integer():
         return wrapped(truncated(time) * 1000)
     scaled = abs(time * 1000.0)

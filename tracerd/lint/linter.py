@@ -31,7 +31,9 @@ from tracerd.lint.kinds import (
     Findings,
     Kind,
 )
+from tracerd.lint.slices import Names
 from tracerd.lint.trace import Trace
+from tracerd.lint.watch import Watcher
 from tracerd.perfetto import export_line
 from tracerd.tef import CLOCK_NAME, COMPLETE, COUNTER, CPU_PROFILE, METADATA
 
@@ -45,15 +47,18 @@ class Linter:
 
     Args:
         findings: Where to put what is found; complete after `finish`.
+        watcher: Is told of what the log holds: of events when they are fed, of spans by `finish`.
 
     Attributes:
         lines: Lines fed so far.
+        names: What the numbers of names and cats stand for.
     """
 
-    def __init__(self, findings: Findings) -> None:
+    def __init__(self, findings: Findings, watcher: Watcher | None = None) -> None:
         self.lines = 0
+        self.names = Names()
         self._report = findings.add
-        self._trace = Trace(self._report)
+        self._trace = Trace(self._report, self.names, watcher)
         self._clocks: list[Clock] = []
 
     def feed(self, block: bytes) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from operator import ge
 
 from tracerd.lint.kinds import END_WITHOUT_BEGIN, MISPLACED_END, NEVER_ENDED, OVERLAP, TOO_DEEP, ZERO_LENGTH, Finding
+from tracerd.lint.watch import NOWHERE, Record
 
 MAX_DEPTH = 512
 PENDING = -1
@@ -28,10 +29,15 @@ class Names:
 
     def number(self, text: str) -> int:
         """The number of a text."""
-        number = self._numbers.setdefault(text, len(self._texts))
-        if number == len(self._texts):
+        number = self._numbers.get(text)
+        if number is None:
+            number = self._numbers[text] = len(self._texts)
             self._texts.append(text)
         return number
+
+    def text(self, number: int) -> str:
+        """The text of a number."""
+        return self._texts[number]
 
     def shown(self, number: int) -> str:
         """The text as a reason shows it."""
@@ -51,6 +57,7 @@ class _Slice:
     cat: int
     line_no: int
     told: bool = False  # that it is never ended needs no finding
+    at: int = NOWHERE  # in the record of the track
 
 
 class SliceStack:
@@ -60,11 +67,19 @@ class SliceStack:
         names: What the numbers of names stand for.
         report: Called with each finding.
         phases: What the track's begin and end are called.
+        record: Is told of each span.
     """
 
-    def __init__(self, names: Names, report: Callable[[Finding], None], phases: str = "BE") -> None:
+    def __init__(
+        self,
+        names: Names,
+        report: Callable[[Finding], None],
+        phases: str = "BE",
+        record: Record | None = None,
+    ) -> None:
         self._names = names
         self._report = report
+        self._record = record
         self._begin, self._end = phases[0], phases[1]
         self._stack: list[_Slice] = []
         self._all_pending = True  # if so there is nothing to take away, however much is on the stack
@@ -78,10 +93,15 @@ class SliceStack:
         """Begin a span, of this dur or PENDING. False if Perfetto drops it, or loses it in the depth."""
         new = _Slice(ts, dur, name, cat, line_no, told=is_x)
         if not self._all_pending and not self._make_room(ts, dur, new):
+            self._note_beside(new)
             return False
         if len(self._stack) >= MAX_DEPTH:
             self._report(Finding(line_no, TOO_DEEP, f"{self._shown(new)} lies inside {MAX_DEPTH} spans of its thread"))
+            self._note_beside(new)
             return False
+        if self._record is not None:
+            parent = self._stack[-1].at if self._stack else NOWHERE
+            new.at = self._record.begun(ts, dur, name, cat, line_no, parent, dur == 0 and not is_x, False)
         self._stack.append(new)
         self._all_pending = self._all_pending and dur == PENDING
         if dur == PENDING and not is_x and self._unmatched:
@@ -96,6 +116,8 @@ class SliceStack:
             begun = self._stack[at]
             if begun.dur == PENDING and cat in (NO_NAME, begun.cat) and name in (NO_NAME, begun.name):
                 begun.dur = ts - begun.ts
+                if self._record is not None:
+                    self._record.ended(begun.at, begun.dur, line_no)
                 if at == len(self._stack) - 1:
                     self._stack.pop()
                 else:
@@ -112,6 +134,11 @@ class SliceStack:
             if begun.dur == PENDING and not begun.told:
                 reason = f"{self._begin} {self._shown(begun)} is never ended: it is drawn to the end of the trace"
                 self._report(Finding(begun.line_no, NEVER_ENDED, reason))
+
+    def _note_beside(self, new: _Slice) -> None:
+        if self._record is not None:
+            is_instant = new.dur == 0 and not new.told
+            self._record.begun(new.ts, new.dur, new.name, new.cat, new.line_no, NOWHERE, is_instant, True)
 
     def _find_end_before(self, begun: _Slice) -> None:
         """Tell an end that was put before its begin from one without any."""
@@ -161,6 +188,10 @@ class SliceStack:
         return True
 
     def _cut(self, begun: Sequence[_Slice], outer: _Slice) -> None:
+        end = outer.ts + outer.dur
+        if self._record is not None:
+            for cut in begun:
+                self._record.ended(cut.at, end - cut.ts, None)
         first = begun[0]
         reason = (
             f"{self._shown(first)} had not ended when {self._shown(outer)} of line {outer.line_no}, in which it began,"
@@ -198,7 +229,7 @@ class Track:
         self.name.append(name)
         self.cat.append(cat)
         self.line_no.append(line_no)
-        self.phases += phase.encode()
+        self.phases.append(ord(phase))
 
     def in_order(self, rank: Callable[[int, str, int], int]) -> Iterator[tuple[int, str]]:
         """Index and phase of each event, in the order in which they are played."""

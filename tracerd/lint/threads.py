@@ -19,6 +19,7 @@ class Thread:
 
     Attributes:
         process: The process.
+        tid: The thread in it.
         has_pid: Whether the events have a pid.
         has_tid: Whether they have a tid.
         track: What is on the thread.
@@ -26,6 +27,7 @@ class Thread:
     """
 
     process: Process
+    tid: Id
     has_pid: bool
     has_tid: bool
     track: Track
@@ -66,7 +68,7 @@ class Threads:
             tracks = self._processes[pid] = _Tracks(Process(pid, line_no))
         track = tracks.threads.setdefault(tid, Track())
         has_pid, has_tid = not isinstance(raw_pid, Unset), not isinstance(raw_tid, Unset)
-        thread = Thread(tracks.process, has_pid, has_tid, track, tracks.instants)
+        thread = Thread(tracks.process, tid, has_pid, has_tid, track, tracks.instants)
         self._found[raw_pid, raw_tid] = thread
         return thread
 
@@ -81,11 +83,12 @@ class Threads:
         """All processes, in the order in which they were met."""
         return [tracks.process for tracks in self._processes.values()]
 
-    def tracks(self) -> Iterator[Track]:
-        """What is on each thread, and on each process."""
-        for tracks in self._processes.values():
-            yield tracks.instants
-            yield from tracks.threads.values()
+    def tracks(self) -> Iterator[tuple[Id, Id | None, Track]]:
+        """Each process and thread with what is on it; without a thread, what is on the process."""
+        for pid, tracks in self._processes.items():
+            yield pid, None, tracks.instants
+            for tid, track in tracks.threads.items():
+                yield pid, tid, track
 
 
 def _taken(raw: Id | Unset) -> Id:

@@ -34,7 +34,9 @@ from tracerd.lint.kinds import (
 )
 from tracerd.lint.order import INT64_MAX, Order
 from tracerd.lint.slices import PENDING, UNNAMED, Names, SliceStack, Track
+from tracerd.lint.threads import Id as ThreadId
 from tracerd.lint.threads import Thread, Threads
+from tracerd.lint.watch import Watcher
 
 MAX_TIME_US = INT64_MAX // 1000
 
@@ -44,16 +46,19 @@ class Trace:
 
     Args:
         report: Called with each finding, in no order.
+        names: The numbers of names and cats.
+        watcher: Is told of events and spans.
     """
 
-    def __init__(self, report: Callable[[Finding], None]) -> None:
+    def __init__(self, report: Callable[[Finding], None], names: Names, watcher: Watcher | None) -> None:
         self._report = report
+        self._watcher = watcher
         self._order = Order()
-        self._names = Names()
+        self._names = names
         self._unnamed = self._names.number(UNNAMED)
         self._threads = Threads(report)
         self._global_instants = Track()
-        self._asyncs = Asyncs(self._names, report)
+        self._asyncs = Asyncs(names, report, watcher)
         self._bound: dict[int, Bound] = {}  # by line
         self._line_no = 0
 
@@ -67,6 +72,8 @@ class Trace:
         if ts < 0:
             self._say(NEGATIVE_TS, f"ts {event.ts} is negative: dropped")
             return
+        if self._watcher is not None:
+            self._watcher.take(line_no, event, thread, ts, dur)
         self._order.push(ts, is_x=phase == "X")
         if phase != "M" and len(thread.process.samples) < SAMPLES:
             thread.process.samples.append(ts)
@@ -190,9 +197,9 @@ class Trace:
     def finish(self, clocks: list[Clock]) -> None:
         """Play all tracks, and report what happens there."""
         flows = Flows(self._report)
-        self._play(self._global_instants, flows)
-        for track in self._threads.tracks():
-            self._play(track, flows)
+        self._play(None, None, self._global_instants, flows)
+        for pid, tid, track in self._threads.tracks():
+            self._play(pid, tid, track, flows)
         self._asyncs.finish(self._order.rank, flows, self._unnamed)
         flows.finish()
         for finding in boot_findings(clocks):
@@ -200,8 +207,9 @@ class Trace:
         for finding in clock_findings(self._threads.processes(), clocks):
             self._report(finding)
 
-    def _play(self, track: Track, flows: Flows) -> None:
-        stack = SliceStack(self._names, self._report)
+    def _play(self, pid: ThreadId | None, tid: ThreadId | None, track: Track, flows: Flows) -> None:
+        record = self._watcher.track(pid, tid) if self._watcher is not None and track.phases else None
+        stack = SliceStack(self._names, self._report, record=record)
         waiting: list[tuple[Id, int]] = []
         for at, phase in track.in_order(self._order.rank):
             ts, name, cat, line_no = track.ts[at], track.name[at], track.cat[at], track.line_no[at]

@@ -1,0 +1,93 @@
+"""`tracerd diff`: the figures of two traces side by side."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tracerd.cli.options import by_option, complete_trace, directory_option, span_duration, top_option
+from tracerd.cli.reading import print_lines, read_trace
+from tracerd.text import printable
+
+if TYPE_CHECKING:
+    from tracerd.view.comparison import Comparison, Grown
+    from tracerd.view.figures import By
+
+_PERCENT = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*%?", re.ASCII)
+
+
+def percent(value: str) -> float:
+    """A type for options: `10%`; as a part of 1."""
+    match = _PERCENT.fullmatch(value.strip())
+    if match is None:
+        raise click.BadParameter(f"{printable(value)!r} is no percentage: write a number and %, such as 10%")
+    return float(match[1]) / 100
+
+
+@click.command()
+@click.argument("a", shell_complete=complete_trace)
+@click.argument("b", shell_complete=complete_trace)
+@directory_option
+@by_option
+@top_option
+@click.option(
+    "--fail-over",
+    type=percent,
+    metavar="PERCENT",
+    help="Exit 1 if the trace lasts, or the spans of a name last in total, longer in B by more than, say, 10%.",
+)
+@click.option(
+    "--min-total", type=span_duration, default="0", metavar="D", help="For --fail-over, ignore totals below, say, 5ms."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with all rows unless --top says less.")
+@click.pass_context
+def diff(
+    ctx: click.Context,
+    a: str,
+    b: str,
+    directory: Path,
+    by: "By",
+    top: int | None,
+    fail_over: float | None,
+    min_total: float,
+    as_json: bool,
+) -> None:
+    """Compare the figures of two traces: A is before, B is after.
+
+    A and B are a path, a file name, a trace id, an unambiguous prefix of one, or `latest`; or a trace.json by its path.
+    """
+    from tracerd.view.comparison import Comparison
+
+    id_a, recording_a = read_trace(directory, a)
+    id_b, recording_b = read_trace(directory, b)
+    found = Comparison(recording_a, recording_b, by)
+    over = [] if fail_over is None else found.grown(fail_over, round(min_total * 1e9))
+    (_print_json if as_json else _print)(found, (id_a, id_b), top, fail_over, over)
+    if over:
+        ctx.exit(1)
+
+
+def _print_json(
+    found: "Comparison", ids: tuple[str, str], top: int | None, fail_over: float | None, over: "list[Grown]"
+) -> None:
+    import orjson
+
+    from tracerd.view.comparison import rounded
+
+    grown = [{"name": one.name, "change": rounded(one.change)} for one in over]
+    click.echo(orjson.dumps(found.as_json(ids, top) | {"fail_over": fail_over, "over": grown}))
+
+
+def _print(
+    found: "Comparison", ids: tuple[str, str], top: int | None, fail_over: float | None, over: "list[Grown]"
+) -> None:
+    from tracerd.view.stats import SHOWN
+
+    print_lines(found.as_text(ids, top or SHOWN))
+    if fail_over is not None:
+        click.echo()
+        for one in over:
+            click.secho(f"over {100 * fail_over:g}%: {printable(one.name)} {100 * one.change:+,.1f}%", fg="red")
+        if not over:
+            click.echo(f"nothing has grown by more than {100 * fail_over:g}%")

@@ -1,0 +1,108 @@
+"""How commands read a whole trace: the argument TRACE to a recording, with a progress bar when that takes long."""
+
+import gc
+import sys
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
+from io import TextIOWrapper
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tracerd.cli.exporting import PROGRESS_BYTES
+from tracerd.text import printable
+
+if TYPE_CHECKING:
+    from tracerd.view.recording import Recording
+    from tracerd.view.source import Source
+
+_STEPS = 1000
+_READ = 550
+_SPAN_BYTES = 150
+"""Reading takes the first steps of a progress bar, playing the spans most others: so many, by the size of the log."""
+
+_LINES = 1000
+"""Lines that are printed at once: each call flushes."""
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines, of which there may be millions; what stdout cannot write is escaped."""
+    stdout: object = sys.stdout
+    if isinstance(stdout, TextIOWrapper):
+        stdout.reconfigure(errors="backslashreplace")
+    rest = iter(lines)
+    while some := list(islice(rest, _LINES)):
+        click.echo("\n".join(some))
+
+
+def can_print(text: str) -> bool:
+    """Whether stdout, as it is encoded, can write this."""
+    try:
+        text.encode(sys.stdout.encoding)
+    except (UnicodeEncodeError, AttributeError):  # there may be no stdout
+        return False
+    return True
+
+
+def read_trace(directory: Path, name: str) -> "tuple[str, Recording]":
+    """Read the trace that a person means, and say what is wrong with it.
+
+    Returns:
+        Its id, and what it holds: an event at least.
+
+    Raises:
+        TracerdError: None fits, or more than one, or it cannot be read, or there is no event in it.
+    """
+    from tracerd.errors import ViewError
+    from tracerd.view.recording import read
+    from tracerd.view.source import find_trace
+
+    source = find_trace(directory.absolute(), name)
+    gc.disable()  # it looks for cycles a million times, where there are none, and takes a fifth of the time
+    with _progress(source) as (read_bytes, tick):
+        recording = read(_told(source, read_bytes), tick)
+    gc.enable()
+    hint = "" if source.is_document else "; `tracerd check` says why"
+    if not recording.events:
+        what = f"has no event that Perfetto reads{hint}" if recording.left_out else "is empty"
+        raise ViewError(f"the trace {source.trace_id} {what}")
+    if recording.left_out:
+        lines = "1 line is" if recording.left_out == 1 else f"{recording.left_out} lines are"
+        click.echo(f"{printable(source.trace_id)}: {lines} left out{hint}", err=True)
+    return source.trace_id, recording
+
+
+def _told(source: "Source", read_bytes: Callable[[int], None]) -> Generator[bytes]:
+    for block in source.blocks():
+        yield block
+        read_bytes(len(block))
+
+
+@contextmanager
+def _progress(source: "Source") -> Generator[tuple[Callable[[int], None], Callable[[], None]]]:
+    """What to call with the size of each block that has been read, and then every so many spans."""
+    from tracerd.view.spans import TICK_MASK
+
+    if source.size <= PROGRESS_BYTES or not sys.stderr.isatty():
+        yield lambda _: None, lambda: None
+        return
+    with click.progressbar(length=_STEPS, label=printable(source.trace_id), file=sys.stderr) as bar:
+        so_far = ticks = 0
+
+        def reach(step: float) -> None:
+            bar.update(max(0, min(int(step), _STEPS) - bar.pos))
+
+        def read_bytes(size: int) -> None:
+            nonlocal so_far
+            so_far += size
+            reach(_READ * so_far / source.size)
+
+        def tick() -> None:
+            nonlocal ticks
+            ticks += 1
+            reach(_READ + (_STEPS - _READ) * ticks * (TICK_MASK + 1) * _SPAN_BYTES / source.size)
+
+        yield read_bytes, tick
+        reach(_STEPS)

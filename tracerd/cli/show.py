@@ -1,0 +1,51 @@
+"""`tracerd show`: a trace as a tree."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tracerd.cli.options import directory_option, span_duration, trace_argument
+from tracerd.cli.reading import print_lines, read_trace
+from tracerd.errors import ViewError
+
+if TYPE_CHECKING:
+    from tracerd.view.recording import Recording
+    from tracerd.view.spans import Id
+
+
+@click.command()
+@trace_argument
+@directory_option
+@click.option(
+    "--depth", type=click.IntRange(min=0), metavar="N", help="Show so many levels of spans; 0 for processes only."
+)
+@click.option("--min-dur", type=span_duration, default="0", metavar="D", help="Leave out spans shorter than, say, 5ms.")
+@click.option("--pid", metavar="N", help="Show this process only.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per process and span, and line.")
+def show(trace: str, directory: Path, depth: int | None, min_dur: float, pid: str | None, as_json: bool) -> None:
+    """Show a trace as a tree: processes, and in them the spans as they lie in one another.
+
+    TRACE is a path, a file name, a trace id, an unambiguous prefix of one, or `latest`; or a trace.json by its path.
+    """
+    import orjson
+
+    from tracerd.view.tree import Tree
+    from tracerd.view.tree_text import as_json as json_of
+    from tracerd.view.tree_text import as_text
+
+    trace_id, recording = read_trace(directory, trace)
+    tree = Tree(recording, depth, round(min_dur * 1e9), None if pid is None else _known(recording, pid))
+    if as_json:
+        print_lines(orjson.dumps(json_of(row)).decode() for row in tree.rows())
+    else:
+        print_lines(click.style(line, fg="red") if is_error else line for line, is_error in as_text(tree, trace_id))
+
+
+def _known(recording: "Recording", pid: str) -> "Id":
+    for known in recording.processes:
+        if str(known) == pid:
+            return known
+    some = ", ".join(map(str, list(recording.processes)[:5]))
+    more = " ..." if len(recording.processes) > 5 else ""
+    raise ViewError(f"there is no process {pid} in this trace, but {some}{more}")

@@ -1,0 +1,35 @@
+"""`tracerd stats`: the figures of a trace."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tracerd.cli.options import by_option, directory_option, top_option, trace_argument
+from tracerd.cli.reading import can_print, print_lines, read_trace
+
+if TYPE_CHECKING:
+    from tracerd.view.figures import By
+
+
+@click.command()
+@trace_argument
+@directory_option
+@by_option
+@top_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with all rows unless --top says less.")
+def stats(trace: str, directory: Path, by: "By", top: int | None, as_json: bool) -> None:
+    """Count and measure the spans of a trace, and how much ran at once.
+
+    TRACE is a path, a file name, a trace id, an unambiguous prefix of one, or `latest`; or a trace.json by its path.
+    """
+    import orjson
+
+    from tracerd.view.stats import ASCII_BARS, BARS, SHOWN, Stats
+
+    trace_id, recording = read_trace(directory, trace)
+    found = Stats(recording, by)
+    if as_json:
+        click.echo(orjson.dumps(found.as_json(trace_id, top)))
+    else:
+        print_lines(found.as_text(trace_id, top or SHOWN, BARS if can_print(BARS) else ASCII_BARS))

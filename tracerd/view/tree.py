@@ -1,0 +1,141 @@
+"""A trace as a tree: processes, and in each the spans as they lie in one another."""
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tracerd.lint.watch import NOWHERE
+from tracerd.view.recording import Process, Recording
+from tracerd.view.spans import BESIDE, ERROR, INSTANT, Id, Spans
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRow:
+    """A process; its spans follow.
+
+    Attributes:
+        process: The process.
+        spans: How many spans it has, shown or not.
+    """
+
+    process: Process
+    spans: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpanRow:
+    """A span, or an instant that tells of an error; times are in ns.
+
+    Attributes:
+        pid: The process.
+        tid: The thread; None for async spans, and for instants of a process.
+        depth: How many spans it lies in.
+        name: What it is called.
+        cat: Its category.
+        start: When it begins.
+        dur: How long it is; None if it was never ended, or has a negative duration.
+        self_time: The part of that in which no finished child ran.
+        is_error: Whether it tells of an error.
+        is_beside: Whether it overlaps others of its thread.
+        is_instant: Whether it is an instant.
+        is_async: Whether it is async.
+    """
+
+    pid: Id
+    tid: Id | None
+    depth: int
+    name: str
+    cat: str
+    start: int
+    dur: int | None
+    self_time: int | None
+    is_error: bool
+    is_beside: bool
+    is_instant: bool
+    is_async: bool
+
+
+Piece = tuple[Spans, int, int]
+"""A part of a track: from an outermost span on, up to another one."""
+
+
+@dataclass(slots=True)
+class Tree:
+    """What of a trace is to be shown.
+
+    Attributes:
+        recording: The trace.
+        max_depth: Of so many levels; None for all, 0 for processes only.
+        min_dur: Leave out shorter spans, in ns; one that was never ended is taken to last as long as its process.
+        pid: Of this process only.
+        hidden: How many spans were too short, when all rows have been taken.
+    """
+
+    recording: Recording
+    max_depth: int | None = None
+    min_dur: int = 0
+    pid: Id | None = None
+    hidden: int = 0
+
+    def rows(self) -> Iterator[ProcessRow | SpanRow]:
+        """Processes by their start, each with its spans: thread after thread, each in the order of time."""
+        pieces: dict[Id, list[Piece]] = {}
+        for track in self.recording.tracks:
+            for pid, piece in pieces_of(track):
+                pieces.setdefault(pid, []).append(piece)
+        for process in sorted(self.recording.processes.values(), key=_start):
+            if self.pid is None or process.pid == self.pid:
+                own = pieces.get(process.pid, [])
+                yield ProcessRow(process, sum(track.count_spans(first, end) for track, first, end in own))
+                if self.max_depth != 0:
+                    for piece in own:
+                        yield from self._spans(process, *piece)
+
+    def _spans(self, process: Process, track: Spans, first: int, end: int) -> Iterator[SpanRow]:
+        self_times = track.self_times(first, end)
+        depths = array("i")
+        for at in range(first, end):
+            ts, dur, parent, flags = track.ts[at], track.dur[at], track.parent[at], track.flags[at]
+            depth = 0 if parent == NOWHERE else depths[parent - first] + 1
+            depths.append(depth)
+            if (self.max_depth is not None and depth >= self.max_depth) or (flags & INSTANT and not flags & ERROR):
+                continue
+            if not flags & INSTANT and (dur if dur >= 0 else process.end - ts) < self.min_dur:
+                self.hidden += 1
+                continue
+            names = self.recording.names
+            yield SpanRow(
+                process.pid,
+                track.tid,
+                depth,
+                names.text(track.name[at]),
+                names.text(track.cat[at]),
+                ts,
+                dur if dur >= 0 else None,
+                self_times[at - first] if dur >= 0 else None,
+                bool(flags & ERROR),
+                bool(flags & BESIDE),
+                bool(flags & INSTANT),
+                track.is_async,
+            )
+
+
+def _start(process: Process) -> tuple[bool, int]:
+    return process.start is None, process.start or 0
+
+
+def pieces_of(track: Spans) -> Iterator[tuple[Id, Piece]]:
+    """What belongs to one process each: all of a thread; of an async track outermost spans with all inside them."""
+    if not track.is_async:
+        if track.pid is not None:
+            yield track.pid, (track, 0, len(track.flags))
+        return
+    first = 0
+    pid: Id | None = None
+    for at, parent in enumerate(track.parent):
+        if parent == NOWHERE and track.pid_of(at) != pid:
+            if pid is not None:
+                yield pid, (track, first, at)
+            first, pid = at, track.pid_of(at)
+    if pid is not None:
+        yield pid, (track, first, len(track.flags))
