@@ -16,7 +16,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.exec_harness import Place, place_of_its_own
-from tests.harness import PATIENCE_S
+from tests.harness import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
 
@@ -93,12 +93,23 @@ def test_the_terminal_is_the_command_s_own(place: Place, options: str) -> None:
         assert tty.read_until(r"(\d+ \d+)\n(?:.*\n)*?done\n")[1] == "40 123"
 
 
+SIZE = """
+import os, signal
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+signal.signal(signal.SIGWINCH, lambda *_: os.write(1, b"%d x %d\\n" % os.get_terminal_size()))
+os.write(1, b"ready\\n")
+while True:
+    signal.pause()
+"""
+
+
 def test_a_change_of_the_window_reaches_the_command(place: Place) -> None:
+    (place.home / "size.py").write_text(SIZE)
     with terminal(place) as tty:
-        tty.line("tracerd exec -- bash -c 'trap \"stty size\" WINCH; echo rea''dy; while :; do sleep 0.02; done'")
+        tty.line(f"tracerd exec -- {sys.executable} -IS size.py")
         tty.read_until(r"ready\n")
         tty.resize(33, 77)
-        tty.read_until(r"33 77\n")
+        tty.read_until(r"77 x 33\n")
         tty.type(CTRL_C)
         tty.read_until(r"\$ $")
 
@@ -126,7 +137,8 @@ def test_ctrl_c_ends_a_loop_around_exec(place: Place, options: str) -> None:
 
 def test_ctrl_c_is_the_command_s_to_handle(place: Place, options: str) -> None:
     with terminal(place) as tty:
-        script = "n=0; trap 'n=$((n+1)); echo cau''ght $n' INT; echo rea''dy; while [ $n -lt 2 ]; do sleep 0.02; done; exit 9"
+        script = "n=0; trap 'n=$((n+1)); echo cau''ght $n' INT; echo rea''dy; "
+        script += "while [ $n -lt 2 ]; do sleep 0.02; done; exit 9"
         tty.line(
             f'tracerd exec {options}-- bash -c "{script}"; echo co""de $?'.replace("$", "\\$").replace(
                 'co""de \\$', 'co""de $'
@@ -163,12 +175,12 @@ TIDY = """
 import os, signal, time
 def stop(*_):
     time.sleep(0.1)  # whoever took the terminal back at once would show a prompt first
-    print("tidied", flush=True)
+    os.write(1, b"tidied\\n")
     os.kill(os.getpid(), signal.SIGSTOP)
-    print("again")
+    os.write(1, b"again\\n")
     raise SystemExit
 signal.signal(signal.SIGTSTP, stop)
-print("ready", flush=True)
+os.write(1, b"ready\\n")
 while True:
     signal.pause()
 """
@@ -192,7 +204,4 @@ def test_a_hang_up_ends_the_command_and_is_recorded(place: Place) -> None:
     tty.read_until(r"ready\n")
     tty.close()
     log = place.logs / "hung-up.jsonl"
-    until = time.monotonic() + PATIENCE_S
-    while b'"signal":"SIGHUP"' not in log.read_bytes():
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    wait_until(lambda: log.exists() and b'"signal":"SIGHUP"' in log.read_bytes(), "the span")

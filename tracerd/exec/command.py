@@ -68,13 +68,13 @@ class Command:
         argv: The program, found as a shell finds it, and its arguments.
         environ: Its environment.
         told: What is added to it, made in the new process from its pid.
-        program: The path to run, if it is not to be looked for.
+        prepare: Makes the command line that is run of `argv`, in the new process.
 
     Raises:
         OSError: There is no room for another process.
     """
 
-    def __init__(self, argv: list[str], environ: Environ, told: "Told", program: str | None = None) -> None:
+    def __init__(self, argv: list[str], environ: Environ, told: "Told", prepare: "Prepare | None" = None) -> None:
         self._old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
         self._child_ignored = signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN
         if self._child_ignored:  # or else nobody could wait for it
@@ -87,21 +87,21 @@ class Command:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._old_mask)
             raise
         if not self.pid:
-            self._become(argv, environ, told, program, writer)
+            self._become(argv, environ, told, prepare, writer)
         os.close(writer)
         failed = os.read(reader, 16)
         os.close(reader)
         self.error = int(failed) if failed else 0
 
-    def _become(self, argv: list[str], environ: Environ, told: "Told", program: str | None, writer: int) -> None:
+    def _become(self, argv: list[str], environ: Environ, told: "Told", prepare: "Prepare | None", writer: int) -> None:
         try:
             undo_python()
             if self._child_ignored:
                 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-            words = [os.fsencode(word) for word in argv]
+            words = [os.fsencode(word) for word in (prepare(argv) if prepare else argv)]
             whole = environ | told(os.getpid())
             signal.pthread_sigmask(signal.SIG_SETMASK, self._old_mask)
-            error = _exec(os.fsencode(program) if program else words[0], words, whole)
+            error = _exec(words[0], words, whole)
             os.write(writer, b"%d" % error)
         finally:
             os._exit(NOT_FOUND)
@@ -155,6 +155,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Told = Callable[[int], Environ]
+    Prepare = Callable[[list[str]], list[str]]
 
 
 def become(argv: list[str], environ: Environ) -> str:

@@ -13,10 +13,12 @@ import time
 from tracerd.exec.environment import Environ
 from tracerd.exec.link import Link
 
-START_S = 10.0
-"""How long a daemon may take until clients can connect; then the command runs without."""
+START_S = 20.0
+"""How long a daemon may take until clients can connect; then the command runs without. A start takes half a second, and
+one that fails is told at once; it takes so long only on a machine that is much too busy."""
 
-_PAUSE_S = 0.02
+_FIRST_PAUSE_S = 0.02
+_LONGEST_PAUSE_S = 0.3
 
 _ABSENT = (errno.ENOENT, errno.ECONNREFUSED, errno.ENOTDIR)
 
@@ -51,6 +53,7 @@ def _started(path: str, environ: Environ) -> Link:
         raise NoLinkError(f"no daemon is running, and {directory} cannot be used: {error.strerror}") from None
     said = ""
     tried = False
+    pause_s = _FIRST_PAUSE_S
     try:
         while time.monotonic() < until:
             locked = _try_lock(lock)
@@ -66,7 +69,8 @@ def _started(path: str, environ: Environ) -> Link:
             # Another program holds the lock, or the daemon that holds the socket's own lock is not ready yet.
             if said and "is in use" not in said:
                 raise NoLinkError(f"the daemon did not start: {said}")
-            time.sleep(_PAUSE_S)
+            time.sleep(pause_s)  # longer each time: hundreds may wait here, and the daemon needs the processors
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
     finally:
         os.close(lock)
     raise NoLinkError(said or f"no daemon could be reached on {path} in {START_S:.0f} s")

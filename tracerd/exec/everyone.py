@@ -39,9 +39,6 @@ class UnavailableError(Exception):
 class Everyone:
     """The strace and the recorder of one command.
 
-    Attributes:
-        program: The path of strace.
-
     Args:
         place: Where the command belongs.
         environ: Its environment.
@@ -55,10 +52,12 @@ class Everyone:
         found = find_program("strace", environ)
         if found is None:
             raise UnavailableError("there is no strace; install it, such as with apt-get install strace")
-        self.program = found
-        _probe(self.program, environ)
+        self._strace = found
+        _probe(found, environ)
         lines, self._lines_writer = os.pipe()
         self._done, done = os.pipe()
+        # strace opens our pipe by its name: what the command inherited it would keep open.
+        self._output = f"--output=/proc/{os.getpid()}/fd/{self._lines_writer}"
         if not (pid := os.fork()):
             _record(place, shown, lines, done)
         self._recorder = pid
@@ -66,12 +65,13 @@ class Everyone:
         os.close(done)
 
     def command(self, argv: list[str]) -> list[str]:
-        """The command line that runs `argv` and has it followed."""
+        """The command line that runs `argv` and has it followed; for the process that is to become the command."""
+        from tracerd.exec.descriptors import send
+        from tracerd.exec.shims import interpreter
         from tracerd.exec.strace import OPTIONS
 
-        # strace opens our pipe by its name: what the command inherited it would keep open.
-        output = f"--output=/proc/{os.getpid()}/fd/{self._lines_writer}"
-        return ["strace", "-DDD", *OPTIONS, output, "--", *argv]
+        python = interpreter("tracerd.exec.descriptors", "restore")
+        return [self._strace, "-DDD", *OPTIONS, self._output, "--", *python, str(send()), *argv]
 
     def finish(self, wait_s: float) -> str:
         """Wait until the recorder has written what ended before the command; what went wrong, or nothing."""
@@ -120,7 +120,7 @@ def _probe(strace: str, environ: Environ) -> None:
     if not ended:
         os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
-    if status:
+    if status or said:  # strace runs the program also if it cannot follow it
         why = said.decode(errors="replace").strip().splitlines()[:1]
         raise UnavailableError(f"strace does not work here: {why[0] if why else 'it does not end'}")
 

@@ -91,10 +91,10 @@ class Run:
         started_us = now_us()
         try:
             command = Command(
-                everyone.command(options.command) if everyone else options.command,
+                options.command,
                 environ,
                 lambda pid: told(self._place, span_id(pid, random), daemon=daemon),
-                everyone.program if everyone else None,
+                everyone.command if everyone else None,
             )
         except OSError as error:
             self._say(f"there is no room for another process ({error.strerror}); the command runs unrecorded")

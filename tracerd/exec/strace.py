@@ -14,7 +14,7 @@ OPTIONS = [
     "--follow-forks",
     "--seccomp-bpf",  # only these system calls stop their process; all others run at full speed
     "--trace=?fork,?vfork,?clone,?clone3,?execve,?execveat",
-    "--signal=none",
+    "--signal=!SIGCHLD",  # with none of them, a death by signal is not told either
     "--quiet=attach,personality",
     "--strings-in-hex=all",
     f"--string-limit={event.MAX_ARGV_BYTES}",
