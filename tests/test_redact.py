@@ -32,6 +32,7 @@ def test_what_no_rule_names_is_kept(given: str) -> None:
         (["--password", "x"], ["--password", "x"]),  # the program's own name
         (["x", "KEY=a\nb c"], ["x", "KEY=***"]),
         (["x", "KEY=a b"], ["x", "KEY=***"]),
+        (["bash", "-lc", "KEY=a b"], ["bash", "-lc", "KEY=*** b"]),
         (["x", "-DKEY=a b"], ["x", "-DKEY=***"]),
         (["sh", "-c", "KEY='a b' PASSWORD=x run --token y"], ["sh", "-c", "KEY=*** PASSWORD=*** run --token ***"]),
         (["sh", "-c", 'run --password "a b" z'], ["sh", "-c", "run --password *** z"]),

@@ -23,7 +23,8 @@ def redacted(argv: list[str]) -> list[str]:
     option = re.compile(rf"--?[\w.-]*{_NAME_END}", re.IGNORECASE)
     assignment = re.compile(rf"(-{{0,2}}[\w.:-]*{_NAME_END}=)(.+)", re.IGNORECASE | re.DOTALL)
     header = re.compile(rf"(\b[\w-]*{_NAME_END}\s*:\s*)([^\"'\n]+)", re.IGNORECASE)
-    # Inside a script, such as that of `sh -c`.
+    # Inside an argument: in a script it ends with the word.
+    shell_script = re.compile(r"-[a-z]*c")
     inner_assignment = re.compile(rf"([\w.:-]*{_NAME_END}=)({_VALUE})", re.IGNORECASE)
     inner_option = re.compile(rf"((?<!\S)--?[\w.-]*{_NAME_END}\s+)({_VALUE})", re.IGNORECASE)
     bearer = re.compile(rf"(\b(?:bearer|basic)\s+)({_VALUE})", re.IGNORECASE)
@@ -37,7 +38,8 @@ def redacted(argv: list[str]) -> list[str]:
             value_follows = False
             continue
         value_follows = bool(shown) and option.fullmatch(word) is not None
-        if not any(character.isspace() for character in word) and (match := assignment.fullmatch(word)):
+        is_script = bool(shown) and shell_script.fullmatch(shown[-1])
+        if not is_script and (match := assignment.fullmatch(word)):
             shown.append(match[1] + HIDDEN)
             continue
         for rule in (header, inner_assignment, inner_option, bearer, url):
