@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -110,14 +111,18 @@ def looked(place: Place, *prefix: str | Path, **options: object) -> dict[str, ob
     return found
 
 
-def test_a_command_finds_everything_as_without_exec(place: Place) -> None:
+@pytest.mark.parametrize("way", ["", "--all"])
+def test_a_command_finds_everything_as_without_exec(place: Place, way: str) -> None:
     """Also where Python itself would change it: LC_CTYPE in the C locale, SIGPIPE."""
+    if way and shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
     environ = {**place.environ, "LC_ALL": "", "LANG": "C", "odd-name.x": "\udcff", "EMPTY": ""}
     for name in ("LC_ALL", "LC_CTYPE"):
         environ.pop(name, None)
-    options: dict[str, object] = {"env": environ, "umask": 0o027, "restore_signals": True}
-    plain = looked(place, **options)
-    under = looked(place, TRACERD, "exec", "--", **options)
+    with open("/etc/passwd", "rb") as inherited:
+        options: dict[str, object] = {"env": environ, "umask": 0o027, "pass_fds": [inherited.fileno()]}
+        plain = looked(place, **options)
+        under = looked(place, TRACERD, "exec", *filter(None, [way]), "--", **options)
 
     def variables(found: dict[str, object]) -> set[bytes]:
         return set(bytes.fromhex(str(found.pop("environ"))).split(b"\0"))
@@ -130,7 +135,7 @@ def test_a_command_finds_everything_as_without_exec(place: Place) -> None:
         "TRACE_TEF_TLDR_TRACE_ID",
         "TRACE_TEF_TLDR_SOCKET",
         "TRACERD_EXEC_ARGS",
-    }
+    } | ({"TRACERD_EXEC_ALL"} if way else set())
     assert under == plain
 
 
@@ -281,6 +286,7 @@ def test_five_nested_execs_draw_five_levels(place: Place, perfetto: Judge) -> No
     )
 
     assert problems == {}
+    assert b"nothing to mend" in place.run(TRACERD, "check", "latest").stdout
     assert [row[1] for row in rows[0]] == ["tracerd"] * 4 + ["true"]
     assert rows[1] == [[1]] * 4  # each begins an arrow to the next
     assert rows[2] == [[5]]

@@ -202,6 +202,19 @@ def test_all_hides_what_exec_hides(place: Place) -> None:
 
 
 @needs("strace")
+def test_all_is_complete_ten_times(place: Place) -> None:
+    script = "/bin/true & /bin/true & sh -c '/bin/true; :'; wait"
+    found = [place.sh(script, "--all").returncode == 0 and sorted(place.spans()) for _ in range(10)]
+    assert found == [["sh", "sh", "true", "true", "true"]] * 10
+
+
+@needs("strace")
+def test_all_with_closed_descriptors(place: Place) -> None:
+    done = place.run("sh", "-c", f"'{TRACERD}' exec -o t.json --all -- sh -c '/bin/true; exit 3' <&- >&- 2>&-")
+    assert (done.returncode, place.spans()) == (3, ["sh", "true"])
+
+
+@needs("strace")
 def test_all_and_wrappers_record_each_process_once(place: Place) -> None:
     script = f"'{TRACERD}' exec -- true; '{TRACERD}' exec --name n -o u.json -- false; cc-like; exit 0"
     shims = place.home / "shims-all"

@@ -29,8 +29,6 @@ def send() -> int:
     numbers = b"".join(fd.to_bytes(_BYTES, sys.byteorder) for fd in [len(fds), *fds])
     ours.sendmsg([numbers], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, numbers[_BYTES:])] if fds else [])
     waiting = theirs.detach()
-    while waiting < 3:  # if one of the standard ones is closed
-        waiting = os.dup(waiting)
     null = os.open(os.devnull, os.O_RDWR)
     for fd in fds:
         os.dup2(null, fd)

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 else:
     import _socket as socket
 
-FIRST_FREE_FD = 3
-
 MAX_PENDING_BYTES = 64 * 1024 * 1024
 """What waits for a daemon that does not read; what comes then is lost, and told."""
 
@@ -39,7 +37,8 @@ class Link:
         self.broken = ""
         self.dropped = False
         self._pending = bytearray()
-        self._socket = _new_socket()
+        kind = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+        self._socket = socket.socket(socket.AF_UNIX, kind)
         try:
             self._socket.connect(os.fsencode(path))
             self._peer_pid, uid, _gid = _credentials(self._socket)
@@ -138,20 +137,6 @@ class Link:
                 return file.read().rpartition(b") ")[2][:1] in (b"T", b"t")
         except OSError:
             return False
-
-
-def _new_socket() -> "socket.socket":
-    """A socket whose descriptor is none of the command's 0, 1 and 2, also if one of these is closed."""
-    taken: list[int] = []
-    try:
-        while True:
-            new = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-            if new.fileno() >= FIRST_FREE_FD:
-                return new
-            taken.append(new.detach())
-    finally:
-        for fd in taken:
-            os.close(fd)
 
 
 def _credentials(connected: "socket.socket") -> tuple[int, int, int]:

@@ -20,6 +20,8 @@ EXPORT_S = 10.0
 NESTED_S = 1.0
 """How long a nested exec waits for a socket that is full."""
 
+LAST_STANDARD_FD = 2
+
 ARGS_VARIABLE = b"TRACERD_EXEC_ARGS"
 ALL_VARIABLE = b"TRACERD_EXEC_ALL"
 
@@ -59,6 +61,7 @@ class Run:
     def run(self) -> None:
         """Run the command; does not return."""
         die_of_ctrl_c()
+        fill_standard_fds()
         options = self._options
         if not self._place.nested:
             self._environ.pop(ALL_VARIABLE, None)
@@ -111,7 +114,7 @@ class Run:
             shims.remove()
         if everyone:
             complaint = everyone.finish(EXPORT_S if self._output else ANSWER_S)
-            if complaint:
+            if complaint and self._output:
                 self._say(complaint)
         self._record(command.pid, span_id(command.pid, random), started_us, ended_us, ended)
         self._finish()
@@ -224,6 +227,13 @@ if TYPE_CHECKING:
 
     from tracerd.exec.everyone import Everyone
     from tracerd.exec.shims import Shims
+
+
+def fill_standard_fds() -> None:
+    """Make sure that none of our descriptors is 0, 1 or 2; where one was closed, it is closed for the command again."""
+    while (fd := os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)) <= LAST_STANDARD_FD:
+        pass
+    os.close(fd)
 
 
 def _write_stderr(text: str) -> None:
