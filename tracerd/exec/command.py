@@ -107,7 +107,7 @@ class Command:
             os._exit(NOT_FOUND)
 
     def wait(self) -> Ended:
-        """Wait for its end, and take part in its signals until then."""
+        """Wait for its end, and take part in its signals until then; they wait for `listen_again`."""
         if self.error:
             os.waitpid(self.pid, 0)
             code = NOT_FOUND if self.error == errno.ENOENT else NOT_EXECUTABLE
@@ -120,10 +120,13 @@ class Command:
             by_process = info.si_code <= 0  # not by the kernel, which has told the command too
             if info.si_signo in _PASSED_ON and by_process and info.si_pid != self.pid:
                 os.kill(self.pid, info.si_signo)  # not waited for yet: its pid is still its own
+        return ended
+
+    def listen_again(self) -> None:
+        """Let signals have their effect on us again: nothing can be lost any more, and there may be something to wait for."""
         while signal.sigtimedwait(_WATCHED, 0):  # what the command got as well, or came too late for it
             pass
         signal.pthread_sigmask(signal.SIG_SETMASK, self._old_mask)
-        return ended
 
     def _look(self) -> Ended | None:
         """Take note of stops; how it ended, or None."""

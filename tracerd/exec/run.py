@@ -117,6 +117,9 @@ class Run:
             if complaint and self._output:
                 self._say(complaint)
         self._record(command.pid, span_id(command.pid, random), started_us, ended_us, ended)
+        if self._link and self._output is not None:
+            self._link.write(f"EMIT_TEF {self._output}\n")
+        command.listen_again()
         self._finish()
         end_like(ended)
 
@@ -169,8 +172,6 @@ class Run:
         link = self._link
         if not link:
             return
-        if self._output is not None:
-            link.write(f"EMIT_TEF {self._output}\n")
         if self._quiet:
             link.finish(NESTED_S)
             link.close()
