@@ -123,7 +123,7 @@ class Command:
         return ended
 
     def listen_again(self) -> None:
-        """Let signals have their effect on us again: nothing can be lost any more, and there may be something to wait for."""
+        """Let signals have their effect on us again: what is left to do is to wait."""
         while signal.sigtimedwait(_WATCHED, 0):  # what the command got as well, or came too late for it
             pass
         signal.pthread_sigmask(signal.SIG_SETMASK, self._old_mask)
