@@ -1,6 +1,21 @@
-"""`python -m tracerd` is the `tracerd` command."""
+"""`tracerd`, and `python -m tracerd`: to `tracerd exec` by the shortest way, to all other commands through click."""
 
-from tracerd.cli import main
+import sys
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    if sys.argv[1:2] == ["exec"]:
+        from tracerd.exec.options import parse
+
+        if options := parse(sys.argv[2:]):
+            from tracerd.exec.run import run
+
+            run(options)
+    from tracerd.cli import main as commands
+
+    commands(prog_name="tracerd")
+
 
 if __name__ == "__main__":
-    main(prog_name="tracerd")
+    main()

@@ -1,8 +1,12 @@
 """A trace id: parsed once, safe ever after as a file name."""
 
-from typing import Self
+from __future__ import annotations
 
 from tracerd.errors import InvalidTraceIdError
+
+TYPE_CHECKING = False  # `tracerd exec` runs a hundred times in a build: it does not import typing
+if TYPE_CHECKING:
+    from typing import Self
 
 MAX_TRACE_ID_BYTES = 200
 """Leaves room for `.rejected` under the 255 bytes that file systems allow a name."""

@@ -1,7 +1,12 @@
 """Where the socket is: the environment to a path. Standard library only, so that a client costs nothing to import."""
 
+from __future__ import annotations
+
 import os
-from collections.abc import Mapping
+
+TYPE_CHECKING = False  # typing and collections.abc take longer to import than all that is here to run
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SOCKET_NAME = "tracerd.socket"
 

@@ -1,0 +1,31 @@
+"""`python -m tests.perfetto.build_picture LUA`: builds Lua as README shows it, and takes the picture of that.
+
+`LUA` is a clone of https://github.com/lua/lua; it is copied and stays as it is.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.exec_harness import TRACERD, place_of_its_own
+from tests.perfetto.screenshot import show
+
+PICTURE = Path(__file__).parent.parent.parent / "docs/exec.png"
+OPTIONS = ("--size", "1400x1760", "--expand", "make", "--select", "ar")
+
+
+def main(source: Path) -> None:
+    """Build, and take the picture."""
+    with place_of_its_own() as place:
+        copy = place.home / "lua"
+        shutil.copytree(source, copy, ignore=shutil.ignore_patterns(".git", "*.o", "*.a"))
+        trace = place.home / "lua.json"
+        command = [TRACERD, "exec", "-o", trace, "--shim", "gcc,ar", "--", "make", "-C", "lua", "-j4"]
+        subprocess.run([*map(str, command)], cwd=place.home, env=place.environ, check=True, stdout=subprocess.DEVNULL)
+        print(json.dumps(show(trace, "--picture", str(PICTURE), *OPTIONS), indent=1))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

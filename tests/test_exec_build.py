@@ -1,0 +1,346 @@
+"""Whole builds under `tracerd exec`: with shims, and with strace; what Perfetto shows of them, and what they cost."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import c_project
+from tests.exec_harness import TRACERD, Place, place_of_its_own
+from tests.harness import PATIENCE_S, wait_until
+from tests.perfetto.judge import Judge
+
+FILES = 30
+PROCESSES = """
+select p.name, s.name, parent.name, extract_arg(s.arg_set_id, 'args.exit_code')
+from slice s join thread_track t on s.track_id = t.id join thread using (utid) join process p using (upid)
+left join flow f on f.slice_in = s.id left join slice parent on parent.id = f.slice_out
+"""
+
+needs_cc = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler is installed")
+
+
+def needs(program: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} is not installed")
+
+
+BUILDERS = [pytest.param(["make", "-j4"], marks=needs("make")), pytest.param(["ninja", "-j4"], marks=needs("ninja"))]
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Place]:
+    with place_of_its_own() as made:
+        made.serve()
+        yield made
+
+
+def project(place: Place, files: int = FILES, work: int = 3) -> Path:
+    """A fresh project."""
+    directory = place.home / "project"
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir()
+    c_project.write(directory, files, work)
+    return directory
+
+
+# ------------------------------------------------------------------ shims
+
+
+@needs_cc
+@pytest.mark.parametrize("build", BUILDERS, ids=lambda build: build[0])
+def test_a_build_has_a_row_for_each_compiler(place: Place, build: list[str], perfetto: Judge) -> None:
+    directory = project(place)
+    trace = place.home / "t.json"
+    done = place.exec("-o", trace, "--shim", "cc,ar", "--", *build, cwd=directory)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (directory / "program").exists()
+    [rows], problems = perfetto.examine(trace, PROCESSES)
+
+    builder = build[0]
+    objects = {f"{name}.o" for name in ["main", *(f"part_{number:02}" for number in range(1, FILES))]}
+    assert problems == {}
+    expected: set[tuple[object, ...]] = {(f"cc {name}", "cc", builder, 0) for name in objects | {"program"}}
+    expected |= {(builder, builder, None, 0), ("ar", "ar", builder, 0)}
+    assert len(rows) == len(expected) == FILES + 3
+    assert {tuple(row) for row in rows} == expected
+    pids = {str(event["pid"]) for event in place.events() if event["ph"] == "X"}
+    assert len(pids) == FILES + 3
+    assert not list(Path(os.environ.get("TMPDIR", "/tmp")).glob("tracerd-shims-*/cc"))
+
+
+@needs_cc
+@needs("make")
+def test_a_folder_of_shims(place: Place) -> None:
+    directory = project(place, 3)
+    shims = place.home / "my shims"
+    done = place.run(TRACERD, "shim", shims, "cc", "ar")
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert done.stderr.decode() == f"put them first in PATH: export PATH='{shims}':\"$PATH\"\n"
+    environ = {**place.environ, "PATH": f"{shims}{os.pathsep}{place.environ['PATH']}"}
+
+    untraced = place.run("make", cwd=directory, env=environ)
+    assert (untraced.returncode, untraced.stderr) == (0, b"")
+
+    project(place, 3)
+    done = place.exec("-o", place.home / "t.json", "make", cwd=directory, env=environ)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert sorted(place.spans()) == ["ar", "cc", "cc", "cc", "cc", "make"]
+
+
+def test_shims_pass_on_everything(place: Place) -> None:
+    real = place.home / "bin"
+    real.mkdir()
+    tool = real / "my-tool"
+    tool.write_text('#!/bin/sh\necho "$0" "$@"; cat; echo oops >&2; exit ${CODE:-0}\n')
+    tool.chmod(0o755)
+    for name in ("one", "two"):
+        environ = {**place.environ, "PATH": f"{real}{os.pathsep}{place.environ['PATH']}"}
+        assert place.run(TRACERD, "shim", place.home / name, "my-tool", env=environ).returncode == 0
+    first = [str(place.home / name) for name in ("one", "two", "bin")]
+    environ = {**place.environ, "PATH": os.pathsep.join([*first, place.environ["PATH"]]), "CODE": "9"}
+
+    for trace in ({}, {"TRACERD_TRACE_ID": "shimmed"}):
+        done = place.run("my-tool", "a b", "*", env={**environ, **trace}, input=b"in\xff\n")
+        assert (done.returncode, done.stdout) == (9, os.fsencode(tool) + b" a b *\nin\xff\n")
+        assert done.stderr == b"oops\n"
+    place.exec("--trace", "shimmed", "true")  # acknowledged: what was written before it is in the log too
+    assert (place.logs / "shimmed.jsonl").read_bytes().count(b'"name":"my-tool","cat"') == 1
+
+
+def test_shims_without_a_daemon_only_run_their_programs(place: Place) -> None:
+    place.run(TRACERD, "shim", place.home / "quiet", "true")
+    environ = {**place.environ, "TRACERD_SOCKET": str(place.home / "none"), "TRACERD_TRACE_ID": "t"}
+    done = place.run(place.home / "quiet/true", env=environ)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_a_shim_whose_program_has_gone(place: Place) -> None:
+    place.run(TRACERD, "shim", place.home / "lost", "true")
+    done = place.run(place.home / "lost/true", env={**place.environ, "PATH": str(place.home / "lost")})
+    assert (done.returncode, done.stderr) == (127, b"tracerd shim: there is no other true in PATH\n")
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["no-such-program"], "there is no no-such-program in PATH; a shim would pretend that there is"),
+        (["/usr/bin/cc"], "'/usr/bin/cc' is not the name of a program; give names such as cc, not paths"),
+        ([""], "'' is not the name of a program; give names such as cc, not paths"),
+        (["sh"], "{directory}/sh exists and is not a shim; choose another folder"),
+    ],
+)
+def test_shims_that_cannot_be_made(place: Place, names: list[str], message: str) -> None:
+    directory = place.home / "not"
+    directory.mkdir(exist_ok=True)
+    (directory / "sh").write_text("mine")
+    done = place.run(TRACERD, "shim", directory, *names)
+
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.decode() == f"Error: {message.format(directory=directory)}\n"
+    assert [path.name for path in directory.iterdir()] == ["sh"]
+    assert (directory / "sh").read_text() == "mine"
+
+
+@pytest.mark.parametrize(("names", "line"), [("true,no-such", "no no-such in PATH"), ("a/b", "'a/b' is not the name")])
+def test_exec_with_shims_that_cannot_be_made_runs_all_the_same(place: Place, names: str, line: str) -> None:
+    done = place.exec("--shim", names, "--", "sh", "-c", "true; exit 4")
+    assert done.returncode == 4
+    assert done.stderr.decode().startswith(f"tracerd exec: --shim: {line}")
+    assert done.stderr.count(b"\n") == 1
+
+
+# ------------------------------------------------------------------ --all
+
+
+@needs("strace")
+@needs_cc
+@pytest.mark.parametrize("build", BUILDERS, ids=lambda build: build[0])
+def test_all_sees_every_process_of_a_build(place: Place, build: list[str], perfetto: Judge) -> None:
+    directory = project(place)
+    trace = place.home / "t.json"
+    done = place.exec("-o", trace, "--all", "--", *build, cwd=directory)
+    assert (done.returncode, done.stderr) == (0, b"")
+    [rows], problems = perfetto.examine(trace, PROCESSES)
+
+    assert problems == {}
+    spans = [row[1] for row in rows]
+    assert spans.count("cc") == FILES + 1
+    assert spans.count("as") == FILES
+    assert spans.count("ar") == spans.count(build[0]) == 1
+    assert [row for row in rows if row[3] != 0] == []
+    assert [row[1] for row in rows if row[2] is None] == [build[0]]  # all others have somebody who started them
+    assert {row[2] for row in rows if row[1] == "as"} == {"cc"}
+
+
+@needs("strace")
+def test_all_records_arguments_ends_and_who_started_whom(place: Place) -> None:
+    script = (
+        "(exit 3); sh -c 'kill -9 $$'; /bin/true 'a b' \"$(printf '\\377\"')\" & wait $!; sh -c 'exec false'; exit 6"
+    )
+    done = place.sh(script, "--all", "--name", "root")
+    assert done.returncode == 6
+    told = {
+        (str(event["name"]), str(event["args"]))
+        for event in place.events()
+        if event["ph"] == "X" and event["name"] != "root"
+    }
+    assert ("sh (fork)", "{'exit_code': 3}") in told
+    assert ("sh", "{'argv': ['sh', '-c', 'kill -9 $$'], 'signal': 'SIGKILL'}") in told
+    assert ("false", "{'argv': ['false'], 'exit_code': 1}") in told
+    assert any(name == "true" and "'a b', '\ufffd\"'" in args for name, args in told)
+
+
+@needs("strace")
+def test_all_hides_what_exec_hides(place: Place) -> None:
+    place.sh("/bin/true --token hunter2; /bin/true K_KEY=hunter2; exit 0", "--all", "--trace", "hidden")
+    assert "'***'" in str(place.events())
+    assert "hunter2" not in (place.logs / "hidden.jsonl").read_text()
+
+
+@needs("strace")
+def test_all_is_complete_ten_times(place: Place) -> None:
+    script = "/bin/true & /bin/true & sh -c '/bin/true; :'; wait"
+    found = [place.sh(script, "--all").returncode == 0 and sorted(place.spans()) for _ in range(10)]
+    assert found == [["sh", "sh", "true", "true", "true"]] * 10
+
+
+@needs("strace")
+def test_all_with_closed_descriptors(place: Place) -> None:
+    done = place.run("sh", "-c", f"'{TRACERD}' exec -o t.json --all -- sh -c '/bin/true; exit 3' <&- >&- 2>&-")
+    assert (done.returncode, place.spans()) == (3, ["sh", "true"])
+
+
+@needs("strace")
+def test_all_and_wrappers_record_each_process_once(place: Place) -> None:
+    script = f"'{TRACERD}' exec -- true; '{TRACERD}' exec --name n -o u.json -- false; cc-like; exit 0"
+    shims = place.home / "shims-all"
+    bin_dir = place.home / "bin-all"
+    bin_dir.mkdir()
+    (bin_dir / "cc-like").symlink_to("/bin/true")
+    environ = {**place.environ, "PATH": f"{bin_dir}{os.pathsep}{place.environ['PATH']}"}
+    place.run(TRACERD, "shim", shims, "cc-like", env=environ)
+    environ["PATH"] = f"{shims}{os.pathsep}{environ['PATH']}"
+    done = place.sh(script, "--all", env=environ)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert place.spans() == ["sh", "true", "tracerd", "false", "cc-like"]
+
+
+@needs("strace")
+def test_all_follows_threads_and_what_they_start(place: Place, perfetto: Judge) -> None:
+    script = (
+        "import subprocess, threading\n"
+        "def work(): subprocess.run(['true']); subprocess.run(['sh', '-c', 'exit 0'])\n"
+        "threads = [threading.Thread(target=work) for _ in range(4)]\n"
+        "for t in threads: t.start()\n"
+        "for t in threads: t.join()\n"
+    )
+    (place.home / "threads.py").write_text(script)
+    done = place.exec("-o", "t.json", "--all", "--", "sh", "-c", "python3 threads.py; true")
+    [rows], problems = perfetto.examine(place.home / "t.json", PROCESSES)
+
+    assert (done.returncode, problems) == (0, {})
+    pairs = [(str(row[1]), str(row[2])) for row in rows]
+    assert pairs.count(("true", "python3")) == 4
+    assert pairs.count(("sh", "python3")) == 4
+
+
+@needs("strace")
+def test_what_outlives_the_command_goes_on_unharmed_and_is_recorded(place: Place) -> None:
+    script = "{ cat >/dev/null; sh -c 'true; echo alive >said'; } <&3 >/dev/null & exit 3"
+    with subprocess.Popen(
+        [TRACERD, "exec", "--all", "--trace", "late", "--", "sh", "-c", f"exec 3<&0; {script}"],
+        env=place.environ,
+        cwd=place.home,
+        stdin=subprocess.PIPE,
+    ) as process:
+        assert process.wait(PATIENCE_S) == 3
+        assert process.stdin
+        process.stdin.close()
+    said = place.home / "said"
+    wait_until(lambda: said.exists() and said.read_text() == "alive\n", "the late process")
+    log = place.logs / "late.jsonl"
+    wait_until(lambda: b'"argv":["sh","-c","true; echo alive >said"],"exit_code":0' in log.read_bytes(), "its span")
+
+
+@needs("strace")
+def test_nothing_holds_a_pipe_of_the_command_s_open(place: Place) -> None:
+    """A process in the background that has closed its output does not keep the reader of that output waiting."""
+    script = f"'{TRACERD}' exec --all -- sh -c 'sleep 3 >/dev/null 2>&1 & echo out' 2>&1 | cat"
+    start = time.monotonic()
+    done = place.run("sh", "-c", script, stdin=subprocess.DEVNULL)
+    assert done.stdout == b"out\n"
+    assert time.monotonic() - start < 2.9
+
+
+def test_all_without_strace(place: Place) -> None:
+    bin_dir = place.home / "no-strace"
+    bin_dir.mkdir()
+    (bin_dir / "sh").symlink_to("/bin/sh")
+    environ = {**place.environ, "PATH": str(bin_dir)}
+    done = place.exec("-o", "t.json", "--all", "--", "sh", "-c", "exit 4", env=environ)
+
+    line = (
+        "tracerd exec: --all: there is no strace; install it, such as with apt-get install strace; only what is wrapped"
+    )
+    assert (done.returncode, done.stderr.decode()) == (4, f"{line} is recorded\n")
+    assert place.spans() == ["sh"]
+
+
+@needs("strace")
+def test_all_where_strace_may_not_trace(place: Place) -> None:
+    """As in a container without the right to: here because we are traced already."""
+    script = f"'{TRACERD}' exec -o t.json --trace inner --all -- sh -c 'true; exit 4'"
+    done = place.run("strace", "-f", "-o", "/dev/null", "-e", "trace=none", "sh", "-c", script)
+
+    assert done.returncode == 4
+    assert done.stderr.startswith(b"tracerd exec: --all: strace does not work here: ")
+    assert done.stderr.count(b"\n") == 1
+    assert place.spans() == ["sh"]
+
+
+# ------------------------------------------------------------------ what it costs
+
+
+def took_s(command: list[str], directory: Path, environ: dict[str, str]) -> float:
+    subprocess.run(["sh", "-c", "rm -f *.o *.a program .ninja*"], cwd=directory, check=True)
+    start = time.monotonic()
+    subprocess.run(command, cwd=directory, env=environ, check=True, stdout=subprocess.DEVNULL)
+    return time.monotonic() - start
+
+
+@needs_cc
+def test_a_shim_costs_at_most_forty_milliseconds(place: Place) -> None:
+    """Of wall time for each compile command: the best of turns."""
+    directory = project(place, 2, work=1)
+    shims = place.home / "shims-cost"
+    assert place.run(TRACERD, "shim", shims, "cc").returncode == 0
+    environ = {**place.environ, "TRACERD_TRACE_ID": "cost"}
+    plain = shimmed = float("inf")
+    for turn in range(60):
+        plain = min(plain, took_s(["cc", "-c", "part_01.c"], directory, environ))
+        shimmed = min(shimmed, took_s([str(shims / "cc"), "-c", "part_01.c"], directory, environ))
+        if turn >= 5 and shimmed - plain < 0.03:
+            break
+    assert shimmed - plain <= 0.040, (plain, shimmed)
+
+
+@needs_cc
+@needs("make")
+@pytest.mark.parametrize("options", [["--shim", "cc"], ["--all"]], ids=["shim", "all"])
+def test_files_of_a_second_take_at_most_a_tenth_longer(place: Place, options: list[str]) -> None:
+    if options == ["--all"] and shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    directory = project(place, 2, work=200)
+    plain = traced = float("inf")
+    for _ in range(5):
+        plain = min(plain, took_s(["make", "part_01.o"], directory, place.environ))
+        command = [str(TRACERD), "exec", *options, "--", "make", "part_01.o"]
+        traced = min(traced, took_s(command, directory, place.environ))
+        if traced <= 1.08 * plain:
+            break
+    assert traced <= 1.1 * plain, (plain, traced)

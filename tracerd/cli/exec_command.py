@@ -1,0 +1,79 @@
+"""`tracerd exec`: its options and their texts. `tracerd.exec.options` reads the usual spellings without click."""
+
+import click
+
+from tracerd.errors import InvalidTraceIdError
+from tracerd.exec.options import ARGS, FULL, Options, shim_names
+from tracerd.trace_id import TraceId
+
+
+def _trace_id(value: str) -> TraceId:
+    try:
+        return TraceId(value)
+    except InvalidTraceIdError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+@click.command("exec", context_settings={"allow_interspersed_args": False})
+@click.option("--name", metavar="NAME", help="What the process and its span are called, instead of as the program.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="When the command has ended, write the trace; a name ending in .gz compresses.",
+)
+@click.option(
+    "--trace",
+    type=_trace_id,
+    metavar="ID",
+    help="Join or begin this trace, instead of that of $TRACERD_TRACE_ID or a new one.",
+)
+@click.option(
+    "--args",
+    "shown",
+    type=click.Choice(ARGS),
+    show_default=f"as an enclosing exec, else {FULL}",
+    help="How much of command lines to record; values of passwords and keys never are.",
+)
+@click.option("--all", "all_processes", is_flag=True, help="Record each process that the command starts; needs strace.")
+@click.option("--shim", metavar="NAMES", default="", help="Record these programs wherever PATH finds them: cc,ld,ar")
+@click.option("--follow", is_flag=True, help="Write FILE again when processes end that outlive the command.")
+@click.option("--no-start", is_flag=True, help="Without a daemon do not start one; the command runs unrecorded.")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def exec_command(
+    name: str | None,
+    output: str | None,
+    trace: TraceId | None,
+    shown: str | None,
+    all_processes: bool,
+    shim: str,
+    follow: bool,
+    no_start: bool,
+    command: tuple[str, ...],
+) -> None:
+    """Run a command, record it, and end as it ends.
+
+    For example: tracerd exec -o trace.json -- make -j8
+
+    Starts a daemon if there is none.
+    What the command starts with `tracerd exec`, and what writes events by itself, belongs to the same trace.
+    """
+    from tracerd.exec.run import run
+
+    if output == "":
+        raise click.UsageError("-o needs the name of a file")
+    if follow and output is None:
+        raise click.UsageError("--follow needs -o, the file to write again")
+    run(
+        Options(
+            list(command),
+            name=name,
+            output=output,
+            trace=trace,
+            args=shown,
+            start=not no_start,
+            follow=follow,
+            all_processes=all_processes,
+            shims=shim_names(shim),
+        )
+    )

@@ -1,0 +1,108 @@
+"""The events of a command, as lines: its process's name, its span, and the arrow from who started it."""
+
+from tracerd.exec.options import FULL, NAME
+from tracerd.exec.redact import HIDDEN, redacted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Json = str | int | float | list[str] | dict[str, "Json"]
+
+MAX_ARGV_BYTES = 65536
+"""More of a command line is not recorded: all that exec writes fits into a socket that nobody reads."""
+
+MAX_HINT_CHARACTERS = 40
+
+_ESCAPES = {code: f"\\u{code:04x}" for code in range(32)} | {ord('"'): '\\"', ord("\\"): "\\\\"}
+
+
+def quoted(text: str) -> str:
+    """A JSON string; what is not valid Unicode becomes U+FFFD."""
+    text = text.translate(_ESCAPES)
+    return f'"{text if text.isascii() else _valid(text)}"'
+
+
+def _valid(text: str) -> str:
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def as_json(value: "Json") -> str:
+    """JSON text."""
+    if isinstance(value, str):
+        return quoted(value)
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{quoted(key)}:{as_json(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(quoted, value)) + "]"
+    return repr(value)
+
+
+def line(**event: "Json") -> str:
+    """One event."""
+    return as_json(event) + "\n"
+
+
+class Title:
+    """What is told of a command line: the span's name, the process's name, and `args`."""
+
+    def __init__(self, argv: list[str], cwd: str | None, shown: str, name: str | None) -> None:
+        program = basename(argv[0])
+        self.args: dict[str, Json] = {}
+        if shown == FULL:
+            clean = redacted(argv)
+            self.args["argv"], left_out = _fitting(clean)
+            if left_out:
+                self.args["argv_left_out"] = left_out
+            if cwd is not None:
+                self.args["cwd"] = cwd
+            hint = _hint(clean)
+            self.process = name or (f"{program} {hint}" if hint else program)
+        else:
+            program = program if shown == NAME else "command"
+            self.process = name or program
+        self.span = name or program
+
+
+def basename(path: str) -> str:
+    """The last part of a path, never empty."""
+    return path.rstrip("/").rpartition("/")[2] or path or "command"
+
+
+def _fitting(argv: list[str]) -> tuple[list[str], int]:
+    """As many of the first arguments as fit, and how many do not."""
+    room = MAX_ARGV_BYTES
+    for number, word in enumerate(argv):
+        room -= len(quoted(word).encode("utf-8", "replace")) + 1
+        if room < 0:
+            return argv[:number] or [argv[0][:MAX_HINT_CHARACTERS]], len(argv) - number
+    return argv, 0
+
+
+def _hint(argv: list[str]) -> str:
+    """What tells one `cc` from thirty others: the output (`-o`), or else the only argument that is no option."""
+    words = argv[1:]
+    if "-o" in words[:-1]:
+        word = words[words.index("-o") + 1]
+    else:
+        plain = [word for word in words if not word.startswith("-")]
+        word = plain[0] if len(plain) == 1 else ""
+    word = basename(word) if word else ""
+    fits = len(word) <= MAX_HINT_CHARACTERS and word.isprintable() and " " not in word and HIDDEN not in word
+    return word if fits else ""
+
+
+def process_name(pid: int, name: str) -> str:
+    """Names a process's row."""
+    return line(ph="M", name="process_name", pid=pid, tid=pid, args={"name": name})
+
+
+def span(pid: int, name: str, start_us: int, end_us: int, args: "dict[str, Json]") -> str:
+    """A process's life, on its main thread."""
+    return line(
+        ph="X", name=name, cat="process", pid=pid, tid=pid, ts=start_us, dur=max(0, end_us - start_us), args=args
+    )
+
+
+def arrow(parent_pid: int, pid: int, ts_us: int, number: str) -> str:
+    """Leads from the parent's span, at this moment, to that of the process; `number` is hexadecimal, and no other's."""
+    start = line(ph="s", name="start", cat="process", id=number, pid=parent_pid, tid=parent_pid, ts=ts_us)
+    return start + line(ph="f", name="start", cat="process", id=number, bp="e", pid=pid, tid=pid, ts=ts_us)

@@ -1,0 +1,99 @@
+"""What `tracerd exec` is told, and a parser of the usual spellings that costs nothing to import.
+
+The options are defined, with their texts, in `tracerd.cli.exec_command`; what this parser does not know, click parses.
+"""
+
+from tracerd.errors import InvalidTraceIdError
+from tracerd.trace_id import TraceId
+
+FULL, NAME, NONE = "full", "name", "none"
+ARGS = (FULL, NAME, NONE)
+"""How much of the command line is recorded: all of it, the program's name, nothing."""
+
+
+class Options:
+    """One command and how to record it.
+
+    Attributes:
+        command: The program and its arguments.
+        name: What the process and its span are called; None: as the program.
+        output: Where the trace is written when the command has ended; None: nowhere.
+        trace: The trace to join or to begin; None: that of the environment, or a new one.
+        args: One of `ARGS`; None: as an enclosing exec has it, or `FULL`.
+        start: Start a daemon if there is none.
+        follow: Write `output` again when processes have ended that outlive the command.
+        all_processes: Record each process that the command starts.
+        shims: The programs for which shims stand first in the command's PATH.
+        quiet: Say nothing of the recording, and wait for nothing.
+    """
+
+    def __init__(
+        self,
+        command: list[str],
+        *,
+        name: str | None = None,
+        output: str | None = None,
+        trace: TraceId | None = None,
+        args: str | None = None,
+        start: bool = True,
+        follow: bool = False,
+        all_processes: bool = False,
+        shims: list[str] | None = None,
+        quiet: bool = False,
+    ) -> None:
+        self.command = command
+        self.name = name
+        self.output = output
+        self.trace = trace
+        self.args = args
+        self.start = start
+        self.follow = follow
+        self.all_processes = all_processes
+        self.shims = shims or []
+        self.quiet = quiet
+
+
+LONG = {"-o": "--output"}
+WITH_VALUE = ("--name", "--output", "--trace", "--args", "--shim")
+FLAGS = ("--no-start", "--follow", "--all")
+
+
+def parse(words: list[str]) -> Options | None:
+    """The options that these words mean, or None if that is for click to say."""
+    values: dict[str, str] = {}
+    flags: set[str] = set()
+    rest = list(words)
+    while rest and rest[0].startswith("-") and rest[0] != "-":
+        word = rest.pop(0)
+        if word == "--":
+            break
+        option, equals, value = word.partition("=") if word.startswith("--") else (LONG.get(word, word), "", "")
+        if option in FLAGS and not equals:
+            flags.add(option)
+        elif option in WITH_VALUE and (equals or rest):
+            values[option] = value if equals else rest.pop(0)
+        else:
+            return None
+    try:
+        trace = TraceId(values["--trace"]) if "--trace" in values else None
+    except InvalidTraceIdError:
+        return None
+    output = values.get("--output")
+    if not rest or values.get("--args", FULL) not in ARGS or output == "" or ("--follow" in flags and output is None):
+        return None
+    return Options(
+        rest,
+        name=values.get("--name"),
+        output=output,
+        trace=trace,
+        args=values.get("--args"),
+        start="--no-start" not in flags,
+        follow="--follow" in flags,
+        all_processes="--all" in flags,
+        shims=shim_names(values.get("--shim", "")),
+    )
+
+
+def shim_names(text: str) -> list[str]:
+    """The names in `cc,ld,ar`."""
+    return [name for name in text.split(",") if name]

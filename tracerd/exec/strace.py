@@ -1,0 +1,175 @@
+"""What strace says of a tree of processes, made into events. No I/O.
+
+Strategy: a process is known from the call that made it or from its first line, whichever comes first; it is told when
+it has ended and the call that made it has returned, for only then it is known who started it and that it is no thread.
+"""
+
+import re
+
+from tracerd.exec import event
+from tracerd.exec.environment import span_id
+from tracerd.exec.options import NAME, NONE
+
+OPTIONS = [
+    "--follow-forks",
+    "--seccomp-bpf",  # only these system calls stop their process; all others run at full speed
+    "--trace=?fork,?vfork,?clone,?clone3,?execve,?execveat",
+    "--signal=!SIGCHLD",  # with none of them, a death by signal is not told either
+    "--quiet=attach,personality",
+    "--strings-in-hex=all",
+    f"--string-limit={event.MAX_ARGV_BYTES}",
+    "--absolute-timestamps=format:unix,precision:ns",
+    "--relative-timestamps=ns",  # of the clock that nobody sets
+]
+
+_LINE = re.compile(rb"(\d+) +(\d+)\.(\d{9}) \(\+ *(\d+)\.(\d{9})\) (.*)", re.DOTALL)
+_STRING = re.compile(rb'"((?:\\x[0-9a-f]{2})*)"')
+_EXEC = re.compile(rb'exec(?:ve|veat)\([^"]*"((?:\\x[0-9a-f]{2})*)"(?:\.\.\.)?, (?:\[([^\]]*)\])?')
+_MADE = re.compile(rb"(?:v?fork|clone3?)\(")
+_RESUMED = re.compile(rb"<\.\.\. (\w+) resumed>")
+_RESULT = re.compile(rb" = (-?\d+)[^=]*$")
+_END = re.compile(rb"\+\+\+ (?:exited with (\d+)|killed by (\w+))")
+_SUPERSEDED = re.compile(rb"\+\+\+ superseded by execve in pid (\d+)")
+
+
+class _Process:
+    """A process or thread, while we do not know all of it.
+
+    Attributes:
+        argv: The program that it runs; None: that of its parent.
+        trying: The program of a call that has not returned.
+        made_us: When it last began to make another one.
+        end: What ended it, as `args` tell it; None: it runs.
+    """
+
+    def __init__(self, start_us: int) -> None:
+        self.start_us = start_us
+        self.parent: int | None = None
+        self.parent_name = ""
+        self.is_thread = False
+        self.argv: list[str] | None = None
+        self.trying: list[str] | None = None
+        self.made_us = start_us
+        self.makes_thread = False
+        self.end: dict[str, event.Json] | None = None
+        self.end_us = 0
+
+    @property
+    def name(self) -> str:
+        """What it is called, for its children."""
+        return event.basename(self.argv[0]) if self.argv else self.parent_name
+
+
+class Tree:
+    """The processes below a command, itself not told.
+
+    Attributes:
+        root: The command's pid, once its first line has come.
+        root_ended: Whether it has ended.
+
+    Args:
+        shown: One of `options.ARGS`.
+        offset_ns: What the wall clock is ahead of CLOCK_MONOTONIC.
+        random: Four bytes that make the numbers of arrows unlike those of others.
+    """
+
+    def __init__(self, shown: str, offset_ns: int, random: bytes) -> None:
+        self.root: int | None = None
+        self.root_ended = False
+        self._shown = shown
+        self._offset_ns = offset_ns
+        self._random = int.from_bytes(random, "big")
+        self._told = 0
+        self._now_ns: int | None = None
+        self._processes: dict[int, _Process] = {}
+        self._process_of_thread: dict[int, int] = {}
+
+    def feed(self, line: bytes) -> str:
+        """Take one line; the events of what it completes."""
+        match = _LINE.match(line)
+        if not match:
+            return ""
+        pid, text = int(match[1]), match[6]
+        if self._now_ns is None:
+            self._now_ns = int(match[2] + match[3]) - self._offset_ns
+        else:
+            self._now_ns += int(match[4] + match[5])
+        if self.root is None:
+            self.root = pid
+        process = self._get(pid)
+        if end := _END.match(text):
+            process.end = {"signal": end[2].decode()} if end[2] else {"exit_code": int(end[1])}
+            process.end_us = self._now_us()
+            self.root_ended = self.root_ended or pid == self.root
+            return self._tell(pid, process) if process.parent is not None else ""
+        if superseded := _SUPERSEDED.match(text):  # another thread's exec: it has the process's number from here on
+            process.trying = self._get(int(superseded[1])).trying
+            return ""
+        if started := _EXEC.match(text):
+            words = [_text(word) for word in _STRING.findall(started[2] or b"")]
+            process.trying = words or [_text(started[1])]
+        elif _MADE.match(text):
+            process.made_us = self._now_us()
+            process.makes_thread = b"CLONE_THREAD" in text
+        if text.endswith(b"<unfinished ...>") or not (result := _RESULT.search(text)):
+            return ""
+        resumed = _RESUMED.match(text)
+        if (resumed[1] if resumed else text).startswith(b"exec"):
+            if int(result[1]) == 0:
+                process.argv = process.trying
+            process.trying = None
+            return ""
+        return self._made(pid, process, int(result[1])) if int(result[1]) > 0 else ""
+
+    def rest(self) -> str:
+        """The events of processes whose end was not seen."""
+        told = ""
+        for pid, process in list(self._processes.items()):
+            if pid != self.root:
+                if process.end is None:
+                    process.end = {"end": "not seen"}
+                    process.end_us = self._now_us()
+                told += self._tell(pid, process)
+        return told
+
+    def _now_us(self) -> int:
+        return (self._now_ns or 0) // 1000
+
+    def _get(self, pid: int) -> _Process:
+        return self._processes.setdefault(pid, _Process(self._now_us()))
+
+    def _made(self, pid: int, maker: _Process, new: int) -> str:
+        """A call that makes a process or thread has returned; the new one may have run, and even ended, before."""
+        made = self._get(new)
+        made.start_us = min(made.start_us, maker.made_us)
+        made.parent = self._process_of_thread.get(pid, pid)
+        made.parent_name = self._get(made.parent).name
+        made.is_thread = maker.makes_thread
+        if made.is_thread:
+            self._process_of_thread[new] = made.parent
+        return self._tell(new, made) if made.end is not None else ""
+
+    def _tell(self, pid: int, process: _Process) -> str:
+        """The events of a process that has ended; it is forgotten, and its number may be another's."""
+        del self._processes[pid]
+        self._process_of_thread.pop(pid, None)
+        if process.is_thread:
+            return ""
+        if process.argv:
+            title = event.Title(process.argv, None, self._shown, None)
+        else:
+            name = f"{process.parent_name} (fork)" if self._shown != NONE else "fork"
+            title = event.Title([name], None, NAME, name)
+        args = title.args | (process.end or {})
+        told = event.process_name(pid, title.process)
+        told += event.span(pid, title.span, process.start_us, process.end_us, args)
+        if process.parent is not None:
+            self._told += 1
+            number = span_id(pid, (self._random + self._told & 0xFFFFFFFF).to_bytes(4, "big"))
+            told += event.arrow(process.parent, pid, process.start_us, f"0x{number}")
+        return told
+
+
+def _text(hexadecimal: bytes) -> str:
+    """The text of a string that strace writes as bytes in hexadecimal."""
+    return bytes.fromhex(hexadecimal.replace(b"\\x", b"").decode()).decode("utf-8", "replace")
