@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -123,6 +124,15 @@ def begin_us(event: Event) -> int:
 def end_us(event: Event) -> int:
     assert isinstance(event["dur"], int)
     return begin_us(event) + event["dur"]
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/clients/README.md"])
+def test_the_lines_in_the_documents_are_a_traced_program(document: str, daemon: Daemon) -> None:
+    text = (Path(__file__).parent.parent / document).read_text()
+    [source] = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+    assert run(source, daemon.socket).stderr == ""
+    assert [(event["name"], event["args"]) for event in events(daemon)] == [("compile", {"file": "main.c"})]
 
 
 def test_a_process_is_named_after_its_program_until_it_is_named(daemon: Daemon) -> None:

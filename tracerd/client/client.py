@@ -63,13 +63,18 @@ class Client:
         self.mended = 0
         self.unfinished: set[Span] = set()
         self.next_id = itertools.count(1).__next__
-        self._outbox = Outbox(trace_id, socket, self)
+        self._outbox = Outbox(socket, self)
         lifecycle.watch(self)
 
     @property
     def dropped(self) -> int:
         """How many events were not sent: no daemon took them."""
         return self._outbox.dropped
+
+    @property
+    def errors(self) -> list[str]:
+        """What the daemon did not like, as far as `flush` has read it."""
+        return self._outbox.connection.errors
 
     # -------------------------------------------------------------- events
 
@@ -153,8 +158,9 @@ class Client:
         absolute = os.path.abspath(path)
         if not absolute.isprintable():
             return False
+        before = len(self.errors)
         self._outbox.put(f"EMIT_TEF {absolute}\n")
-        return self.flush(timeout_s)
+        return self.flush(timeout_s) and len(self.errors) == before
 
     def close(self) -> None:
         """Write what waits, and leave the trace. What comes later is written at once."""
@@ -189,12 +195,12 @@ class Client:
             self.unfinished.clear()
 
     def greeting(self) -> str:
-        """The name of the process, until it is given one."""
+        """Which trace, and the name of the process, until it is given one."""
         argv: list[str] = getattr(sys, "argv", [])  # not there in some embedded interpreters
         name = os.path.basename(argv[0]) if argv else ""
         args = f'"args":{{"name":{mended_string(name or "python")}}}'
         # Without a time it comes before every other name.
-        return f'{{"ph":"M","pid":{self.pid},"name":"process_name",{args}}}\n'
+        return f'OPEN {self.trace_id}\n{{"ph":"M","pid":{self.pid},"name":"process_name",{args}}}\n'
 
     def notice(self, dropped: int, lost: bool) -> str:
         """What has to be said of what is missing."""

@@ -8,14 +8,10 @@ ends when nothing is. Each send(2) is of whole lines, and small enough to be tak
 from __future__ import annotations
 
 import _thread
-import os
-import select
-import socket
-import stat
 import time
 
+from tracerd.client.connection import PATIENCE_S, RETRY_S, Connection
 from tracerd.client.encode import MAX_LINE_BYTES
-from tracerd.where import socket_path
 
 TYPE_CHECKING = False  # typing is slow to import
 if TYPE_CHECKING:
@@ -28,7 +24,7 @@ if TYPE_CHECKING:
             """Called before the first line of a process, and again after pauses."""
 
         def greeting(self) -> str:
-            """The lines that a connection begins with, after OPEN."""
+            """The lines that a connection begins with."""
             ...
 
         def notice(self, dropped: int, lost: bool) -> str:
@@ -41,12 +37,7 @@ PERIOD_S = 0.5
 MAX_WAITING = 4 * 1024 * 1024
 """Characters that are kept for a daemon that is absent or hangs; what comes then is dropped and counted."""
 
-PATIENCE_S = 0.05
-"""How long a process waits, in total, for a daemon that does nothing; anew when it does something."""
-
-RETRY_S = 0.5
 _BLOCK = MAX_LINE_BYTES + 1
-_FLAGS: int = getattr(socket, "MSG_NOSIGNAL", 0)  # programs may have set SIGPIPE to end them
 
 
 class _Ticker:
@@ -65,18 +56,17 @@ class Outbox:
     """What one process says about one trace.
 
     Args:
-        trace_id: The trace, of valid form.
         path: The socket; by default where every client looks for it.
         owner: The client.
     """
 
-    def __init__(self, trace_id: str, path: str | None, owner: Owner) -> None:
-        self._open_line = f"OPEN {trace_id}\n"
+    def __init__(self, path: str | None, owner: Owner) -> None:
         self._path = path
         self._owner = owner
         self._reset()
 
     def _reset(self) -> None:
+        self.connection = Connection(self._path, self._owner.greeting)
         self.dropped = 0
         self._ended = False
         self._lines: list[str] = []
@@ -89,17 +79,8 @@ class Outbox:
         # lock's acquire and the `try` that would release it; `del` is no call.
         self._token: list[None] = [None]
         self._ticker: _Ticker | None = None
-        self._socket: socket.socket | None = None
-        self._inode = 0
-        self._lost = False
         self._told = 0  # of `dropped`
-        self._patience_s = PATIENCE_S
-        self._was_full = False
-        self._connect_at = 0.0  # not before, by time.monotonic
-        self._drop_until = 0.0  # when nothing more is kept, by time.monotonic
-        self._asked = 0  # FLUSH of this connection, and their answers
-        self._answers: list[list[bytes]] = []
-        self._received = b""
+        self._drop_until_s = 0.0  # when nothing more is kept, by time.monotonic
 
     # -------------------------------------------------------------- for every event
 
@@ -114,13 +95,13 @@ class Outbox:
 
     def drops(self) -> bool:
         """Whether the next event is dropped, and counted so: until there is room, or it is time to look again."""
-        self.full = self.full and time.monotonic() < self._drop_until
+        self.full = self.full and time.monotonic() < self._drop_until_s
         self.dropped += self.full
         return self.full
 
     def _put_slowly(self, line: str) -> None:
         if self._size + len(line) > MAX_WAITING:
-            if time.monotonic() >= self._drop_until:
+            if time.monotonic() >= self._drop_until_s:
                 self._write(may_wait=True)
             if self._size + len(line) > MAX_WAITING:
                 self.dropped += 1
@@ -173,29 +154,28 @@ class Outbox:
 
     def forget(self) -> None:
         """In the child of a fork: what waits is the parent's, and so is the connection."""
-        self._close()
+        self.connection.close()
         self._reset()
 
     # -------------------------------------------------------------- flush and end
 
     def flush(self, timeout_s: float | None) -> bool:
         """Write everything and wait for the daemon's word that it is in the log."""
-        until = time.monotonic() + (PATIENCE_S if timeout_s is None else timeout_s)
-        self._connect_at = 0.0
-        while not self._token and time.monotonic() < until:
-            time.sleep(0.001)
+        connection = self.connection
+        self._wait_for_token(PATIENCE_S if timeout_s is None else timeout_s)
         try:
             del self._token[0]
         except IndexError:
             return False
         try:
+            connection.retry_at_once()
             if timeout_s is not None:
-                self._patience_s = timeout_s
-            return self._write_all(may_wait=True) and (self._socket is None or self._acknowledged(self._socket))
+                connection.patience_s = timeout_s
+            return self._write_all(may_wait=True) and connection.is_acknowledged()
         except OSError:
             return False
         finally:
-            self._patience_s = min(self._patience_s, PATIENCE_S)
+            connection.patience_s = min(connection.patience_s, PATIENCE_S)
             self._token.append(None)
 
     def end(self) -> None:
@@ -204,31 +184,20 @@ class Outbox:
         self._limit = 0
         self._write(may_wait=True)
 
-    def _acknowledged(self, connection: socket.socket) -> bool:
-        if connection.send(b"FLUSH\n", _FLAGS) != len(b"FLUSH\n"):
-            return False
-        self._asked += 1
-        while len(self._answers) < self._asked:
-            if not self._wait(connection, select.POLLIN):
-                return False
-            data = connection.recv(65536)
-            if not data:
-                self._lose()
-                return False
-            *lines, self._received = (self._received + data).split(b"\n")
-            self._answers += [line.split() for line in lines if line.startswith(b"OK ")]
-        return self._answers[-1][2:] == [b"0", b"0"]
-
     # -------------------------------------------------------------- writing, by whoever has the token
 
+    def _wait_for_token(self, timeout_s: float) -> None:
+        until = time.monotonic() + timeout_s
+        while not self._token and time.monotonic() < until:
+            time.sleep(0.001)
+
     def _write(self, may_wait: bool) -> None:
-        until = time.monotonic() + PATIENCE_S
-        while may_wait and not self._token and time.monotonic() < until:
-            time.sleep(0.001)  # somebody else is at it
+        if may_wait:
+            self._wait_for_token(PATIENCE_S)
         try:
             del self._token[0]
         except IndexError:
-            return
+            return  # somebody else is at it
         try:
             self._write_all(may_wait)
         finally:
@@ -241,16 +210,17 @@ class Outbox:
             self._size = 0
             self.full = False
         if self._ended:
-            self._close()
-            self._connect_at = 0.0
+            self.connection.close()
+            self.connection.retry_at_once()
         elif self._ticker is not None:
             self._limit = min(self._size + BUFFER_SIZE, MAX_WAITING)
         return written
 
     def _write_blocks(self, may_wait: bool) -> bool:
+        connection = self.connection
         while self._at < len(self._data) or self._lines or self.dropped > self._told:
-            connection = self._connection()
-            if connection is None:
+            if not connection.is_there():
+                self._drop_until_s = time.monotonic() + RETRY_S
                 return False
             self._take_lines()
             start = self._at
@@ -260,29 +230,23 @@ class Outbox:
             # Before the call: it may end in a signal handler that raises, and nothing is to be sent twice.
             self._at = start + len(block)
             try:
-                whole = connection.send(block, _FLAGS) == len(block)
+                sent = connection.send(block)
             except BlockingIOError:
                 self._at = start
-                self._was_full = True
-                if not (may_wait and self._wait(connection, select.POLLOUT)):
-                    self._drop_until = time.monotonic() + PATIENCE_S
+                if not (may_wait and connection.wait_for_room()):
+                    self._drop_until_s = time.monotonic() + PATIENCE_S
                     return False
-            except OSError:
-                self._at = start
-                self._lose()
-            else:
+                continue
+            if sent:
                 self._size = max(self._size - len(block), 0)
-                if self._was_full:  # and has taken something since
-                    self._was_full = False
-                    self._patience_s = max(self._patience_s, PATIENCE_S)
-                if not whole:
-                    self._lose()
+            else:
+                self._at = start
         return True
 
     def _take_lines(self) -> None:
         if self._at < len(self._data):
             return
-        dropped, lost = self.dropped, self._lost
+        dropped, lost = self.dropped, self.connection.lost
         lines = self._lines[:]
         count = len(lines)
         text = "".join(lines)
@@ -293,77 +257,5 @@ class Outbox:
         self._data = data
         self._at = 0
         self._told = dropped
-        self._lost = False
+        self.connection.lost = False
         del self._lines[:count]
-
-    def _wait(self, connection: socket.socket, what: int) -> bool:
-        """Whether the socket is ready; waiting in vain uses up our patience."""
-        start = time.monotonic()
-        poll = select.poll()
-        poll.register(connection, what)
-        if poll.poll(max(self._patience_s, 0) * 1000):
-            self._patience_s = max(self._patience_s - (time.monotonic() - start), PATIENCE_S)
-            return True
-        self._patience_s = 0.0
-        return False
-
-    # -------------------------------------------------------------- the connection
-
-    def _connection(self) -> socket.socket | None:
-        if self._socket is not None:
-            if self._is_ours(self._socket):
-                return self._socket
-            self._lose()
-        now = time.monotonic()
-        if now >= self._connect_at:
-            self._connect_at = self._drop_until = now + RETRY_S
-            self._socket = self._connect()
-        return self._socket
-
-    def _connect(self) -> socket.socket | None:
-        connection = None
-        try:
-            path = self._path or socket_path()
-            if not _is_safe(path):
-                return None
-            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            connection.setblocking(False)
-            connection.connect(os.fsencode(path))  # a full backlog is EAGAIN
-            connection.send((self._open_line + self._owner.greeting()).encode(errors="replace"), _FLAGS)
-            self._inode = os.fstat(connection.fileno()).st_ino
-            return connection
-        except (OSError, AttributeError, ValueError):  # AttributeError: a system without Unix sockets
-            if connection is not None:
-                connection.close()
-            return None
-
-    def _is_ours(self, connection: socket.socket) -> bool:
-        """Whether the descriptor is still our socket: programs that become daemons close what they do not know."""
-        try:
-            return os.fstat(connection.fileno()).st_ino == self._inode
-        except OSError:
-            return False
-
-    def _lose(self) -> None:
-        self._close()
-        self._lost = True
-        self._asked = 0
-        self._answers.clear()
-        self._received = b""
-
-    def _close(self) -> None:
-        connection, self._socket = self._socket, None
-        if connection is not None:
-            if self._is_ours(connection):
-                connection.close()
-            else:
-                connection.detach()  # the number is somebody else's by now
-
-
-def _is_safe(path: str) -> bool:
-    """Whether nobody else can have put the socket there: anybody can make directories in /tmp."""
-    directory = os.path.dirname(path)
-    if directory != f"/tmp/tracerd-{os.geteuid()}":  # noqa: S108 (this is the check)
-        return True
-    status = os.lstat(directory)
-    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o022
