@@ -191,6 +191,29 @@ def test_a_restart_loses_nothing_that_was_not_on_its_way(daemon: Daemon) -> None
     assert len(named(found, "tracerd: connection lost")) == 1
 
 
+def test_a_program_that_sigpipe_ends_is_not_ended_by_ours(daemon: Daemon) -> None:
+    source = """
+import signal, sys
+import tracerd.client as trace
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+trace.instant("first")
+print(trace.flush(30), flush=True)
+sys.stdin.readline()
+for number in range(2000):
+    trace.instant("more", number=number)
+print(trace.flush())
+"""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "-c", source], env=environment(daemon.socket), stdin=pipe, stdout=pipe
+    ) as program:
+        assert words_of(program) == ["True"]
+        daemon.kill()
+        output, _ = program.communicate(b"\n")
+
+    assert (program.returncode, output) == (0, b"False\n")
+
+
 def test_a_socket_in_tmp_is_used_only_if_nobody_else_can_have_put_it_there(tmp_path: Path) -> None:
     source = """
 import os, stat, sys

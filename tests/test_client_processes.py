@@ -79,13 +79,13 @@ if __name__ == "__main__":
 
 AT_IMPORT = """
 import multiprocessing
-work("import")  # in a child of spawn: before multiprocessing has set it up
+work("import")  # in a child: before multiprocessing has set it up
 
 def child():
     pass
 
 if __name__ == "__main__":
-    process = multiprocessing.get_context("spawn").Process(target=child)
+    process = multiprocessing.get_context("METHOD").Process(target=child)
     process.start()
     process.join()
 """
@@ -179,7 +179,8 @@ PROGRAMS = {
     "fork": MULTIPROCESSING.replace("METHOD", "fork"),
     "spawn": MULTIPROCESSING.replace("METHOD", "spawn"),
     "forkserver": MULTIPROCESSING.replace("METHOD", "forkserver"),
-    "at import": AT_IMPORT,
+    "spawn, at import": AT_IMPORT.replace("METHOD", "spawn"),
+    "forkserver, at import": AT_IMPORT.replace("METHOD", "forkserver"),
     "executor": EXECUTOR,
     "subprocess": SUBPROCESS,
     "execv": EXECV,
@@ -241,7 +242,8 @@ import os, signal, threading
 import tracerd.client as trace
 threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGKILL)).start()
 while True:
-    trace.instant("x" * 3000, more="y" * 9000)
+    trace.instant("x" * 1000, more="y" * 30_000)
+    trace.instant("x", more="y" * 500_000)
 """
     done = run(source, daemon.socket)
 

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from tracerd.client.client import Client
 
 _clients: list[Client] = []
-_watched: dict[int, int] = {}
-"""By client: the process in which `multiprocessing` knows of it."""
+_asked: set[int] = set()
+_told_of_end: dict[int, int] = {}
+"""Clients by `id`: who asked `multiprocessing`, and in which process it tells them."""
 
 
 def watch(client: Client) -> None:
@@ -54,15 +55,14 @@ def watch_multiprocessing(client: Client) -> None:
     util = sys.modules.get("multiprocessing.util")
     if util is None:
         return
-    if id(client) not in _watched:
-        util.register_after_fork(client, _begin)
-    _begin(client)
+    if id(client) not in _asked:
+        _asked.add(id(client))
+        util.register_after_fork(client, _tell_of_end)
+    _tell_of_end(client)
 
 
-def _begin(client: Client) -> None:
-    module = sys.modules.get("multiprocessing")
-    if module is None or module.parent_process() is None or _watched.get(id(client)) == os.getpid():
-        _watched.setdefault(id(client), 0)
-        return
-    _watched[id(client)] = os.getpid()
-    sys.modules["multiprocessing.util"].Finalize(client, client.at_exit, exitpriority=-1)
+def _tell_of_end(client: Client) -> None:
+    is_child = sys.modules["multiprocessing"].parent_process() is not None
+    if is_child and _told_of_end.get(id(client)) != os.getpid():
+        _told_of_end[id(client)] = os.getpid()
+        sys.modules["multiprocessing.util"].Finalize(client, client.at_exit, exitpriority=-1)
