@@ -1,0 +1,520 @@
+"""What the client library writes: every kind of event, and whatever a program may pass to it."""
+
+import json
+import logging
+import math
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.client_programs import Event, events, named, run
+from tests.harness import Daemon
+from tests.perfetto.judge import Judge
+from tracerd.check import check_line
+from tracerd.client import Client, lifecycle
+from tracerd.client.encode import MAX_LINE_BYTES
+from tracerd.client.log_handler import LogHandler
+from tracerd.perfetto import export_line
+
+# --------------------------------------------------------------- every kind, as Perfetto reads it
+
+EVERY_KIND = """
+import logging, sys, threading
+import tracerd.client as trace
+from tracerd.client.log_handler import LogHandler
+
+logging.getLogger().addHandler(LogHandler(level=logging.INFO))
+logging.getLogger().setLevel(logging.DEBUG)
+
+@trace.span("decorated", cat="step")
+def decorated():
+    return 1
+
+@trace.span("generator")
+def generator():
+    yield 1
+    yield 2
+
+trace.process_name("every kind")
+trace.thread_name("first")
+with trace.span("outer", cat="step", file="main.c") as span:
+    span.set(bytes=7)
+    with trace.span("inner"):
+        trace.instant("moment", scope="process", why="because")
+with trace.span("source"):
+    trace.flow("arrow", 1, "start")
+    trace.flow("named arrow", "a name", "start")
+with trace.span("target"):
+    trace.flow("arrow", 1, "end")
+    trace.flow("named arrow", "a name", "end")
+assert decorated() == 1
+assert list(generator()) == [1, 2]
+first, second = trace.async_span("request", number=1).start(), trace.async_span("request", number=2).start()
+first.end()
+second.end()
+trace.counter("load", 1.5)
+trace.counter("queue", waiting=3, running=True)
+trace.log("warning", "careful", code=3)
+logging.getLogger("parser").info("read %d files", 3)
+logging.getLogger("parser").debug("too fine")
+try:
+    with trace.span("failing"):
+        1 / 0
+except ZeroDivisionError:
+    logging.getLogger("parser").exception("failed")
+"""
+
+
+_SPANS = ["outer", "inner", "moment", "source", "target", "decorated", "generator", "request", "request"]
+SHOWN = [*_SPANS, "careful", "read 3 files", "failing", "failed"]
+
+
+def test_every_kind_of_event_is_what_perfetto_shows(daemon: Daemon, perfetto: Judge) -> None:
+    done = run(EVERY_KIND, daemon.socket)
+    assert (done.returncode, done.stderr) == (0, "")
+    events(daemon)
+
+    [slices, arrows, counters, names, nested], problems = perfetto.examine(
+        daemon.dir.parent / "all.json",
+        "select name from slice order by ts, id",
+        "select o.name, i.name from flow join slice o on slice_out = o.id join slice i on slice_in = i.id",
+        "select t.name, c.value from counter c join counter_track t on t.id = c.track_id order by t.name",
+        "select p.name, t.name from thread t join process p using (upid) where p.name is not null",
+        "select p.name from slice s join slice p on s.parent_id = p.id where s.name in ('inner', 'moment')",
+    )
+
+    assert problems == {}
+    assert sorted(str(name) for [name] in slices) == sorted(SHOWN)
+    assert arrows == [["source", "target"]] * 2
+    assert [list(row) for row in counters] == [["load value", 1.5], ["queue running", 1], ["queue waiting", 3]]
+    assert names == [["every kind", "first"]]
+    assert nested == [["outer"]]
+
+
+def test_events_hold_what_was_said(daemon: Daemon) -> None:
+    run(EVERY_KIND, daemon.socket)
+    found = events(daemon)
+
+    [outer], [inner], [failing] = (named(found, name) for name in ("outer", "inner", "failing"))
+    assert (outer["cat"], outer["args"]) == ("step", {"file": "main.c", "bytes": 7})
+    assert begin_us(outer) <= begin_us(inner)
+    assert end_us(inner) <= end_us(outer)
+    assert failing["args"] == {"error": "ZeroDivisionError"}
+    logs = {str(event["name"]): event["args"] for event in found if event["cat"] == "log"}
+    assert logs["careful"] == {"level": "warning", "code": 3}
+    assert logs["read 3 files"] == {"level": "info", "logger": "parser", "file": "program.py", "line": 38}
+    assert isinstance(logs["failed"], dict)
+    assert (logs["failed"]["level"], logs["failed"]["error"]) == ("error", "ZeroDivisionError")
+    assert len(logs) == 3
+
+
+def begin_us(event: Event) -> int:
+    assert isinstance(event["ts"], int)
+    return event["ts"]
+
+
+def end_us(event: Event) -> int:
+    assert isinstance(event["dur"], int)
+    return begin_us(event) + event["dur"]
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/clients/README.md"])
+def test_the_lines_in_the_documents_are_a_traced_program(document: str, daemon: Daemon) -> None:
+    text = (Path(__file__).parent.parent / document).read_text()
+    [source] = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+    assert run(source, daemon.socket).stderr == ""
+    assert [(event["name"], event["args"]) for event in events(daemon)] == [("compile", {"file": "main.c"})]
+
+
+def test_a_process_is_named_after_its_program_until_it_is_named(daemon: Daemon) -> None:
+    run("import tracerd.client as trace; trace.instant('x')", daemon.socket)
+
+    events(daemon)
+    [name, _] = [json.loads(line) for line in daemon.events("t")]
+    assert (name["name"], name["args"]) == ("process_name", {"name": "program.py"})
+
+
+def test_emit_tef_returns_when_the_file_is_there(daemon: Daemon, tmp_path: Path) -> None:
+    client = connected(daemon)
+    client.instant("x")
+
+    assert client.emit_tef(str(tmp_path / "trace.json"))
+    assert (tmp_path / "trace.json").exists()
+    assert not client.emit_tef(str(tmp_path / "with\nnewline.json"))
+    client.close()
+
+
+# --------------------------------------------------------------- whatever a program passes
+
+Writes = tuple[Client, list[bytes]]
+
+
+@pytest.fixture(scope="module")
+def writes() -> Iterator[Writes]:
+    """A client and the lines that it would write."""
+    client = Client("t", "/nonexistent/socket")
+    lines: list[bytes] = []
+    client._outbox.put = lambda line: lines.append(line.encode(errors="replace"))  # type: ignore[method-assign]
+    yield client, lines
+    lifecycle.forget(client)
+
+
+def connected(daemon: Daemon) -> Client:
+    return Client("t", str(daemon.socket))
+
+
+class Strange:
+    """A value that helps nobody."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+    __repr__ = __str__
+
+
+class StrangeText(str):
+    """Text that does not like to be shown."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+def endless() -> list[object]:
+    inside: list[object] = []
+    inside += [inside, {"again": inside}] * 50
+    return inside
+
+
+def deep(levels: int) -> object:
+    return [deep(levels - 1)] if levels else 0
+
+
+BAD_VALUES: dict[str, object] = {
+    "nan": math.nan,
+    "infinity": [1, {"x": -math.inf}],
+    "huge text": "x" * 10_000_000,
+    "huge list": list(range(1_000_000)),
+    "many keys": {f"key {number}": number for number in range(100_000)},
+    "wide text": "\U0001f600" * 20_000,
+    "bytes": b"\xff\x00",
+    "object": object(),
+    "strange": Strange(),
+    "strange text": StrangeText("x"),
+    "strange key": {Strange(): 1},
+    "tuple key": {(1, 2): 3},
+    "nan key": {math.nan: 1},
+    "set": {1, 2},
+    "huge int": 10**400,
+    "endless int": 10**5000,
+    "64 bits": 2**64,
+    "surrogate": "\udc80\ud83d",
+    "controls": "\x00\x1b[31m\u2028\u202e\x7f",
+    "endless": endless(),
+    "deep": deep(300),
+    "deeper": deep(100_000) if sys.getrecursionlimit() > 200_000 else deep(900),
+    "type": int,
+    "none": None,
+    "backslash": "C:\\dir\\",
+}
+
+_MENDED = {"nan", "infinity", "huge text", "huge list", "many keys", "wide text", "strange key"}
+ALWAYS_MENDED = _MENDED | {"tuple key", "nan key", "huge int", "endless int", "endless", "deep", "deeper"}
+
+
+def assert_good(line: bytes) -> Event:
+    """A line that the daemon stores as it is and Perfetto reads; one that is not longer than promised."""
+    assert line.endswith(b"}\n")
+    assert len(line) <= MAX_LINE_BYTES + 1
+    assert check_line(line[:-1]) == line[:-1]
+    assert isinstance(export_line(line[:-1]), bytes)
+    event: Event = json.loads(line)
+    return event
+
+
+CALLS: dict[str, Callable[[Client, object], object]] = {
+    "argument": lambda client, bad: client.instant("x", bad=bad),
+    "name": lambda client, bad: client.instant(bad),  # type: ignore[arg-type]
+    "category": lambda client, bad: client.instant("x", bad),  # type: ignore[arg-type]
+    "scope": lambda client, bad: client.instant("x", scope=bad),  # type: ignore[arg-type]
+    "level": lambda client, bad: client.log(bad, "x"),  # type: ignore[arg-type]
+    "message": lambda client, bad: client.log("info", bad),  # type: ignore[arg-type]
+    "counter": lambda client, bad: client.counter("x", 1, bad=bad),  # type: ignore[arg-type]
+    "counter name": lambda client, bad: client.counter(bad, 1),  # type: ignore[arg-type]
+    "flow id": lambda client, bad: client.flow("x", bad, "start"),  # type: ignore[arg-type]
+    "flow phase": lambda client, bad: client.flow("x", 1, bad),  # type: ignore[arg-type]
+    "process name": lambda client, bad: client.process_name(bad),  # type: ignore[arg-type]
+    "thread name": lambda client, bad: client.thread_name(bad),  # type: ignore[arg-type]
+    "span name": lambda client, bad: client.span(bad).start().end(),  # type: ignore[arg-type]
+    "async span": lambda client, bad: client.async_span("x", bad, bad=bad).start().end(),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("bad", BAD_VALUES)
+def test_bad_input_becomes_good_lines(bad: str, writes: Writes) -> None:
+    client, lines = writes
+    for what, call in CALLS.items():
+        lines.clear()
+        mended = client.mended
+        call(client, BAD_VALUES[bad])
+
+        assert [assert_good(line)["ph"] for line in lines], what
+        if what == "argument" and bad in ALWAYS_MENDED:
+            assert client.mended == mended + 1
+
+
+def test_counters_take_numbers_only(writes: Writes) -> None:
+    client, lines = writes
+    lines.clear()
+    mended = client.mended
+    client.counter("x", math.nan)
+    client.counter("x", good=1, bad=math.inf, worse=2**64)
+
+    assert [assert_good(line)["args"] for line in lines] == [{"good": 1}]
+    assert client.mended == mended + 2
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers() | st.floats(), inner),
+    max_leaves=20,
+)
+
+
+@given(name=values, cat=values, args=st.dictionaries(st.text(), values))
+def test_any_values_become_one_good_line(name: object, cat: object, args: dict[str, object], writes: Writes) -> None:
+    client, lines = writes
+    lines.clear()
+    client.write('"ph":"i","ts":1', name, cat, args)  # type: ignore[arg-type]
+
+    [line] = lines
+    assert_good(line)
+
+
+@given(
+    args=st.dictionaries(
+        st.text(st.characters(codec="utf-8")), st.integers(-(2**53), 2**53) | st.booleans() | st.none()
+    )
+)
+def test_good_values_are_kept(args: dict[str, object], writes: Writes) -> None:
+    client, lines = writes
+    lines.clear()
+    client.write('"ph":"i","ts":1', "x", "", args)
+
+    [line] = lines
+    assert json.loads(line)["args"] == args
+
+
+def test_tids_are_those_of_the_system(writes: Writes) -> None:
+    client, lines = writes
+    lines.clear()
+    seen: list[int] = []
+
+    def work() -> None:
+        client.instant("x")
+        seen.append(threading.get_native_id())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+    event = json.loads(lines[0])
+    assert [event["tid"]] == seen
+    assert (event["pid"], event["tid"] < 2**32) == (os.getpid(), True)
+
+
+# --------------------------------------------------------------- spans that are used otherwise
+
+
+def test_a_span_that_ends_twice_is_one_event(writes: Writes) -> None:
+    client, lines = writes
+    lines.clear()
+    span = client.span("x")
+    span.end()
+    with span:
+        span.end()
+    span.end()
+    with span, span:
+        pass
+
+    assert len(lines) == 2
+
+
+def test_a_span_that_never_ends_is_written_at_the_end(daemon: Daemon, perfetto: Judge) -> None:
+    source = """
+import tracerd.client as trace
+trace.span("begun", key=1).start()
+trace.async_span("asynchronous").start()
+trace.span("never begun")
+"""
+    done = run(source, daemon.socket)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = events(daemon)
+
+    assert {(event["name"], event["ph"]) for event in found} == {("begun", "B"), ("asynchronous", "b")}
+    [slices], problems = perfetto.examine(daemon.dir.parent / "all.json", "select name, dur from slice order by ts")
+    assert (slices, problems) == ([["begun", -1], ["asynchronous", -1]], {})
+
+
+def test_many_threads_lose_nothing(daemon: Daemon) -> None:
+    client = connected(daemon)
+
+    def work(thread: int) -> None:
+        for number in range(5000):
+            with client.span("work", thread=thread, number=number):
+                pass
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    client.close()
+
+    found = [event["args"] for event in named(events(daemon), "work")]
+    assert isinstance(found[0], dict)
+    assert len(found) + client.dropped == 20_000
+    assert client.dropped == 0
+
+
+def test_a_signal_handler_that_raises_harms_nothing(daemon: Daemon) -> None:
+    source = """
+import signal
+import tracerd.client as trace
+
+class Tick(Exception):
+    pass
+
+def tick(*_):
+    trace.instant("tick")
+    raise Tick
+
+signal.signal(signal.SIGALRM, tick)
+ticks = number = 0
+while ticks < 2000:
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.0002)
+        while True:
+            number += 1
+            trace.instant("work", number=number)
+    except Tick:
+        ticks += 1
+trace.instant("end")
+assert trace.flush(30)
+"""
+    done = run(source, daemon.socket)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = events(daemon)
+
+    numbers = [str(event["args"]) for event in named(found, "work")]
+    assert len(numbers) == len(set(numbers))
+    assert len(named(found, "end")) == 1
+
+
+# --------------------------------------------------------------- tracing off
+
+
+def in_process(source: str, **more: str) -> str:
+    """What a program prints that is not traced."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("TRACERD_")} | more
+    done = subprocess.run([sys.executable, "-c", source], env=environ, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_without_a_trace_id_all_functions_do_nothing() -> None:
+    source = """
+import asyncio, logging
+import tracerd.client as trace
+from tracerd.client.log_handler import LogHandler
+
+def function():
+    pass
+
+async def main():
+    async with trace.span("x") as span:
+        span.set(more=1)
+
+with trace.span("x", "cat", key=1) as span:
+    span.set(more=2)
+trace.async_span("x").start().end()
+asyncio.run(main())
+assert trace.span("x")(function) is function
+trace.instant("x")
+trace.counter("x", 1)
+trace.flow("x", 1, "start")
+trace.log("info", "x")
+trace.process_name("x")
+trace.thread_name("x")
+logging.getLogger().addHandler(LogHandler())
+logging.warning("x")
+print(trace.flush(), trace.default_client())
+"""
+    assert in_process(source) == "True None\n"
+
+
+def test_connect_speaks_for_a_trace_by_hand(daemon: Daemon) -> None:
+    source = f"""
+import tracerd.client as trace
+trace.connect("t", {str(daemon.socket)!r})
+trace.instant("first")
+trace.connect("u", {str(daemon.socket)!r})
+trace.instant("second")
+try:
+    trace.connect("no trace id")
+except ValueError as error:
+    print(error)
+"""
+    assert in_process(source) == "not a trace id: 'no trace id'\n"
+    assert [event["name"] for event in events(daemon)] == ["first"]
+    assert [event["name"] for event in events(daemon, "u")] == ["second"]
+
+
+def test_it_imports_without_what_only_unix_has() -> None:
+    source = """
+import os, socket
+del os.register_at_fork, socket.AF_UNIX, socket.MSG_NOSIGNAL, os.geteuid
+import tracerd.client as trace
+with trace.span("x"):
+    pass
+print(trace.flush())
+"""
+    assert in_process(source, TRACERD_TRACE_ID="t", TRACERD_SOCKET="/nonexistent") == "False\n"
+
+
+def test_decorated_functions_stay_what_they_were(writes: Writes) -> None:
+    client, lines = writes
+    lines.clear()
+
+    @client.span("x")
+    def function(number: int) -> int:
+        """Its documentation."""
+        return number + 1
+
+    @client.span("y")
+    async def asynchronous() -> AsyncIterator[int]:
+        yield 1
+
+    assert function(1) == 2
+    assert (function.__name__, function.__doc__) == ("function", "Its documentation.")
+    assert [json.loads(line)["name"] for line in lines] == ["x"]
+    assert not hasattr(asynchronous, "__wrapped__")
+
+
+def test_log_handler_survives_wrong_arguments(writes: Writes) -> None:
+    client, lines = writes
+    lines.clear()
+    record = logging.LogRecord("x", logging.INFO, "f.py", 1, "%d files", ("many",), None)
+    LogHandler(client).handle(record)
+
+    assert json.loads(lines[0])["name"] == "%d files"

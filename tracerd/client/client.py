@@ -1,0 +1,234 @@
+"""The kinds of events, as lines of one process in one trace."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+from _thread import get_native_id
+from time import monotonic_ns
+from zlib import crc32
+
+from tracerd.client import lifecycle
+from tracerd.client.encode import SURELY_FINE, as_text, check_long, encode, mended, mended_string, string
+from tracerd.client.outbox import Outbox
+from tracerd.client.spans import Span
+
+TYPE_CHECKING = False  # typing is slow to import
+if TYPE_CHECKING:
+    from typing import Literal
+
+    Scope = Literal["thread", "process", "global"]
+    FlowPhase = Literal["start", "step", "end"]
+
+_SCOPES = {"thread": '"s":"t"', "process": '"s":"p"', "global": '"s":"g"'}
+_FLOW_PHASES = {"step": '"ph":"t"', "start": '"ph":"s"', "end": '"ph":"f","bp":"e"'}
+_IDS = 2**63
+_MAX_UNFINISHED = 100_000
+"""Spans never ended are forgotten, and counted as dropped, if there are more: they would fill the memory."""
+
+
+def is_trace_id(text: str) -> bool:
+    """Whether the daemon takes this trace id. Anything else could be a command of its own."""
+    return (
+        text.isprintable()
+        and not set(text) & {" ", "/"}
+        and not text.startswith((".", "-"))
+        and 1 <= len(text.encode(errors="replace")) <= 200
+    )
+
+
+class Client:
+    """This process in one trace. All methods may be called from any thread; none of them raises or waits.
+
+    The connection is made at the first event, and made anew in the child of a fork and when a daemon returns.
+
+    Args:
+        trace_id: The trace.
+        socket: The daemon's socket; by default where every client looks for it.
+
+    Attributes:
+        pid: The process that events are told of.
+        mended: Events of which some argument could not be written as it is.
+
+    Raises:
+        ValueError: The trace id is none.
+    """
+
+    def __init__(self, trace_id: str, socket: str | None = None) -> None:
+        if not is_trace_id(trace_id):
+            raise ValueError(f"not a trace id: {trace_id!r}")
+        self.trace_id = trace_id
+        self.pid = os.getpid()
+        self.mended = 0
+        self.unfinished: set[Span] = set()
+        self.next_id = itertools.count(1).__next__
+        self._outbox = Outbox(socket, self)
+        lifecycle.watch(self)
+
+    @property
+    def dropped(self) -> int:
+        """How many events were not sent: no daemon took them."""
+        return self._outbox.dropped
+
+    @property
+    def errors(self) -> list[str]:
+        """What the daemon did not like, as far as `flush` has read it."""
+        return self._outbox.connection.errors
+
+    # -------------------------------------------------------------- events
+
+    def span(self, name: str, /, cat: str = "", **args: object) -> Span:
+        """What takes time: `with`, `async with`, or a decorator."""
+        return Span(self, name, cat, args)
+
+    def async_span(self, name: str, /, cat: str = "", **args: object) -> Span:
+        """What takes time and may overlap with others of its thread, such as a request or a task."""
+        return Span(self, name, cat, args, asynchronous=True)
+
+    def instant(self, name: str, /, cat: str = "", *, scope: Scope = "thread", **args: object) -> None:
+        """What happens at one moment of a thread, of the process, or of all."""
+        self.write(f"{self._here('i')},{_chosen(_SCOPES, scope)}", name, cat, args)
+
+    def counter(self, name: str, value: float | None = None, /, **values: float) -> None:
+        """Numbers as they are from now on, drawn as a curve for each."""
+        numbers: dict[str, object] = {}
+        for key, number in ({"value": value} | values).items():
+            text = _number(number)
+            if text is not None:
+                numbers[key] = text
+        if len(numbers) < len(values) + (value is not None):
+            self.mended += 1
+        if numbers:
+            self.write(self._here("C"), name, "", numbers)
+
+    def flow(self, name: str, id: int | str, phase: FlowPhase, /, cat: str = "flow") -> None:  # noqa: A002 (its name in the format)
+        """One end of an arrow, in the span that is open here; name, id and category are the same at its other end."""
+        self.write(f'{_chosen(_FLOW_PHASES, phase)},{self._here("")},"id":{_flow_id(id)}', name, cat, {})
+
+    def log(self, level: str, message: str, /, **args: object) -> None:
+        """A line as a program writes to its log, with its level in small letters."""
+        self.write(f'{self._here("i")},"s":"t"', message, "log", {"level": level, **args})
+
+    def process_name(self, name: str) -> None:
+        """Give this process the name under which it is shown; without it, that is the name of the program."""
+        self.write(self._here("M"), "process_name", "", {"name": as_text(name) or "?"})
+
+    def thread_name(self, name: str) -> None:
+        """Give this thread the name under which it is shown."""
+        self.write(self._here("M"), "thread_name", "", {"name": as_text(name) or "?"})
+
+    def _here(self, phase: str) -> str:
+        place = f'"pid":{self.pid},"tid":{get_native_id()},"ts":{monotonic_ns() // 1000}'
+        return f'"ph":"{phase}",{place}' if phase else place
+
+    def write(self, place: str, name: str, cat: str, args: dict[str, object]) -> None:
+        """Send one event: the fields that say what, where and when, and the rest, whatever that is."""
+        outbox = self._outbox
+        if outbox.full and outbox.drops():
+            return
+        try:
+            line = f'{{{place},"name":{string(name)},"cat":{string(cat)},"args":{encode(args) if args else "{}"}}}\n'
+            if len(line) > SURELY_FINE:
+                check_long(line)
+        except (TypeError, ValueError, RecursionError):  # not more: a signal handler may raise here, for the program
+            line = f'{{{place},"name":{mended_string(name)},"cat":{mended_string(cat)},"args":{mended(args)}}}\n'
+            self.mended += 1
+        outbox.put(line)
+
+    # -------------------------------------------------------------- flush and end
+
+    def flush(self, timeout_s: float | None = None) -> bool:
+        """Write what waits, and wait until the daemon has it in the log.
+
+        Args:
+            timeout_s: How long to wait in total; by default 0.05 seconds for a daemon that does nothing.
+
+        Returns:
+            Whether the daemon says that it has everything since the connection was made.
+        """
+        return self._outbox.flush(timeout_s)
+
+    def emit_tef(self, path: str, timeout_s: float = 10.0) -> bool:
+        """Let the daemon write the whole trace so far, of all processes, to a trace.json.
+
+        Returns:
+            Whether it is written.
+        """
+        absolute = os.path.abspath(path)
+        if not absolute.isprintable():
+            return False
+        before = len(self.errors)
+        self._outbox.put(f"EMIT_TEF {absolute}\n")
+        return self.flush(timeout_s) and len(self.errors) == before
+
+    def close(self) -> None:
+        """Write what waits, and leave the trace. What comes later is written at once."""
+        lifecycle.forget(self)
+        self.at_exit()
+
+    # -------------------------------------------------------------- called by others of this package
+
+    def at_exit(self) -> None:
+        """The process ends: tell what began and did not end, and write everything."""
+        for span in list(self.unfinished):
+            span.write_unfinished()
+        self.unfinished.clear()
+        self._outbox.end()
+
+    def before_fork(self) -> None:
+        """Be one thread less."""
+        self._outbox.stop_ticker()
+
+    def in_child(self) -> None:
+        """After a fork: another process, with nothing to say yet."""
+        self.pid = os.getpid()
+        self.mended = 0
+        self.unfinished.clear()
+        self._outbox.forget()
+
+    def begin(self) -> None:
+        """The first event of this process, or the first after a pause."""
+        lifecycle.watch_multiprocessing(self)
+        if len(self.unfinished) > _MAX_UNFINISHED:
+            self._outbox.dropped += len(self.unfinished)
+            self.unfinished.clear()
+
+    def greeting(self) -> str:
+        """Which trace, and the name of the process, until it is given one."""
+        argv: list[str] = getattr(sys, "argv", [])  # not there in some embedded interpreters
+        name = os.path.basename(argv[0]) if argv else ""
+        args = f'"args":{{"name":{mended_string(name or "python")}}}'
+        # Without a time it comes before every other name.
+        return f'OPEN {self.trace_id}\n{{"ph":"M","pid":{self.pid},"name":"process_name",{args}}}\n'
+
+    def notice(self, dropped: int, lost: bool) -> str:
+        """What has to be said of what is missing."""
+        text = f"tracerd: {dropped} events dropped" if dropped else "tracerd: connection lost"
+        args = encode({"dropped": dropped, "connection_lost": lost})
+        return f'{{{self._here("i")},"s":"p","name":"{text}","cat":"tracerd","args":{args}}}\n'
+
+
+def _chosen(fields: dict[str, str], choice: object) -> str:
+    """The field for a choice, the first one if it is none."""
+    found = fields.get(choice) if isinstance(choice, str) else None
+    return found or next(iter(fields.values()))
+
+
+def _number(value: object) -> int | float | None:
+    """A value of a counter, if it is a number that Perfetto takes."""
+    try:
+        number = value if isinstance(value, int) else float(value)  # type: ignore[arg-type]  # whatever is given
+    except Exception:
+        return None
+    if isinstance(number, int):
+        return int(number) if abs(number) < 2**63 else None
+    return number if abs(number) <= sys.float_info.max else None
+
+
+def _flow_id(value: object) -> int:
+    """A number below 2^63: Perfetto takes no larger one, and no other text than hexadecimal digits."""
+    if isinstance(value, int):
+        return int(value) % _IDS
+    text = as_text(value).encode(errors="replace")
+    return (crc32(text) << 32 | crc32(text[::-1])) % _IDS

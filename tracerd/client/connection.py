@@ -1,0 +1,177 @@
+"""The connection of a process to the daemon: made when there is one, never waited for, and never another's."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import stat
+import time
+
+from tracerd.where import socket_path
+
+TYPE_CHECKING = False  # typing is slow to import
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PATIENCE_S = 0.05
+"""How long a process waits, in total, for a daemon that does nothing; anew when it does something."""
+
+RETRY_S = 0.5
+"""How often a daemon that is absent is looked for."""
+
+_FLAGS: int = getattr(socket, "MSG_NOSIGNAL", 0)  # programs may have set SIGPIPE to end them
+_QUESTION = b"FLUSH\n"
+
+
+class Connection:
+    """At most one socket at a time.
+
+    Args:
+        path: The socket; by default where every client looks for it.
+        greeting: Makes the lines that each connection begins with.
+
+    Attributes:
+        patience_s: How much longer to wait for a daemon that does nothing.
+        lost: Whether a connection has ended, and nobody was told.
+        errors: What the daemon did not like; it sends eleven lines at most.
+    """
+
+    def __init__(self, path: str | None, greeting: Callable[[], str]) -> None:
+        self._path = path
+        self._greeting = greeting
+        self._socket: socket.socket | None = None
+        self._inode = 0
+        self._connect_at_s = 0.0  # not before, by time.monotonic
+        self._was_full = False
+        self._asked = 0  # how often on this connection, and the answers
+        self._answers: list[list[bytes]] = []
+        self._received = b""
+        self.patience_s = PATIENCE_S
+        self.lost = False
+        self.errors: list[str] = []
+
+    def is_there(self) -> bool:
+        """Whether there is a connection, or one could be made now."""
+        if self._socket is not None:
+            if self._is_ours(self._socket):
+                return True
+            self._lose()
+        now = time.monotonic()
+        if now >= self._connect_at_s:
+            self._connect_at_s = now + RETRY_S
+            self._socket = self._connect()
+        return self._socket is not None
+
+    def retry_at_once(self) -> None:
+        """Look for the daemon the next time, however short a while ago that was done."""
+        self._connect_at_s = 0.0
+
+    def send(self, block: bytes) -> bool:
+        """Send some lines that Linux takes whole or not at all; False if that was the end of the connection.
+
+        Raises:
+            BlockingIOError: The daemon has not read what it has.
+        """
+        assert self._socket is not None  # noqa: S101 (is_there was asked)
+        try:
+            whole = self._socket.send(block, _FLAGS) == len(block)
+        except BlockingIOError:
+            self._was_full = True
+            raise
+        except OSError:
+            whole = False
+        if not whole:
+            self._lose()
+            return False
+        if self._was_full:  # and the daemon has read something since
+            self._was_full = False
+            self.patience_s = max(self.patience_s, PATIENCE_S)
+        return True
+
+    def wait_for_room(self) -> bool:
+        """Whether the daemon has begun to read."""
+        return self._wait(select.POLLOUT)
+
+    def is_acknowledged(self) -> bool:
+        """Whether the daemon says that everything is in the log.
+
+        Raises:
+            OSError: It does not listen.
+        """
+        if self._socket is None:
+            return True  # nothing was ever said
+        if self._socket.send(_QUESTION, _FLAGS) != len(_QUESTION):
+            return False
+        self._asked += 1
+        while len(self._answers) < self._asked:
+            if not self._wait(select.POLLIN):
+                return False
+            data = self._socket.recv(65536)
+            if not data:
+                self._lose()
+                return False
+            *lines, self._received = (self._received + data).split(b"\n")
+            self._answers += [line.split() for line in lines if line.startswith(b"OK ")]
+            self.errors += [line.decode(errors="replace") for line in lines if line.startswith(b"ERROR ")]
+        return self._answers[-1][2:] == [b"0", b"0"]
+
+    def _wait(self, what: int) -> bool:
+        """Whether the socket is ready; waiting in vain uses up our patience."""
+        assert self._socket is not None  # noqa: S101 (is_there was asked)
+        poll = select.poll()
+        poll.register(self._socket, what)
+        if poll.poll(max(self.patience_s, 0) * 1000):
+            self.patience_s = max(self.patience_s, PATIENCE_S)
+            return True
+        self.patience_s = 0.0
+        return False
+
+    def _connect(self) -> socket.socket | None:
+        connection = None
+        try:
+            path = self._path or socket_path()
+            if not is_safe(path):
+                return None
+            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            connection.setblocking(False)
+            connection.connect(os.fsencode(path))  # a full backlog is EAGAIN
+            connection.send(self._greeting().encode(errors="replace"), _FLAGS)
+            self._inode = os.fstat(connection.fileno()).st_ino
+            return connection
+        except (OSError, AttributeError, ValueError):  # AttributeError: a system without Unix sockets
+            if connection is not None:
+                connection.close()
+            return None
+
+    def _is_ours(self, connection: socket.socket) -> bool:
+        """Whether the descriptor is still our socket: programs that become daemons close what they do not know."""
+        try:
+            return os.fstat(connection.fileno()).st_ino == self._inode
+        except OSError:
+            return False
+
+    def _lose(self) -> None:
+        self.close()
+        self.lost = True
+        self._asked = 0
+        self._answers.clear()
+        self._received = b""
+
+    def close(self) -> None:
+        """End the connection, without a word."""
+        connection, self._socket = self._socket, None
+        if connection is not None:
+            if self._is_ours(connection):
+                connection.close()
+            else:
+                connection.detach()  # the number is somebody else's by now
+
+
+def is_safe(path: str) -> bool:
+    """Whether nobody else can have put the socket there: anybody can make directories in /tmp."""
+    directory = os.path.dirname(path)
+    if directory != f"/tmp/tracerd-{os.geteuid()}":  # noqa: S108 (this is the check)
+        return True
+    status = os.lstat(directory)
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o022

@@ -1,0 +1,34 @@
+"""A handler of the module logging: log records become events of the trace."""
+
+import logging
+
+import tracerd.client
+
+
+class LogHandler(logging.Handler):
+    """Writes each record to the trace, and nowhere else.
+
+        logging.getLogger().addHandler(LogHandler())
+
+    Args:
+        client: For which trace; by default that of the environment.
+        level: What is less important is left out.
+    """
+
+    def __init__(self, client: "tracerd.client.Client | None" = None, level: int | str = logging.NOTSET) -> None:
+        super().__init__(level)
+        self._client = client
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record. It never raises, and says nothing of a record with wrong arguments: other handlers do."""
+        client = self._client or tracerd.client.default_client()
+        if client is None:
+            return
+        try:
+            message = record.getMessage()
+        except Exception:
+            message = str(record.msg)
+        args: dict[str, object] = {"logger": record.name, "file": record.filename, "line": record.lineno}
+        if record.exc_info and record.exc_info[0] is not None:
+            args["error"] = record.exc_info[0].__name__
+        client.log(record.levelname.lower(), message, **args)

@@ -1,0 +1,261 @@
+"""Lines that wait, and the connection that takes them. Whoever adds one never waits for the daemon.
+
+Threads append to a list without a lock: under the interpreter's lock an append, a slice and the removal of that slice
+are each one step. Whoever finds 64 KiB writes them; a thread of our own writes what is there each half second, and
+ends when nothing is. Each send(2) is of whole lines, and small enough to be taken whole or not at all.
+"""
+
+from __future__ import annotations
+
+import _thread
+import time
+
+from tracerd.client.connection import PATIENCE_S, RETRY_S, Connection
+from tracerd.client.encode import MAX_LINE_BYTES
+
+TYPE_CHECKING = False  # typing is slow to import
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Owner(Protocol):
+        """What an outbox asks of the client that it belongs to."""
+
+        def begin(self) -> None:
+            """Called before the first line of a process, and again after pauses."""
+
+        def greeting(self) -> str:
+            """The lines that a connection begins with."""
+            ...
+
+        def notice(self, dropped: int, lost: bool) -> str:
+            """The line that tells how many events were dropped, and whether a connection was lost."""
+            ...
+
+
+BUFFER_SIZE = 64 * 1024
+PERIOD_S = 0.5
+MAX_WAITING = 4 * 1024 * 1024
+"""Characters that are kept for a daemon that is absent or hangs; what comes then is dropped and counted."""
+
+_BLOCK = MAX_LINE_BYTES + 1
+
+
+class _Ticker:
+    """The thread that writes each half second. Not of `threading`: programs count those."""
+
+    __slots__ = ("ended", "stop")
+
+    def __init__(self) -> None:
+        self.stop = _thread.allocate_lock()
+        self.ended = _thread.allocate_lock()
+        self.stop.acquire()
+        self.ended.acquire()
+
+
+class Outbox:
+    """What one process says about one trace.
+
+    Args:
+        path: The socket; by default where every client looks for it.
+        owner: The client.
+    """
+
+    def __init__(self, path: str | None, owner: Owner) -> None:
+        self._path = path
+        self._owner = owner
+        self._reset()
+
+    def _reset(self) -> None:
+        self.connection = Connection(self._path, self._owner.greeting)
+        self.dropped = 0
+        self._ended = False
+        self._lines: list[str] = []
+        self._size: int = 0
+        self.full = False  # then ask `drops` before anything is made that would be dropped
+        self._limit = 0  # of `_size`; 0 as long as nobody ticks
+        self._data = b""  # lines on their way, up to `_at` sent
+        self._at: int = 0
+        # Who takes the token writes. Not a lock: a signal handler that raises may run after a call, so between a
+        # lock's acquire and the `try` that would release it; `del` is no call.
+        self._token: list[None] = [None]
+        self._ticker: _Ticker | None = None
+        self._told = 0  # of `dropped`
+        self._drop_until_s = 0.0  # when nothing more is kept, by time.monotonic
+
+    # -------------------------------------------------------------- for every event
+
+    def put(self, line: str) -> None:
+        """Take a line, ended by a newline; it is written within half a second."""
+        size = self._size + len(line)
+        if size > self._limit:
+            self._put_slowly(line)
+            return
+        self._size = size
+        self._lines.append(line)
+
+    def drops(self) -> bool:
+        """Whether the next event is dropped, and counted so: until there is room, or it is time to look again."""
+        self.full = self.full and time.monotonic() < self._drop_until_s
+        self.dropped += self.full
+        return self.full
+
+    def _put_slowly(self, line: str) -> None:
+        if self._size + len(line) > MAX_WAITING:
+            if time.monotonic() >= self._drop_until_s:
+                self._write(may_wait=True)
+            if self._size + len(line) > MAX_WAITING:
+                self.dropped += 1
+                self.full = True
+                return
+        self._lines.append(line)
+        self._size += len(line)
+        if self._ended or (self._ticker is None and not self._start_ticker()):
+            self._write(may_wait=True)
+        elif self._size > BUFFER_SIZE:
+            self._write(may_wait=False)
+        else:
+            self._limit = BUFFER_SIZE
+
+    # -------------------------------------------------------------- the thread
+
+    def _start_ticker(self) -> bool:
+        self._owner.begin()
+        ticker = _Ticker()
+        try:
+            _thread.start_new_thread(self._tick, (ticker,))
+        except RuntimeError:  # the interpreter ends, or there can be no more threads
+            return False
+        self._ticker = ticker
+        return True
+
+    def _tick(self, ticker: _Ticker) -> None:
+        try:
+            while not ticker.stop.acquire(timeout=PERIOD_S):
+                self._write(may_wait=False)
+                if not self._lines and self._at == len(self._data):
+                    # First nobody ticks, then we look again: who adds a line from here on starts another thread.
+                    self._ticker, self._limit = None, 0
+                    if not self._lines or self._ticker is not None:
+                        return
+                    self._ticker, self._limit = ticker, BUFFER_SIZE
+        except Exception:
+            self._ticker, self._limit = None, 0
+        finally:
+            ticker.ended.release()
+
+    def stop_ticker(self) -> None:
+        """Write, and end the thread: Python 3.12 warns of a fork in a process that has several."""
+        self._write(may_wait=False)
+        ticker = self._ticker
+        if ticker is not None:
+            self._ticker, self._limit = None, 0
+            ticker.stop.release()
+            ticker.ended.acquire(timeout=PATIENCE_S)
+
+    def forget(self) -> None:
+        """In the child of a fork: what waits is the parent's, and so is the connection."""
+        self.connection.close()
+        self._reset()
+
+    # -------------------------------------------------------------- flush and end
+
+    def flush(self, timeout_s: float | None) -> bool:
+        """Write everything and wait for the daemon's word that it is in the log."""
+        connection = self.connection
+        self._wait_for_token(PATIENCE_S if timeout_s is None else timeout_s)
+        try:
+            del self._token[0]
+        except IndexError:
+            return False
+        try:
+            connection.retry_at_once()
+            if timeout_s is not None:
+                connection.patience_s = timeout_s
+            return self._write_all(may_wait=True) and connection.is_acknowledged()
+        except OSError:
+            return False
+        finally:
+            connection.patience_s = min(connection.patience_s, PATIENCE_S)
+            self._token.append(None)
+
+    def end(self) -> None:
+        """Write everything and leave the daemon; what still comes is written at once, on a connection of its own."""
+        self._ended = True
+        self._limit = 0
+        self._write(may_wait=True)
+
+    # -------------------------------------------------------------- writing, by whoever has the token
+
+    def _wait_for_token(self, timeout_s: float) -> None:
+        until = time.monotonic() + timeout_s
+        while not self._token and time.monotonic() < until:
+            time.sleep(0.001)
+
+    def _write(self, may_wait: bool) -> None:
+        if may_wait:
+            self._wait_for_token(PATIENCE_S)
+        try:
+            del self._token[0]
+        except IndexError:
+            return  # somebody else is at it
+        try:
+            self._write_all(may_wait)
+        finally:
+            self._token.append(None)
+
+    def _write_all(self, may_wait: bool) -> bool:
+        """Whether nothing is left."""
+        written = self._write_blocks(may_wait)
+        if written:
+            self._size = 0
+            self.full = False
+        if self._ended:
+            self.connection.close()
+            self.connection.retry_at_once()
+        elif self._ticker is not None:
+            self._limit = min(self._size + BUFFER_SIZE, MAX_WAITING)
+        return written
+
+    def _write_blocks(self, may_wait: bool) -> bool:
+        connection = self.connection
+        while self._at < len(self._data) or self._lines or self.dropped > self._told:
+            if not connection.is_there():
+                self._drop_until_s = time.monotonic() + RETRY_S
+                return False
+            self._take_lines()
+            start = self._at
+            block = self._data[start : start + _BLOCK]
+            if len(block) == _BLOCK:
+                block = block[: block.rfind(b"\n") + 1 or _BLOCK]
+            # Before the call: it may end in a signal handler that raises, and nothing is to be sent twice.
+            self._at = start + len(block)
+            try:
+                sent = connection.send(block)
+            except BlockingIOError:
+                self._at = start
+                if not (may_wait and connection.wait_for_room()):
+                    self._drop_until_s = time.monotonic() + PATIENCE_S
+                    return False
+                continue
+            if sent:
+                self._size = max(self._size - len(block), 0)
+            else:
+                self._at = start
+        return True
+
+    def _take_lines(self) -> None:
+        if self._at < len(self._data):
+            return
+        dropped, lost = self.dropped, self.connection.lost
+        lines = self._lines[:]
+        count = len(lines)
+        text = "".join(lines)
+        if dropped > self._told or lost:
+            text = self._owner.notice(dropped - self._told, lost) + text
+        data = text.encode(errors="replace")
+        # No call from here on, so no signal handler either: lines are in one place or the other.
+        self._data = data
+        self._at = 0
+        self._told = dropped
+        self.connection.lost = False
+        del self._lines[:count]

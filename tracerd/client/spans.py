@@ -1,0 +1,165 @@
+"""Spans: what begins, ends, and takes time."""
+
+from __future__ import annotations
+
+import functools
+from _thread import get_native_id
+from time import monotonic_ns
+
+TYPE_CHECKING = False  # typing is slow to import
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import TracebackType
+    from typing import Self, TypeVar
+
+    from tracerd.client.client import Client
+
+    _Function = TypeVar("_Function", bound=Callable[..., object])
+
+_COROUTINE, _GENERATOR, _ASYNC_GENERATOR = 0x80, 0x20, 0x200
+"""Flags of code objects; the module inspect is slow to import."""
+
+
+class Span:
+    """What takes time, from `start` to `end`: a context manager, and a decorator.
+
+    With `async with`, and around a coroutine function, it is an asynchronous span: such spans may overlap on their
+    thread, others may not. One that is never ended is written when the process ends, as begun and not ended.
+    """
+
+    __slots__ = ("_args", "_cat", "_client", "_id", "_name", "_start_us")
+
+    def __init__(
+        self, client: Client, name: str, cat: str, args: dict[str, object], *, asynchronous: bool = False
+    ) -> None:
+        self._client = client
+        self._name = name
+        self._cat = cat
+        self._args = args
+        self._id = client.next_id() if asynchronous else 0
+        self._start_us = 0
+
+    def set(self, **args: object) -> None:
+        """Add to what is shown when the span is selected."""
+        self._args.update(args)
+
+    def start(self) -> Self:
+        """Begin now, if it is used without `with`."""
+        self._client.unfinished.add(self)
+        self._start_us = monotonic_ns() // 1000
+        return self
+
+    def end(self) -> None:
+        """End now; only the first end counts, and only in the process where it began."""
+        client = self._client
+        end_us = monotonic_ns() // 1000
+        try:
+            client.unfinished.remove(self)
+        except KeyError:
+            return
+        start_us = self._start_us
+        if self._id:
+            self._write("b", start_us, self._args)
+            self._write("e", end_us, {})
+            return
+        client.write(
+            f'"ph":"X","pid":{client.pid},"tid":{get_native_id()},"ts":{start_us},"dur":{end_us - start_us}',
+            self._name,
+            self._cat,
+            self._args,
+        )
+
+    def write_unfinished(self) -> None:
+        """Tell that it began; Perfetto shows that it did not end."""
+        self._write("b" if self._id else "B", self._start_us, self._args)
+
+    def _write(self, phase: str, ts_us: int, args: dict[str, object]) -> None:
+        client = self._client
+        place = f'"ph":"{phase}","pid":{client.pid},"tid":{get_native_id()},"ts":{ts_us}'
+        if self._id:
+            # The key of asynchronous spans is their category, which must not be empty, and their id in the process.
+            client.write(f'{place},"id2":{{"local":{self._id}}}', self._name, self._cat or "async", args)
+        else:
+            client.write(place, self._name, self._cat, args)
+
+    __enter__ = start
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        """End, and name the exception that is on its way."""
+        if kind is not None:
+            self._args["error"] = kind.__name__
+        self.end()
+
+    async def __aenter__(self) -> Self:
+        """Begin, as an asynchronous span."""
+        self._id = self._id or self._client.next_id()
+        return self.start()
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        """As `__exit__`."""
+        self.__exit__(kind, error, trace)
+
+    def __call__(self, function: _Function) -> _Function:
+        """As a decorator: a span for each call. An asynchronous generator stays as it is."""
+        code = getattr(function, "__code__", None)
+        flags = code.co_flags if code is not None else 0
+        if flags & _ASYNC_GENERATOR:
+            return function
+        return self._wrapped(function, flags)  # type: ignore[return-value]  # it takes what the function takes
+
+    def _another(self, asynchronous: bool) -> Span:
+        return Span(self._client, self._name, self._cat, self._args.copy(), asynchronous=asynchronous or bool(self._id))
+
+    def _wrapped(self, function: Callable[..., object], flags: int) -> Callable[..., object]:
+        another = self._another
+
+        def call(*args: object, **kwargs: object) -> object:
+            with another(False):
+                return function(*args, **kwargs)
+
+        async def call_coroutine(*args: object, **kwargs: object) -> object:
+            with another(True):
+                return await function(*args, **kwargs)  # type: ignore[misc]  # its flag says so
+
+        def call_generator(*args: object, **kwargs: object) -> Iterator[object]:
+            with another(True):
+                return (yield from function(*args, **kwargs))  # type: ignore[misc, no-any-return]  # its flag says so
+
+        wrapper: Callable[..., object] = call
+        if flags & _COROUTINE:
+            wrapper = call_coroutine
+        elif flags & _GENERATOR:
+            wrapper = call_generator
+        return functools.wraps(function)(wrapper)
+
+
+class Nothing(Span):
+    """The span of a program that is not traced. There is one, for all."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        pass
+
+    def set(self, **args: object) -> None:
+        """Nothing."""
+
+    def start(self) -> Self:
+        """Nothing."""
+        return self
+
+    def end(self) -> None:
+        """Nothing."""
+
+    __enter__ = start
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        """Nothing."""
+
+    async def __aenter__(self) -> Self:
+        """Nothing."""
+        return self
+
+    def __call__(self, function: _Function) -> _Function:
+        """The function itself."""
+        return function
