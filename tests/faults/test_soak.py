@@ -127,6 +127,7 @@ def test_nothing_grows_and_the_counters_add_up(seconds: float, tmp_path: Path) -
                 "refused": sent.refused,
                 "lost": 0,
             }
+        daemon.stop()
         size_mb = sum(path.stat().st_size for path in daemon.dir.iterdir()) / 1e6
 
     third = len(samples) // 3
