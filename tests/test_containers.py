@@ -38,7 +38,7 @@ def may_unshare() -> bool:
     return subprocess.run([*UNSHARE, "true"], capture_output=True, check=False).returncode == 0
 
 
-@pytest.mark.skipif(not may_unshare(), reason="this user may not make namespaces (unshare)")
+@pytest.mark.skipif(not may_unshare(), reason="not possible here: to make namespaces (unshare)")
 def test_programs_in_namespaces_of_their_own(daemon: Daemon, tmp_path: Path) -> None:
     mounted = tmp_path / "container"
     mounted.mkdir()

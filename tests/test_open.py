@@ -229,7 +229,7 @@ def test_a_socket_of_ipv6_is_known_by_its_owner_too() -> None:
         try:
             client.connect(("::ffff:127.0.0.1", page.port))
         except OSError as error:
-            pytest.skip(f"no IPv6: {error}")
+            pytest.skip(f"not possible here: IPv6: {error}")
         client.sendall(f"HEAD /trace/t.json HTTP/1.1\r\nHost: {page.host}\r\nConnection: close\r\n\r\n".encode())
         assert client.recv(12) == b"HTTP/1.1 200"
 

@@ -32,7 +32,7 @@ def may_mount() -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-needs_mount = pytest.mark.skipif(not may_mount(), reason="this user may not mount a small disk (unshare --mount)")
+needs_mount = pytest.mark.skipif(not may_mount(), reason="not possible here: to mount a small disk (unshare --mount)")
 
 
 class SmallDisk(Daemon):

@@ -57,7 +57,7 @@ def own_disk() -> Iterator[Path]:
         try:
             where = stack.enter_context(disk(home))
         except subprocess.CalledProcessError as error:
-            pytest.skip(f"no loop device can be mounted here: {error.stderr!r}")
+            pytest.skip(f"not possible here: a loop device cannot be mounted: {error.stderr!r}")
         yield where
 
 
