@@ -101,7 +101,11 @@ class Connection:
         """
         if self._socket is None:
             return True  # nothing was ever said
-        if self._socket.send(_QUESTION, _FLAGS) != len(_QUESTION):
+        try:
+            asked = self.send(_QUESTION)
+        except BlockingIOError:
+            asked = self.wait_for_room() and self.send(_QUESTION)
+        if not asked:
             return False
         self._asked += 1
         while len(self._answers) < self._asked:
