@@ -3,7 +3,10 @@
 import base64
 import json
 import os
+import resource
 import stat
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -130,6 +133,29 @@ def test_half_an_entry_in_the_account_costs_no_other(tmp_path: Path) -> None:
     path = tmp_path / "t.rejected"
     path.write_bytes(b'{"stored":1,"repaired":0,"refu')
     account = RejectedFile(path)
+    account.record(Totals(stored=5), 0, 10)
+    account.close()
+    assert read_account(path).totals == Totals(stored=5)
+
+
+@contextmanager
+def no_file_longer_than(size: int) -> Generator[None]:
+    """A limit of the kernel, which cuts a write short as a full disk does."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_an_account_that_could_not_be_mended_is_mended_by_the_next_entry(tmp_path: Path) -> None:
+    path = tmp_path / "t.rejected"
+    half = b'{"stored":1,"repaired":0,"refu'
+    path.write_bytes(half)
+    account = RejectedFile(path)
+    with no_file_longer_than(len(half)), pytest.raises(OSError, match="too large"):
+        account.record(Totals(stored=5), 0, 10)
     account.record(Totals(stored=5), 0, 10)
     account.close()
     assert read_account(path).totals == Totals(stored=5)

@@ -1,5 +1,6 @@
 """While a log cannot be written its events wait in memory, in order; what finds no room is lost, counted and marked."""
 
+import base64
 import contextlib
 import fcntl
 import json
@@ -107,6 +108,26 @@ def test_events_wait_for_a_full_disk_and_are_written_in_order(disk: SmallDisk) -
         assert waiting(client, "t") == 0
         client.send(event(5100))
         assert client.flush() == (5001, 0, 0)
+
+
+@needs_mount
+def test_no_event_comes_behind_a_torn_line_that_cannot_be_kept_yet(disk: SmallDisk) -> None:
+    torn = b'{"ph":"i","na'
+    (disk.dir / "t.jsonl").write_bytes(event(0) + torn)
+    disk.fill()
+    with disk.connect() as client:
+        client.send(b"OPEN t\n" + event(1))
+        assert client.flush() == (0, 0, 0)
+        client.send(event(2))
+        assert client.flush() == (0, 0, 0)
+        assert disk.log("t") == event(0) + torn
+        disk.free()
+        wait_until(lambda: disk.has("t", 3), "the events to be written")
+        assert disk.numbers("t") == [0, 1, 2]
+    wait_until(lambda: len(disk.rejected("t")) == 2, "the totals")
+    kept, record = disk.rejected("t")
+    assert base64.b64decode(str(kept["base64"])) == torn
+    assert (record["stored"], record["refused"]) == (2, 1)
 
 
 @needs_mount

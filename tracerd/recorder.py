@@ -132,11 +132,15 @@ class Recorder:
             logger.warning("the directory %s was removed; it is made anew", self._directory)
             self._make_directory()
             log = LogWriter(path)
-        self._logs[trace_id] = log
-        self._look_at_s[trace_id] = time.monotonic() + REMOVED_CHECK_S
         if log.size == 0:
             self._begin(trace_id)
-        log.cut_torn_tail(partial(self._keep_tail, trace_id))
+        try:
+            log.cut_torn_tail(partial(self._keep_tail, trace_id))
+        except BaseException:  # no event may come behind half a line: the next try opens it anew
+            log.close()
+            raise
+        self._logs[trace_id] = log
+        self._look_at_s[trace_id] = time.monotonic() + REMOVED_CHECK_S
         self._log_from.setdefault(trace_id, log.size)
         return log
 
@@ -148,10 +152,20 @@ class Recorder:
             self._on_removed(trace_id)
 
     def _keep_tail(self, trace_id: TraceId, tail: bytes) -> None:
+        """Keep what is about to be cut.
+
+        Raises:
+            OSError: It cannot be kept now.
+        """
         reason = "a torn line at the end of the log, left by a daemon that was killed"
-        logger.warning("%s: %s; it goes to %s", self.path(trace_id), reason, rejected_path(self.path(trace_id)).name)
+        try:
+            self._account(trace_id).add(0, 0, reason, tail[:KEPT_BYTES], always=True)
+        except UnsafePathError as error:  # time will not heal it
+            self._complain(trace_id, reason, error)
+        else:
+            account = rejected_path(self.path(trace_id)).name
+            logger.warning("%s: %s; it goes to %s", self.path(trace_id), reason, account)
         self._owed.setdefault(trace_id, Totals()).refused += 1
-        self._account(trace_id).add(0, 0, reason, tail[:KEPT_BYTES], always=True)
 
     def _look(self, trace_id: TraceId, log: LogWriter) -> LogWriter:
         self._look_at_s[trace_id] = time.monotonic() + REMOVED_CHECK_S
