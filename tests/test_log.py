@@ -149,6 +149,19 @@ def no_file_longer_than(size: int) -> Generator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
+def test_a_write_that_was_cut_short_is_undone_even_if_somebody_has_emptied_the_log(path: Path) -> None:
+    log = LogWriter(path)
+    log.append(LINE * 100)
+    os.truncate(path, 0)
+    log.append(LINE)
+    with no_file_longer_than(2 * len(LINE) + 1), pytest.raises(OSError, match="too large"):
+        log.append(LINE * 2)
+    assert (path.read_bytes(), log.size) == (LINE, len(LINE))
+    log.append(LINE)
+    assert path.read_bytes() == LINE * 2
+    log.close()
+
+
 def test_an_account_that_could_not_be_mended_is_mended_by_the_next_entry(tmp_path: Path) -> None:
     path = tmp_path / "t.rejected"
     half = b'{"stored":1,"repaired":0,"refu'
