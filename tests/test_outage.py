@@ -181,6 +181,12 @@ def test_all_traces_together_have_a_limit() -> None:
             assert (lost > 0) == (number == 5)
         assert MAX_BYTES * 0.99 < kept * len(line) <= MAX_BYTES
         assert peak_mb(disk) < 2 * MAX_BYTES / 1e6
+        longest = b'{"ph":"i","name":"%s"}\n' % (b"x" * (DEFAULT_MAX_LINE_BYTES - 100))
+        for number in range(10):  # each finds no room
+            client = stack.enter_context(disk.connect())
+            client.send(b"OPEN long%d\n" % number + longest)
+            assert client.flush() == (0, 0, 1)
+        assert peak_mb(disk) < 3 * MAX_BYTES / 1e6
         disk.fill()
         disk.process.terminate()
         assert disk.process.wait(30) == 0
