@@ -111,6 +111,20 @@ def test_events_wait_for_a_full_disk_and_are_written_in_order(disk: SmallDisk) -
 
 
 @needs_mount
+def test_a_disk_that_is_full_again_and_again_is_said_once_a_minute(disk: SmallDisk) -> None:
+    with disk.connect() as client:
+        for times in range(1, 4):
+            disk.fill()
+            client.send(b"OPEN t\n" + events(range(200)))
+            client.flush()
+            disk.free()
+            wait_until(partial(disk.has, "t", 200 * times), "the events to be written")
+        assert client.flush() == (600, 0, 0)
+    said = [line for line in disk.stderr().splitlines() if "WARNING" in line]
+    assert ["cannot be written" in said[0], "is written again" in said[1], len(said)] == [True, True, 2]
+
+
+@needs_mount
 def test_no_event_comes_behind_a_torn_line_that_cannot_be_kept_yet(disk: SmallDisk) -> None:
     torn = b'{"ph":"i","na'
     (disk.dir / "t.jsonl").write_bytes(event(0) + torn)

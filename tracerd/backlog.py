@@ -51,6 +51,7 @@ class Waiting:
         lost: Events that found no room; they would come after those that wait.
         lost_line: One of the lines lost, if it is short enough to be kept, or empty.
         told: Clients that know that their events wait.
+        said: Whether the daemon's log tells of it.
     """
 
     reason: str
@@ -60,6 +61,7 @@ class Waiting:
     lost: int = 0
     lost_line: bytes = b""
     told: set[int] = field(default_factory=set[int])
+    said: bool = False
 
 
 class Backlog:
