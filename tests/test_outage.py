@@ -268,6 +268,33 @@ def test_the_directory_is_made_anew_and_locked_when_somebody_has_removed_it(daem
     assert b"the directory" in second.stderr
 
 
+def test_a_directory_that_somebody_else_has_made_anew_is_locked_too(daemon: Daemon) -> None:
+    shutil.rmtree(daemon.dir)
+    daemon.dir.mkdir(mode=0o700)
+    with daemon.connect() as client:
+        client.send(b"OPEN t\n" + event(1))
+        assert client.flush() == (1, 0, 0)
+    second = tracerd("serve", "--socket", daemon.socket.parent / "other", "-d", daemon.dir)
+    assert second.returncode == 1
+    assert b"the directory" in second.stderr
+
+
+def test_events_wait_while_another_daemon_has_the_directory(daemon: Daemon) -> None:
+    """Two would write one log: the second undoes what the first has written."""
+    shutil.rmtree(daemon.dir)
+    daemon.dir.mkdir(mode=0o700)
+    with short_dir() as home, daemon.connect() as client:
+        (home / "logs").symlink_to(daemon.dir)
+        with Daemon(home) as other:
+            client.send(b"OPEN t\n" + event(1))
+            assert client.flush() == (0, 0, 0)
+            reason = f"is in use by the tracerd with pid {other.process.pid}"
+            wait_until(lambda: reason in daemon.stderr(), "the reason to be said")
+            assert not list(daemon.dir.glob("*.jsonl"))
+        wait_until(lambda: client.flush() == (1, 0, 0), "the event to be written")
+    assert daemon.numbers("t") == [1]
+
+
 def test_events_wait_while_the_directory_cannot_be_made_anew(daemon: Daemon) -> None:
     shutil.rmtree(daemon.dir)
     daemon.dir.symlink_to("nowhere")

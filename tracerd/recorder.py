@@ -46,7 +46,7 @@ class Recorder:
         on_removed: Told when a log was removed under us, and was begun anew.
         max_log_bytes: A log that has reached this size takes no more.
         fsync: When logs are brought to the disk.
-        make_directory: Makes the directory anew when somebody has removed it.
+        hold_directory: Makes sure that the directory is there and ours, before a log is opened in it.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Recorder:
         on_removed: Callable[[TraceId], None],
         max_log_bytes: float = math.inf,
         fsync: Fsync = "never",
-        make_directory: Callable[[], object] | None = None,
+        hold_directory: Callable[[], object] | None = None,
     ) -> None:
         self._directory = directory
         self._only_log = only_log
@@ -67,7 +67,7 @@ class Recorder:
         self._look_at_s: dict[TraceId, float] = {}
         self._max_log_bytes = max_log_bytes
         self._fsync = fsync
-        self._make_directory = make_directory
+        self._hold_directory = hold_directory
         self._complain_now = Seldom()
         self._holds: dict[TraceId, _Hold] = {}
         self._log_from: dict[TraceId, int] = {}  # how long each log was when we began to count
@@ -124,14 +124,9 @@ class Recorder:
 
     def _open(self, trace_id: TraceId) -> LogWriter:
         path = self.path(trace_id)
-        try:
-            log = LogWriter(path)
-        except FileNotFoundError:
-            if not self._make_directory or self._only_log:
-                raise
-            logger.warning("the directory %s was removed; it is made anew", self._directory)
-            self._make_directory()
-            log = LogWriter(path)
+        if self._hold_directory and not self._only_log:
+            self._hold_directory()
+        log = LogWriter(path)
         if log.size == 0:
             self._begin(trace_id)
         try:
