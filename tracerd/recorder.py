@@ -183,6 +183,7 @@ class Recorder:
     def end(self, trace_id: TraceId, totals: Totals) -> None:
         """The trace has no clients any more: record the totals and close its files."""
         log = self._logs.pop(trace_id, None)
+        self._look_at_s.pop(trace_id, None)
         totals.add(self._owed.pop(trace_id, Totals()))
         if totals:
             size = log.size if log else log_size(self.path(trace_id))
