@@ -1,6 +1,7 @@
 """Logs and the accounts beside them: whole lines in, whole lines out, whatever was there before."""
 
 import base64
+import errno
 import json
 import os
 import resource
@@ -159,6 +160,23 @@ def test_a_write_that_was_cut_short_is_undone_even_if_somebody_has_emptied_the_l
     assert (path.read_bytes(), log.size) == (LINE, len(LINE))
     log.append(LINE)
     assert path.read_bytes() == LINE * 2
+    log.close()
+
+
+def test_a_log_that_was_once_not_brought_to_the_disk_is_not_there(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the kernel does it: a failure is told once, and what was dropped then counts as written."""
+    log = LogWriter(path)
+    log.append(LINE)
+    failures = [OSError(errno.EIO, os.strerror(errno.EIO))]
+
+    def fsync(_: int) -> None:
+        if failures:
+            raise failures.pop()
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    for _ in range(2):
+        with pytest.raises(OSError, match="Input/output error"):
+            log.sync()
     log.close()
 
 

@@ -135,6 +135,7 @@ class LogWriter:
         self.size = os.fstat(self.fd).st_size
         self._torn = 0  # bytes of a block that could not be written to its end
         self._synced = -1
+        self._sync_error: OSError | None = None
 
     def cut_torn_tail(self, keep: Callable[[bytes], object]) -> None:
         """Make the log end with a whole line, as a killed daemon may not have left it.
@@ -185,9 +186,15 @@ class LogWriter:
         Raises:
             OSError: It may not be there.
         """
+        if self._sync_error:
+            raise self._sync_error.with_traceback(None)
         if self._synced == self.size:
             return
-        os.fsync(self.fd)
+        try:
+            os.fsync(self.fd)
+        except OSError as error:
+            self._sync_error = error  # the kernel tells it once, has dropped the pages, and succeeds the next time
+            raise
         if self._synced < 0:
             directory = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
