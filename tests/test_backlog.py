@@ -54,6 +54,14 @@ def test_after_the_first_loss_all_is_lost_until_nothing_waits() -> None:
     assert backlog.add(A, 1, run(4), REASON)
 
 
+def test_what_is_lost_takes_no_memory() -> None:
+    backlog = Backlog(max_bytes=0)
+    assert not backlog.add(A, 1, run(1, padding=5000), REASON)
+    assert backlog.traces[A].lost_line == b""
+    assert not backlog.add(A, 1, run(2), REASON)
+    assert (backlog.traces[A].lost, backlog.traces[A].lost_line) == (2, run(2).block)
+
+
 def test_traces_share_one_limit() -> None:
     backlog = Backlog(max_trace_bytes=10_000, max_bytes=10_000)
     assert backlog.add(A, 1, run(0, padding=8_000), REASON)

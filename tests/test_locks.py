@@ -520,6 +520,18 @@ def test_torn_tail_is_mended_when_the_log_is_opened(
         assert (entry["line"], entry["client_pid"]) == (0, 0)
 
 
+@pytest.mark.parametrize("put", THINGS)
+def test_torn_tail_is_cut_even_if_its_account_is_no_file(daemon: Daemon, put: Callable[[Path], object]) -> None:
+    (daemon.dir / "torn.jsonl").write_bytes(event(0) + b'{"ph":"i","na')
+    put(daemon.dir / "torn.rejected")
+    with daemon.connect() as client:
+        client.send(b"OPEN torn\n" + event(1))
+        assert client.flush() == (1, 0, 0)
+        client.send(event(2))
+        assert client.flush() == (2, 0, 0)
+    assert daemon.numbers("torn") == [0, 1, 2]
+
+
 def test_log_removed_while_it_is_written_is_begun_anew(daemon: Daemon, tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     with daemon.connect() as client:

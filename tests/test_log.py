@@ -1,9 +1,13 @@
 """Logs and the accounts beside them: whole lines in, whole lines out, whatever was there before."""
 
 import base64
+import errno
 import json
 import os
+import resource
 import stat
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -130,6 +134,59 @@ def test_half_an_entry_in_the_account_costs_no_other(tmp_path: Path) -> None:
     path = tmp_path / "t.rejected"
     path.write_bytes(b'{"stored":1,"repaired":0,"refu')
     account = RejectedFile(path)
+    account.record(Totals(stored=5), 0, 10)
+    account.close()
+    assert read_account(path).totals == Totals(stored=5)
+
+
+@contextmanager
+def no_file_longer_than(size: int) -> Generator[None]:
+    """A limit of the kernel, which cuts a write short as a full disk does."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_write_that_was_cut_short_is_undone_even_if_somebody_has_emptied_the_log(path: Path) -> None:
+    log = LogWriter(path)
+    log.append(LINE * 100)
+    os.truncate(path, 0)
+    log.append(LINE)
+    with no_file_longer_than(2 * len(LINE) + 1), pytest.raises(OSError, match="too large"):
+        log.append(LINE * 2)
+    assert (path.read_bytes(), log.size) == (LINE, len(LINE))
+    log.append(LINE)
+    assert path.read_bytes() == LINE * 2
+    log.close()
+
+
+def test_a_log_that_was_once_not_brought_to_the_disk_is_not_there(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the kernel does it: a failure is told once, and what was dropped then counts as written."""
+    log = LogWriter(path)
+    log.append(LINE)
+    failures = [OSError(errno.EIO, os.strerror(errno.EIO))]
+
+    def fsync(_: int) -> None:
+        if failures:
+            raise failures.pop()
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    for _ in range(2):
+        with pytest.raises(OSError, match="Input/output error"):
+            log.sync()
+    log.close()
+
+
+def test_an_account_that_could_not_be_mended_is_mended_by_the_next_entry(tmp_path: Path) -> None:
+    path = tmp_path / "t.rejected"
+    half = b'{"stored":1,"repaired":0,"refu'
+    path.write_bytes(half)
+    account = RejectedFile(path)
+    with no_file_longer_than(len(half)), pytest.raises(OSError, match="too large"):
+        account.record(Totals(stored=5), 0, 10)
     account.record(Totals(stored=5), 0, 10)
     account.close()
     assert read_account(path).totals == Totals(stored=5)

@@ -1,5 +1,6 @@
 """While a log cannot be written its events wait in memory, in order; what finds no room is lost, counted and marked."""
 
+import base64
 import contextlib
 import fcntl
 import json
@@ -110,6 +111,40 @@ def test_events_wait_for_a_full_disk_and_are_written_in_order(disk: SmallDisk) -
 
 
 @needs_mount
+def test_a_disk_that_is_full_again_and_again_is_said_once_a_minute(disk: SmallDisk) -> None:
+    with disk.connect() as client:
+        for times in range(1, 4):
+            disk.fill()
+            client.send(b"OPEN t\n" + events(range(200)))
+            client.flush()
+            disk.free()
+            wait_until(partial(disk.has, "t", 200 * times), "the events to be written")
+        assert client.flush() == (600, 0, 0)
+    said = [line for line in disk.stderr().splitlines() if "WARNING" in line]
+    assert ["cannot be written" in said[0], "is written again" in said[1], len(said)] == [True, True, 2]
+
+
+@needs_mount
+def test_no_event_comes_behind_a_torn_line_that_cannot_be_kept_yet(disk: SmallDisk) -> None:
+    torn = b'{"ph":"i","na'
+    (disk.dir / "t.jsonl").write_bytes(event(0) + torn)
+    disk.fill()
+    with disk.connect() as client:
+        client.send(b"OPEN t\n" + event(1))
+        assert client.flush() == (0, 0, 0)
+        client.send(event(2))
+        assert client.flush() == (0, 0, 0)
+        assert disk.log("t") == event(0) + torn
+        disk.free()
+        wait_until(lambda: disk.has("t", 3), "the events to be written")
+        assert disk.numbers("t") == [0, 1, 2]
+    wait_until(lambda: len(disk.rejected("t")) == 2, "the totals")
+    kept, record = disk.rejected("t")
+    assert base64.b64decode(str(kept["base64"])) == torn
+    assert (record["stored"], record["refused"]) == (2, 1)
+
+
+@needs_mount
 def test_what_finds_no_room_is_lost_counted_and_marked_where_it_is_missing() -> None:
     padded = [b'{"ph":"i","name":"%s","ts":%d,"pid":7,"tid":8}\n' % (b"x" * 900, number) for number in range(24_000)]
     with short_dir() as home, SmallDisk(home, 32) as disk, disk.connect() as client:
@@ -160,6 +195,12 @@ def test_all_traces_together_have_a_limit() -> None:
             assert (lost > 0) == (number == 5)
         assert MAX_BYTES * 0.99 < kept * len(line) <= MAX_BYTES
         assert peak_mb(disk) < 2 * MAX_BYTES / 1e6
+        longest = b'{"ph":"i","name":"%s"}\n' % (b"x" * (DEFAULT_MAX_LINE_BYTES - 100))
+        for number in range(10):  # each finds no room
+            client = stack.enter_context(disk.connect())
+            client.send(b"OPEN long%d\n" % number + longest)
+            assert client.flush() == (0, 0, 1)
+        assert peak_mb(disk) < 3 * MAX_BYTES / 1e6
         disk.fill()
         disk.process.terminate()
         assert disk.process.wait(30) == 0
@@ -225,6 +266,33 @@ def test_the_directory_is_made_anew_and_locked_when_somebody_has_removed_it(daem
     second = tracerd("serve", "--socket", daemon.socket.parent / "other", "-d", daemon.dir)
     assert second.returncode == 1
     assert b"the directory" in second.stderr
+
+
+def test_a_directory_that_somebody_else_has_made_anew_is_locked_too(daemon: Daemon) -> None:
+    shutil.rmtree(daemon.dir)
+    daemon.dir.mkdir(mode=0o700)
+    with daemon.connect() as client:
+        client.send(b"OPEN t\n" + event(1))
+        assert client.flush() == (1, 0, 0)
+    second = tracerd("serve", "--socket", daemon.socket.parent / "other", "-d", daemon.dir)
+    assert second.returncode == 1
+    assert b"the directory" in second.stderr
+
+
+def test_events_wait_while_another_daemon_has_the_directory(daemon: Daemon) -> None:
+    """Two would write one log: the second undoes what the first has written."""
+    shutil.rmtree(daemon.dir)
+    daemon.dir.mkdir(mode=0o700)
+    with short_dir() as home, daemon.connect() as client:
+        (home / "logs").symlink_to(daemon.dir)
+        with Daemon(home) as other:
+            client.send(b"OPEN t\n" + event(1))
+            assert client.flush() == (0, 0, 0)
+            reason = f"is in use by the tracerd with pid {other.process.pid}"
+            wait_until(lambda: reason in daemon.stderr(), "the reason to be said")
+            assert not list(daemon.dir.glob("*.jsonl"))
+        wait_until(lambda: client.flush() == (1, 0, 0), "the event to be written")
+    assert daemon.numbers("t") == [1]
 
 
 def test_events_wait_while_the_directory_cannot_be_made_anew(daemon: Daemon) -> None:

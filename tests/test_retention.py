@@ -9,15 +9,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.harness import CLOCK_PREFIX, Daemon, event, events, exported, short_dir, tracerd, wait_until
 from tests.perfetto.judge import Judge
 from tracerd.cli.options import duration, size
+from tracerd.housekeeping import SHARE, Housekeeping
 from tracerd.marks import FULL_PREFIX, full_line
 from tracerd.retention import NO_LIMITS, Limits, StoredTrace, surplus
 from tracerd.state import MAX_ERRORS
+from tracerd.trace_id import TraceId
 
 DAY_S = 86400
 NOW_S = 1000.0
@@ -184,6 +187,27 @@ def test_the_oldest_closed_trace_goes_when_another_has_ended(home: Path) -> None
         assert client.flush() == (2, 0, 0)
     assert daemon.numbers("open") == [1, 2]
     assert "cannot remove" not in daemon.stderr()
+
+
+async def test_a_look_that_waited_is_soon_followed_by_the_next(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a look waits for the disk and for its turn, and the directory grows meanwhile."""
+    removed: list[TraceId] = []
+
+    def enforce_slowly(_: Path, __: Limits) -> list[TraceId]:
+        time.sleep(1)  # as a disk that is busy; nothing is awaited
+        housekeeping.look_again()
+        return [TraceId("t")]
+
+    def on_removed(trace_id: TraceId) -> None:
+        removed.append(trace_id)
+        if len(removed) == 2:
+            patience.cancel()
+
+    monkeypatch.setattr("tracerd.housekeeping.enforce", enforce_slowly)
+    housekeeping = Housekeeping(home, Limits(max_total_bytes=1), on_removed)
+    with trio.move_on_after(SHARE / 2) as patience:
+        await housekeeping.loop()
+    assert len(removed) == 2
 
 
 def test_a_removed_traces_exports_at_exit_are_forgotten(home: Path) -> None:

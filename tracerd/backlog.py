@@ -25,6 +25,10 @@ RUN_COST: Final = 512
 """What a run takes besides its lines, about; it counts as bytes that wait."""
 
 
+LOST_LINE_BYTES: Final = 4096
+"""A lost line, whose process and thread the mark borrows, is kept up to this size: it does not count as waiting."""
+
+
 @dataclass(slots=True)
 class _Run:
     """Consecutive lines of one client."""
@@ -45,8 +49,9 @@ class Waiting:
         size: Bytes that wait.
         events: Events that wait.
         lost: Events that found no room; they would come after those that wait.
-        lost_line: One of the lines lost, or empty.
+        lost_line: One of the lines lost, if it is short enough to be kept, or empty.
         told: Clients that know that their events wait.
+        said: Whether the daemon's log tells of it.
     """
 
     reason: str
@@ -56,6 +61,7 @@ class Waiting:
     lost: int = 0
     lost_line: bytes = b""
     told: set[int] = field(default_factory=set[int])
+    said: bool = False
 
 
 class Backlog:
@@ -92,7 +98,9 @@ class Backlog:
             or waiting.size + cost > self._max_trace_bytes + RUN_COST
             or self._size + cost > self._max_bytes
         ):
-            waiting.lost_line = waiting.lost_line or block[block.rfind(b"\n", 0, -1) + 1 :]
+            last = block.rfind(b"\n", 0, -1) + 1
+            if not waiting.lost_line and len(block) - last <= LOST_LINE_BYTES:
+                waiting.lost_line = block[last:]
             waiting.lost += events.count
             return False
         if run is None or not joins:

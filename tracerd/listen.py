@@ -6,6 +6,7 @@ The lock, not a connect, decides who is alive: a hung daemon still accepts conne
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 import socket
 import stat
@@ -16,7 +17,10 @@ from pathlib import Path
 from typing import Final
 
 from tracerd.errors import InUseError, PassedSocketError, UnsafePathError
+from tracerd.log import is_file_at
 from tracerd.paths import check_private, make_private
+
+logger = logging.getLogger(__name__)
 
 BACKLOG = 4096
 """Connections that may wait to be accepted; a full backlog blocks a client's connect()."""
@@ -57,13 +61,14 @@ class Lock:
     Args:
         path: The lock file.
         what: What it guards, for the message.
+        tries: How often to try, with a short pause between; one does not wait.
 
     Raises:
         InUseError: Another process holds it.
         UnsafePathError: The file cannot be opened, or is no regular file.
     """
 
-    def __init__(self, path: Path, what: str) -> None:
+    def __init__(self, path: Path, what: str, tries: int = LOCK_TRIES) -> None:
         self.path = path
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
@@ -76,7 +81,7 @@ class Lock:
                 raise UnsafePathError(
                     f"the lock {path} is not a regular file of ours; remove it or choose another path"
                 )
-            if not _try_lock(self._fd):
+            if not _try_lock(self._fd, tries):
                 raise InUseError(f"{what} is in use by the tracerd with pid {_pid_in(self._fd)}")
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
@@ -84,17 +89,71 @@ class Lock:
             os.close(self._fd)
             raise
 
+    def is_in_place(self) -> bool:
+        """Whether the file is still where others look for it: who removed it lets another daemon in.
+
+        Raises:
+            OSError: It cannot be looked at.
+        """
+        return is_file_at(self.path, self._fd)
+
     def release(self) -> None:
         """Let the next daemon in."""
         os.close(self._fd)
 
 
-def _try_lock(fd: int) -> bool:
-    for _ in range(LOCK_TRIES):
+class PrivateDirectory:
+    """The directory of logs, made if it is not there, and locked for the daemon's life.
+
+    Args:
+        path: Where it is.
+        lock_name: The lock file in it.
+
+    Raises:
+        InUseError: Another daemon has it.
+        UnsafePathError: It cannot be made or locked, or others could interfere.
+    """
+
+    def __init__(self, path: Path, lock_name: str) -> None:
+        self._path = path
+        self._lock_path = path / lock_name
+        self._lock: Lock | None = None
+        self._take(LOCK_TRIES)
+
+    def hold(self) -> None:
+        """Make and lock it anew if somebody has removed it, or put another in its place.
+
+        Raises:
+            InUseError: Another daemon has it by now.
+            OSError: It cannot be looked at.
+            UnsafePathError: It cannot be made or locked, or others could interfere.
+        """
+        if self._lock:
+            if self._lock.is_in_place():
+                return
+            logger.warning("the directory %s or its lock was removed; it is made and locked anew", self._path)
+            self.release()
+        self._take(1)  # clients wait: better again soon
+
+    def _take(self, tries: int) -> None:
+        make_private(self._path)
+        check_private(self._path)
+        self._lock = Lock(self._lock_path, f"the directory {self._path}", tries)
+
+    def release(self) -> None:
+        """Let the next daemon in."""
+        if self._lock:
+            self._lock.release()
+            self._lock = None
+
+
+def _try_lock(fd: int, tries: int) -> bool:
+    for left in reversed(range(tries)):
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            time.sleep(LOCK_PAUSE_S)
+            if left:
+                time.sleep(LOCK_PAUSE_S)
         else:
             return True
     return False

@@ -133,8 +133,9 @@ class LogWriter:
         self.path = path
         self.fd = open_shared(path)
         self.size = os.fstat(self.fd).st_size
-        self._torn = False
+        self._torn = 0  # bytes of a block that could not be written to its end
         self._synced = -1
+        self._sync_error: OSError | None = None
 
     def cut_torn_tail(self, keep: Callable[[bytes], object]) -> None:
         """Make the log end with a whole line, as a killed daemon may not have left it.
@@ -159,8 +160,7 @@ class LogWriter:
             OSError: Nothing was written.
         """
         if self._torn:
-            os.ftruncate(self.fd, self.size)
-            self._torn = False
+            self._undo()
         written = 0
         try:
             written = os.write(self.fd, block)
@@ -168,12 +168,17 @@ class LogWriter:
                 written += os.write(self.fd, memoryview(block)[written:])
         except OSError:
             if written:
-                self._torn = True
+                self._torn = written
                 with contextlib.suppress(OSError):  # then it is undone before the next write
-                    os.ftruncate(self.fd, self.size)
-                    self._torn = False
+                    self._undo()
             raise
         self.size += len(block)
+
+    def _undo(self) -> None:
+        """Take back what was written of a block. Where it began is asked: somebody may have emptied the log."""
+        self.size = max(0, os.fstat(self.fd).st_size - self._torn)
+        os.ftruncate(self.fd, self.size)
+        self._torn = 0
 
     def sync(self) -> None:
         """Bring what was written to the disk, and the file's name too.
@@ -181,9 +186,15 @@ class LogWriter:
         Raises:
             OSError: It may not be there.
         """
+        if self._sync_error:
+            raise self._sync_error.with_traceback(None)
         if self._synced == self.size:
             return
-        os.fsync(self.fd)
+        try:
+            os.fsync(self.fd)
+        except OSError as error:
+            self._sync_error = error  # the kernel tells it once, has dropped the pages, and succeeds the next time
+            raise
         if self._synced < 0:
             directory = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:

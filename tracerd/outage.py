@@ -91,8 +91,8 @@ class Outages:
                 return _reason(error)
         self._state.wait_no_more(trace_id, trio.current_time())
         self._on_settled()
-        self._say_now.forget(trace_id)
-        logger.warning("trace %s: the log is written again; %d events lost meanwhile", trace_id, waiting.lost)
+        if waiting.said or waiting.lost:  # a disk that is full for an instant, again and again, is said once a minute
+            logger.warning("trace %s: the log is written again; %d events lost meanwhile", trace_id, waiting.lost)
         return ""
 
     async def retry_loop(self) -> None:
@@ -120,6 +120,7 @@ class Outages:
     def _say(self, trace_id: TraceId) -> None:
         if self._say_now(trace_id):
             waiting = self._waiting[trace_id]
+            waiting.said = True
             logger.warning(
                 "trace %s: the log cannot be written: %s; %d events wait in memory, %d are lost",
                 trace_id,

@@ -46,7 +46,7 @@ class Recorder:
         on_removed: Told when a log was removed under us, and was begun anew.
         max_log_bytes: A log that has reached this size takes no more.
         fsync: When logs are brought to the disk.
-        make_directory: Makes the directory anew when somebody has removed it.
+        hold_directory: Makes sure that the directory is there and ours, before a log is opened in it.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Recorder:
         on_removed: Callable[[TraceId], None],
         max_log_bytes: float = math.inf,
         fsync: Fsync = "never",
-        make_directory: Callable[[], object] | None = None,
+        hold_directory: Callable[[], object] | None = None,
     ) -> None:
         self._directory = directory
         self._only_log = only_log
@@ -67,7 +67,7 @@ class Recorder:
         self._look_at_s: dict[TraceId, float] = {}
         self._max_log_bytes = max_log_bytes
         self._fsync = fsync
-        self._make_directory = make_directory
+        self._hold_directory = hold_directory
         self._complain_now = Seldom()
         self._holds: dict[TraceId, _Hold] = {}
         self._log_from: dict[TraceId, int] = {}  # how long each log was when we began to count
@@ -124,19 +124,18 @@ class Recorder:
 
     def _open(self, trace_id: TraceId) -> LogWriter:
         path = self.path(trace_id)
-        try:
-            log = LogWriter(path)
-        except FileNotFoundError:
-            if not self._make_directory or self._only_log:
-                raise
-            logger.warning("the directory %s was removed; it is made anew", self._directory)
-            self._make_directory()
-            log = LogWriter(path)
-        self._logs[trace_id] = log
-        self._look_at_s[trace_id] = time.monotonic() + REMOVED_CHECK_S
+        if self._hold_directory and not self._only_log:
+            self._hold_directory()
+        log = LogWriter(path)
         if log.size == 0:
             self._begin(trace_id)
-        log.cut_torn_tail(partial(self._keep_tail, trace_id))
+        try:
+            log.cut_torn_tail(partial(self._keep_tail, trace_id))
+        except BaseException:  # no event may come behind half a line: the next try opens it anew
+            log.close()
+            raise
+        self._logs[trace_id] = log
+        self._look_at_s[trace_id] = time.monotonic() + REMOVED_CHECK_S
         self._log_from.setdefault(trace_id, log.size)
         return log
 
@@ -148,10 +147,20 @@ class Recorder:
             self._on_removed(trace_id)
 
     def _keep_tail(self, trace_id: TraceId, tail: bytes) -> None:
+        """Keep what is about to be cut.
+
+        Raises:
+            OSError: It cannot be kept now.
+        """
         reason = "a torn line at the end of the log, left by a daemon that was killed"
-        logger.warning("%s: %s; it goes to %s", self.path(trace_id), reason, rejected_path(self.path(trace_id)).name)
+        try:
+            self._account(trace_id).add(0, 0, reason, tail[:KEPT_BYTES], always=True)
+        except UnsafePathError as error:  # time will not heal it
+            self._complain(trace_id, reason, error)
+        else:
+            account = rejected_path(self.path(trace_id)).name
+            logger.warning("%s: %s; it goes to %s", self.path(trace_id), reason, account)
         self._owed.setdefault(trace_id, Totals()).refused += 1
-        self._account(trace_id).add(0, 0, reason, tail[:KEPT_BYTES], always=True)
 
     def _look(self, trace_id: TraceId, log: LogWriter) -> LogWriter:
         self._look_at_s[trace_id] = time.monotonic() + REMOVED_CHECK_S
@@ -174,6 +183,7 @@ class Recorder:
     def end(self, trace_id: TraceId, totals: Totals) -> None:
         """The trace has no clients any more: record the totals and close its files."""
         log = self._logs.pop(trace_id, None)
+        self._look_at_s.pop(trace_id, None)
         totals.add(self._owed.pop(trace_id, Totals()))
         if totals:
             size = log.size if log else log_size(self.path(trace_id))

@@ -75,6 +75,14 @@ class RejectedFile:
         if self._fd >= 0:
             return
         self._fd = open_shared(self._path)
+        try:
+            self._mend()
+        except BaseException:  # the next try mends it first
+            self.close()
+            raise
+
+    def _mend(self) -> None:
+        """Make good what a killed daemon left undone."""
         self._size = os.fstat(self._fd).st_size
         if self._size and os.pread(self._fd, 1, self._size - 1) != b"\n":
             self._write(b"\n")  # a killed daemon left half an entry; readers skip it

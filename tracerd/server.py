@@ -80,7 +80,7 @@ class Server:
         max_unfinished_bytes: When lines that have not ended yet take more, the longest is refused.
         max_log_bytes: A log that has reached this size takes no more.
         fsync: When logs are brought to the disk.
-        make_directory: Makes the directory anew when somebody has removed it.
+        hold_directory: Makes sure that the directory is there and ours, before a log is opened in it.
         limits: What may stay in the directory.
         forbidden: What no export may touch.
     """
@@ -95,7 +95,7 @@ class Server:
         max_unfinished_bytes: int = DEFAULT_MAX_UNFINISHED_BYTES,
         max_log_bytes: float = math.inf,
         fsync: Fsync = "never",
-        make_directory: Callable[[], object] | None = None,
+        hold_directory: Callable[[], object] | None = None,
         limits: Limits = NO_LIMITS,
         forbidden: Forbidden,
     ) -> None:
@@ -113,7 +113,7 @@ class Server:
             self._state.forget,
             max_log_bytes,
             fsync,
-            make_directory,
+            hold_directory,
         )
         self._outages = Outages(self._state, self._recorder, self._perform, self._look_for_ends)
         self._housekeeping = Housekeeping(directory, limits, self._forget)

@@ -36,10 +36,6 @@ class Seldom:
         self._said_s[subject] = now_s
         return True
 
-    def forget(self, subject: Hashable) -> None:
-        """It is well again: the next trouble is worth a word at once."""
-        self._said_s.pop(subject, None)
-
 
 class StderrHandler(logging.Handler):
     """Hands log lines to a thread that writes them to a descriptor, whenever that takes them.

@@ -18,6 +18,7 @@ SOAK_S = float(os.environ.get("TRACERD_SOAK_S", "10"))
 """How long the bounded run takes, in seconds."""
 
 THREADS = 3
+MAX_TOTAL_MB = 20
 GROWTH_MB = 4.0
 """Noise of the allocator that is no growth."""
 
@@ -96,7 +97,7 @@ def sample(daemon: Daemon) -> Sample:
 )
 def test_nothing_grows_and_the_counters_add_up(seconds: float, tmp_path: Path) -> None:
     # Old traces go, so that the disk stays flat too.
-    with short_dir() as home, Daemon(home, "--max-total-size", "20MB") as daemon:
+    with short_dir() as home, Daemon(home, "--max-total-size", f"{MAX_TOTAL_MB}MB") as daemon:
         mixers = [Mixer(daemon, number, tmp_path / f"{number}.json") for number in range(THREADS)]
         threads = [threading.Thread(target=mixer.run) for mixer in mixers]
         for thread in threads:
@@ -136,6 +137,7 @@ def test_nothing_grows_and_the_counters_add_up(seconds: float, tmp_path: Path) -
     sys.stderr.write(f"{samples[0]}, {middle[-1]}, {last[-1]}, logs {size_mb:.0f} MB\n")
     assert max(each.resident_mb for each in last) <= max(each.resident_mb for each in middle) + GROWTH_MB
     assert max(each.open_files for each in last) <= 2 * max(each.open_files for each in middle)
+    assert size_mb <= 2 * MAX_TOTAL_MB, "old traces were not removed"
     assert max(each.threads for each in last) <= max(each.threads for each in middle) + 1
 
 

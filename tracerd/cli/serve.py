@@ -142,7 +142,7 @@ def serve(
         click.echo(f"tracerd runs with pid {pid}; its log is {printable(str(log))}", err=True)
         return
     from tracerd.export import Forbidden
-    from tracerd.listen import AnyListener, Listener, Lock, PassedListener, lock_path
+    from tracerd.listen import AnyListener, Listener, Lock, PassedListener, PrivateDirectory, lock_path
     from tracerd.paths import check_private, make_private
     from tracerd.rejected import rejected_path
     from tracerd.retention import Limits
@@ -180,15 +180,8 @@ def serve(
                 raise UnsafePathError(f"cannot use {log}: {min(shared)} is a socket or lock of the daemon's own")
             stack.callback(Lock(lock_path(log), f"the file {log}").release)
             own_files |= log_files
-        locks = stack.enter_context(ExitStack())
-
-        def take_directory() -> None:
-            make_private(directory)
-            check_private(directory)
-            locks.close()  # that of a directory which was removed
-            locks.callback(Lock(directory / LOCK_NAME, f"the directory {directory}").release)
-
-        take_directory()
+        spool = PrivateDirectory(directory, LOCK_NAME)
+        stack.callback(spool.release)
         listeners: list[AnyListener] = []
         for sock in passed:
             listeners.append(PassedListener(sock))
@@ -206,7 +199,7 @@ def serve(
             max_unfinished_bytes=max_unfinished_bytes,
             max_log_bytes=max_trace_size,
             fsync=fsync,
-            make_directory=take_directory,
+            hold_directory=spool.hold,
             limits=Limits(max_age, max_total_size),
             forbidden=Forbidden(os.path.realpath(directory), frozenset(own_files)),
         )
