@@ -144,16 +144,6 @@ def test_a_process_is_named_after_its_program_until_it_is_named(daemon: Daemon) 
     assert (name["name"], name["args"]) == ("process_name", {"name": "program.py"})
 
 
-def test_emit_tef_returns_when_the_file_is_there(daemon: Daemon, tmp_path: Path) -> None:
-    client = connected(daemon)
-    client.instant("x")
-
-    assert client.emit_tef(str(tmp_path / "trace.json"))
-    assert (tmp_path / "trace.json").exists()
-    assert not client.emit_tef(str(tmp_path / "with\nnewline.json"))
-    client.close()
-
-
 # --------------------------------------------------------------- whatever a program passes
 
 Writes = tuple[Client, list[bytes]]

@@ -23,8 +23,12 @@ if TYPE_CHECKING:
         def begin(self) -> None:
             """Called before the first line of a process, and again after pauses."""
 
+        def opening(self) -> str:
+            """The line that names the trace."""
+            ...
+
         def greeting(self) -> str:
-            """The lines that a connection begins with."""
+            """That line, and those that a connection for events begins with."""
             ...
 
         def notice(self, dropped: int, lost: bool) -> str:
@@ -171,12 +175,33 @@ class Outbox:
             connection.retry_at_once()
             if timeout_s is not None:
                 connection.patience_s = timeout_s
-            return self._write_all(may_wait=True) and connection.is_acknowledged()
+            is_in_log = self._write_all(may_wait=True) and connection.is_acknowledged()
+            self._leave_if_ended()
+            return is_in_log
         except OSError:
             return False
         finally:
-            connection.patience_s = min(connection.patience_s, PATIENCE_S)
             self._token.append(None)
+            connection.patience_s = min(connection.patience_s, PATIENCE_S)
+
+    def command(self, line: bytes, timeout_s: float) -> bool:
+        """Write everything, then give the daemon a command; whether it says that this is done.
+
+        On a connection of its own: the daemon tells of a few errors on each only.
+        """
+        until_s = time.monotonic() + timeout_s
+        self.flush(timeout_s)
+        if self._lines or self._at < len(self._data):
+            return False
+        connection = Connection(self._path, self._owner.opening)
+        connection.patience_s = max(until_s - time.monotonic(), PATIENCE_S)
+        try:
+            return connection.is_there() and connection.is_acknowledged(line) and not connection.errors
+        except OSError:
+            return False
+        finally:
+            self.connection.errors += connection.errors
+            connection.close()
 
     def end(self) -> None:
         """Write everything and leave the daemon; what still comes is written at once, on a connection of its own."""
@@ -200,8 +225,14 @@ class Outbox:
             return  # somebody else is at it
         try:
             self._write_all(may_wait)
+            self._leave_if_ended()
         finally:
             self._token.append(None)
+
+    def _leave_if_ended(self) -> None:
+        if self._ended:
+            self.connection.close()
+            self.connection.retry_at_once()
 
     def _write_all(self, may_wait: bool) -> bool:
         """Whether nothing is left."""
@@ -209,10 +240,7 @@ class Outbox:
         if written:
             self._size = 0
             self.full = False
-        if self._ended:
-            self.connection.close()
-            self.connection.retry_at_once()
-        elif self._ticker is not None:
+        if self._ticker is not None and not self._ended:
             self._limit = min(self._size + BUFFER_SIZE, MAX_WAITING)
         return written
 
@@ -230,7 +258,7 @@ class Outbox:
             # Before the call: it may end in a signal handler that raises, and nothing is to be sent twice.
             self._at = start + len(block)
             try:
-                sent = connection.send(block)
+                sent = connection.send(block, block.count(b"\n"))
             except BlockingIOError:
                 self._at = start
                 if not (may_wait and connection.wait_for_room()):
