@@ -69,9 +69,10 @@ def test_nothing_is_there():
 def run(home: Path, socket: Path, source: str, *options: str) -> "subprocess.CompletedProcess[str]":
     (home / "test_project.py").write_text(source)
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("TRACERD_", "PYTEST_"))}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", "."]
+    # Without pytest-trio, which takes a second to import.
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:trio"]
     return subprocess.run(
-        [*command, "-W", "error", *options, "test_project.py"],
+        [*command, "-c", os.devnull, "--rootdir", ".", "-W", "error", *options, "test_project.py"],
         cwd=home,
         env=environ | {"TRACERD_SOCKET": str(socket), "TRACERD_DIR": str(home / "logs")},
         capture_output=True,
