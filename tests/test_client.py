@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.client_programs import Event, events, named, run
+from tests.client_programs import Event, environment, events, named, run
 from tests.harness import Daemon
 from tests.perfetto.judge import Judge
 from tracerd.client import Client
@@ -129,9 +129,17 @@ def test_the_lines_in_the_documents_are_a_traced_program(document: str, daemon: 
 def test_a_process_is_named_after_its_program_until_it_is_named(daemon: Daemon) -> None:
     run("import tracerd.client as trace; trace.instant('x')", daemon.socket)
 
+    package = daemon.dir.parent / "package"
+    package.mkdir()
+    (package / "__main__.py").write_text("import tracerd.client as trace; trace.instant('x')")
+    for words in (["-m", "package"], ["-c", "import tracerd.client as trace; trace.instant('x')"]):
+        command = [sys.executable, *words]
+        subprocess.run(command, cwd=package.parent, env=environment(daemon.socket), check=True)
+
     events(daemon)
-    [name, _] = [json.loads(line) for line in daemon.events("t")]
-    assert (name["name"], name["args"]) == ("process_name", {"name": "program.py"})
+    found = [json.loads(line) for line in daemon.events("t")]
+    names = [event["args"]["name"] for event in found if event["name"] == "process_name"]
+    assert names == ["program.py", "package", "python"]
 
 
 # --------------------------------------------------------------- spans that are used otherwise

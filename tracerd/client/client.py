@@ -213,8 +213,10 @@ class Client:
     def greeting(self) -> str:
         """Which trace, and the name of the process, until it is given one."""
         argv: list[str] = getattr(sys, "argv", [])  # not there in some embedded interpreters
-        name = os.path.basename(argv[0]) if argv else ""
-        args = f'"args":{{"name":{mended_string(name or "python")}}}'
+        directory, name = os.path.split(argv[0]) if argv else ("", "")
+        if name == "__main__.py":  # of `python -m package`
+            name = os.path.basename(directory)
+        args = f'"args":{{"name":{mended_string(name if name not in ("", "-c") else "python")}}}'
         # Without a time it comes before every other name.
         return f'{self.opening()}{{"ph":"M","pid":{self.pid},"name":"process_name",{args}}}\n'
 

@@ -7,11 +7,11 @@ ends when nothing is. Each send(2) is of whole lines, and small enough to be tak
 
 from __future__ import annotations
 
-import _thread
 import time
 
 from tracerd.client.connection import PATIENCE_S, RETRY_S, Connection
 from tracerd.client.encode import MAX_LINE_BYTES
+from tracerd.client.ticker import Ticker
 
 TYPE_CHECKING = False  # typing is slow to import
 if TYPE_CHECKING:
@@ -37,23 +37,10 @@ if TYPE_CHECKING:
 
 
 BUFFER_SIZE = 64 * 1024
-PERIOD_S = 0.5
 MAX_WAITING = 4 * 1024 * 1024
 """Characters that are kept for a daemon that is absent or hangs; what comes then is dropped and counted."""
 
 _BLOCK = MAX_LINE_BYTES + 1
-
-
-class _Ticker:
-    """The thread that writes each half second. Not of `threading`: programs count those."""
-
-    __slots__ = ("ended", "stop")
-
-    def __init__(self) -> None:
-        self.stop = _thread.allocate_lock()
-        self.ended = _thread.allocate_lock()
-        self.stop.acquire()
-        self.ended.acquire()
 
 
 class Outbox:
@@ -82,7 +69,7 @@ class Outbox:
         # Who takes the token writes. Not a lock: a signal handler that raises may run after a call, so between a
         # lock's acquire and the `try` that would release it; `del` is no call.
         self._token: list[None] = [None]
-        self._ticker: _Ticker | None = None
+        self._ticker: Ticker | None = None
         self._told = 0  # of `dropped`
         self._drop_until_s = 0.0  # when nothing more is kept, by time.monotonic
 
@@ -124,28 +111,27 @@ class Outbox:
 
     def _start_ticker(self) -> bool:
         self._owner.begin()
-        ticker = _Ticker()
         try:
-            _thread.start_new_thread(self._tick, (ticker,))
+            self._ticker = Ticker(self._tick)
         except RuntimeError:  # the interpreter ends, or there can be no more threads
             return False
-        self._ticker = ticker
         return True
 
-    def _tick(self, ticker: _Ticker) -> None:
+    def _tick(self, ticker: Ticker) -> bool:
+        """Write; whether this thread is still needed."""
         try:
-            while not ticker.stop.acquire(timeout=PERIOD_S):
-                self._write(may_wait=False)
-                if not self._lines and self._at == len(self._data):
-                    # First nobody ticks, then we look again: who adds a line from here on starts another thread.
-                    self._ticker, self._limit = None, 0
-                    if not self._lines or self._ticker is not None:
-                        return
-                    self._ticker, self._limit = ticker, BUFFER_SIZE
+            self._write(may_wait=False)
+            if self._lines or self._at < len(self._data):
+                return True
+            # First nobody ticks, then we look again: who adds a line from here on starts another thread.
+            self._ticker, self._limit = None, 0
+            if not self._lines or self._ticker is not None:
+                return False
+            self._ticker, self._limit = ticker, BUFFER_SIZE
         except Exception:
             self._ticker, self._limit = None, 0
-        finally:
-            ticker.ended.release()
+            return False
+        return True
 
     def stop_ticker(self) -> None:
         """Write, and end the thread: Python 3.12 warns of a fork in a process that has several."""
@@ -153,8 +139,7 @@ class Outbox:
         ticker = self._ticker
         if ticker is not None:
             self._ticker, self._limit = None, 0
-            ticker.stop.release()
-            ticker.ended.acquire(timeout=PATIENCE_S)
+            ticker.stop(PATIENCE_S)
 
     def forget(self) -> None:
         """In the child of a fork: what waits is the parent's, and so is the connection."""
