@@ -64,6 +64,14 @@ def ratio(kind: str, environ: dict[str, str]) -> float:
     return float(subprocess.run(command, env=environ, capture_output=True, check=True).stdout)
 
 
+def best(kind: str, environ: dict[str, str], limit: float, runs: int) -> float:
+    """The first ratio below the limit, or the best of all."""
+    ratios: list[float] = []
+    while len(ratios) < runs and not (ratios and ratios[-1] < limit):
+        ratios.append(ratio(kind, environ))
+    return min(ratios)
+
+
 def without_coverage(environ: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if not name.startswith(("COV_", "COVERAGE_"))}
 
@@ -71,13 +79,11 @@ def without_coverage(environ: dict[str, str]) -> dict[str, str]:
 def test_a_disabled_span_costs_less_than_two_empty_ones() -> None:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("TRACERD_")}
 
-    assert min(ratio("disabled", without_coverage(environ)) for _ in range(2)) < 2
+    assert best("disabled", without_coverage(environ), limit=2, runs=2) < 2
 
 
 def test_an_enabled_span_costs_little_more_than_its_parts(daemon: Daemon) -> None:
-    environ = without_coverage(environment(daemon.socket))
-
-    assert min(ratio("enabled", environ) for _ in range(3)) < 1.5
+    assert best("enabled", without_coverage(environment(daemon.socket)), limit=1.5, runs=3) < 1.5
 
 
 def test_importing_costs_little_more_than_what_it_imports(tmp_path: Path) -> None:

@@ -236,11 +236,11 @@ print(connection.is_safe(f"/tmp/tracerd-{os.geteuid()}/tracerd.socket"))
 
 
 @pytest.mark.parametrize("trace_id", ["", "a b", "a\nDIE", "../x", "-x", ".x", "x" * 201, "\x1b[2J", "a/b"])
-def test_a_trace_id_that_is_none_turns_tracing_off(trace_id: str, daemon: Daemon) -> None:
+def test_a_trace_id_that_is_none_turns_tracing_off(trace_id: str, shared_daemon: Daemon) -> None:
     source = "import tracerd.client as trace\ntrace.instant('x')\nprint(trace.default_client(), trace.flush())"
     done = subprocess.run(
-        [sys.executable, "-c", source], env=environment(daemon.socket, trace_id), capture_output=True, check=True
+        [sys.executable, "-c", source], env=environment(shared_daemon.socket, trace_id), capture_output=True, check=True
     )
 
     assert (done.stdout, done.stderr) == (b"None True\n", b"")
-    assert list(daemon.dir.glob("*.jsonl")) == []
+    assert list(shared_daemon.dir.glob("*.jsonl")) == []

@@ -1,5 +1,6 @@
 """The client library in programs of many kinds: each event exactly once, of the right process and thread."""
 
+import itertools
 from collections import Counter
 
 import pytest
@@ -191,6 +192,15 @@ PROGRAMS = {
 }
 
 
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def trace_id() -> str:
+    """One for each test."""
+    return f"trace-{next(_numbers)}"
+
+
 def begun(found: list[Event]) -> Counter[tuple[str, int, int]]:
     """Name, process and thread of each span."""
     places = [(event["name"], event["pid"], event["tid"]) for event in found if event["ph"] in ("X", "b")]
@@ -198,20 +208,22 @@ def begun(found: list[Event]) -> Counter[tuple[str, int, int]]:
 
 
 @pytest.mark.parametrize("program", [pytest.param(source, id=name) for name, source in PROGRAMS.items()])
-def test_each_event_is_there_once_with_its_process_and_thread(program: str, daemon: Daemon) -> None:
+def test_each_event_is_there_once_with_its_process_and_thread(
+    program: str, shared_daemon: Daemon, trace_id: str
+) -> None:
     # A warning, such as of a socket that is not closed, would be printed.
-    done = run(HEAD + program, daemon.socket, PYTHONWARNINGS="always", PYTHONDEVMODE="1")
+    done = run(HEAD + program, shared_daemon.socket, trace_id, PYTHONWARNINGS="always", PYTHONDEVMODE="1")
 
     assert (done.returncode, done.stderr) == (0, "")
     said = Counter((name, int(pid), int(tid)) for name, pid, tid in map(str.split, done.stdout.splitlines()))
     assert said
-    assert begun(events(daemon)) == said
+    assert begun(events(shared_daemon, trace_id)) == said
 
 
-def test_asynchronous_spans_are_pairs_with_ids_of_their_own(daemon: Daemon) -> None:
-    run(HEAD + ASYNCIO, daemon.socket)
+def test_asynchronous_spans_are_pairs_with_ids_of_their_own(shared_daemon: Daemon, trace_id: str) -> None:
+    run(HEAD + ASYNCIO, shared_daemon.socket, trace_id)
 
-    found = [event for event in events(daemon) if "id2" in event]
+    found = [event for event in events(shared_daemon, trace_id) if "id2" in event]
     begins = {str(event["id2"]) for event in found if event["ph"] == "b"}
     ends = {str(event["id2"]) for event in found if event["ph"] == "e"}
     assert len(found) == 40
@@ -219,7 +231,7 @@ def test_asynchronous_spans_are_pairs_with_ids_of_their_own(daemon: Daemon) -> N
     assert begins == ends
 
 
-def test_end_by_force_loses_only_the_last_half_second(daemon: Daemon) -> None:
+def test_end_by_force_loses_only_the_last_half_second(shared_daemon: Daemon, trace_id: str) -> None:
     source = """
 import os, signal, sys, time
 import tracerd.client as trace
@@ -230,13 +242,13 @@ while time.monotonic() < until:
 trace.instant("late")
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    done = run(source, daemon.socket)
+    done = run(source, shared_daemon.socket, trace_id)
 
     assert done.returncode == -9
-    assert [event["name"] for event in events(daemon) if event["ph"] == "i"] == ["early"]
+    assert [event["name"] for event in events(shared_daemon, trace_id) if event["ph"] == "i"] == ["early"]
 
 
-def test_a_killed_writer_leaves_no_half_line(daemon: Daemon) -> None:
+def test_a_killed_writer_leaves_no_half_line(shared_daemon: Daemon, trace_id: str) -> None:
     source = """
 import os, signal, threading
 import tracerd.client as trace
@@ -245,23 +257,23 @@ while True:
     trace.instant("x" * 1000, more="y" * 30_000)
     trace.instant("x", more="y" * 500_000)
 """
-    done = run(source, daemon.socket)
+    done = run(source, shared_daemon.socket, trace_id)
 
     assert done.returncode == -9
-    assert len(events(daemon)) > 10  # each of them whole: events() looks whether any line was refused
+    assert len(events(shared_daemon, trace_id)) > 10  # each of them whole: events() looks whether any line was refused
 
 
-def test_python_counts_no_thread_of_ours(daemon: Daemon) -> None:
+def test_python_counts_no_thread_of_ours(shared_daemon: Daemon, trace_id: str) -> None:
     source = """
 import threading
 import tracerd.client as trace
 trace.instant("one")
 print(threading.active_count(), len(threading.enumerate()))
 """
-    assert run(source, daemon.socket).stdout == "1 1\n"
+    assert run(source, shared_daemon.socket, trace_id).stdout == "1 1\n"
 
 
-def test_a_descriptor_that_the_program_took_over_is_left_alone(daemon: Daemon) -> None:
+def test_a_descriptor_that_the_program_took_over_is_left_alone(shared_daemon: Daemon, trace_id: str) -> None:
     source = """
 import os, socket
 import tracerd.client as trace
@@ -278,7 +290,11 @@ except BlockingIOError:
     print("nothing")
 mine.close()
 """
-    done = run(source, daemon.socket)
+    done = run(source, shared_daemon.socket, trace_id)
 
     assert (done.stdout, done.stderr) == ("nothing\n", "")
-    assert [event["name"] for event in events(daemon)] == ["before", "tracerd: connection lost", "after"]
+    assert [event["name"] for event in events(shared_daemon, trace_id)] == [
+        "before",
+        "tracerd: connection lost",
+        "after",
+    ]

@@ -41,6 +41,20 @@ def test_starts_a_process(number):
 @pytest.mark.skip
 def test_is_skipped():
     pass
+
+@pytest.mark.xfail
+def test_fails_as_expected():
+    assert False
+"""
+
+CONNECTS = """
+import tracerd.client as trace
+
+def test_connects_to_a_trace_of_its_own():
+    trace.connect("another")
+
+def test_after_that():
+    pass
 """
 
 UNTRACED = """
@@ -55,9 +69,10 @@ def test_nothing_is_there():
 def run(home: Path, socket: Path, source: str, *options: str) -> "subprocess.CompletedProcess[str]":
     (home / "test_project.py").write_text(source)
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("TRACERD_", "PYTEST_"))}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", "."]
+    # Without pytest-trio, which takes a second to import.
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:trio"]
     return subprocess.run(
-        [*command, "-W", "error", *options, "test_project.py"],
+        [*command, "-c", os.devnull, "--rootdir", ".", "-W", "error", *options, "test_project.py"],
         cwd=home,
         env=environ | {"TRACERD_SOCKET": str(socket), "TRACERD_DIR": str(home / "logs")},
         capture_output=True,
@@ -78,7 +93,7 @@ def test_all_processes_of_a_run_are_in_one_file(workers: int, daemon: Daemon, pe
     done = run(home, daemon.socket, PROJECT, "--tracerd=trace.json", "-n", str(workers))
 
     assert done.returncode == 1, done.stderr
-    assert "1 failed, 5 passed, 1 skipped" in done.stdout
+    assert "1 failed, 5 passed, 1 skipped, 1 xfailed" in done.stdout
     assert "tracerd: wrote trace.json, of the trace pytest-" in done.stdout
     found = spans(home)
     tests = {str(event["name"]): event["args"] for event in found if event.get("cat") == "test"}
@@ -87,8 +102,9 @@ def test_all_processes_of_a_run_are_in_one_file(workers: int, daemon: Daemon, pe
         "test_project.py::test_fails": {"outcome": "failed"},
         **{f"test_project.py::test_starts_a_process[{number}]": {"outcome": "passed"} for number in range(4)},
         "test_project.py::test_is_skipped": {"outcome": "skipped"},
+        "test_project.py::test_fails_as_expected": {"outcome": "xfailed"},
     }
-    assert [len(named(found, phase)) for phase in ("setup", "call", "teardown")] == [7, 6, 7]
+    assert [len(named(found, phase)) for phase in ("setup", "call", "teardown")] == [8, 7, 8]
     assert len(named(found, "fixture table")) == len(named(found, "remove table")) == 2
     assert 1 <= len(named(found, "fixture database")) == len(named(found, "remove database")) <= max(workers, 1)
     assert len(named(found, "my own")) == 1
@@ -119,6 +135,15 @@ def test_the_removal_of_a_fixture_takes_as_long_as_it_takes(daemon: Daemon) -> N
         assert isinstance(begin_us, int)
         assert isinstance(dur_us, int)
         assert begin_us <= at_us <= begin_us + dur_us
+
+
+def test_a_test_that_connects_elsewhere_does_not_end_the_record(daemon: Daemon) -> None:
+    home = daemon.dir.parent
+    assert run(home, daemon.socket, CONNECTS, "--tracerd=trace.json").returncode == 0
+
+    found = spans(home)
+    assert [event["args"] for event in found if event.get("cat") == "test"] == [{"outcome": "passed"}] * 2
+    assert [event["ph"] for event in found if event["name"] == "run"] == ["X"]
 
 
 def test_without_the_option_nothing_is_imported(daemon: Daemon) -> None:
@@ -152,5 +177,5 @@ def test_a_file_that_cannot_be_written_is_told_and_changes_no_result(daemon: Dae
     done = run(daemon.dir.parent, daemon.socket, PROJECT, "--tracerd=none/trace.json")
 
     assert done.returncode == 1
-    assert "1 failed, 5 passed, 1 skipped" in done.stdout
-    assert "tracerd: none/trace.json was not written: ERROR " in done.stdout
+    assert "1 failed, 5 passed, 1 skipped, 1 xfailed" in done.stdout
+    assert "tracerd: no whole trace in none/trace.json: ERROR " in done.stdout

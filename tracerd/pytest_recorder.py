@@ -42,7 +42,9 @@ class Recorder:
             # Workers and whatever the tests start write to the same trace; so do we, if somebody records us already.
             os.environ.setdefault("TRACERD_TRACE_ID", f"pytest-{int(time.time())}-{secrets.token_hex(8)}")
             os.environ["TRACERD_SOCKET"] = os.path.abspath(socket_path())
-        self._client = tracerd.client.connect(os.environ["TRACERD_TRACE_ID"], os.environ["TRACERD_SOCKET"])
+        place = os.environ["TRACERD_TRACE_ID"], os.environ["TRACERD_SOCKET"]
+        self._client = tracerd.client.Client(*place)
+        tracerd.client.connect(*place)  # for the tests, which may end it or replace it
         self._client.process_name(f"pytest {self._worker}" if self._worker else "pytest")
         self._run = self._client.span(f"worker {self._worker}" if self._worker else "run", cat="pytest")
         self._test = self._run
@@ -65,13 +67,14 @@ class Recorder:
     def pytest_sessionfinish(self) -> None:
         """The run has ended; when that of the controller has, all workers have gone."""
         self._run.end()
+        tracerd.client.flush(PATIENCE_S)  # what the tests themselves have told
         if self._worker is not None:
             self._client.flush(PATIENCE_S)
         elif self._client.emit_tef(self._path, PATIENCE_S):
             self._said = f"tracerd: wrote {self._path}, of the trace {self._client.trace_id}"
         else:
             reason = self._client.errors[-1] if self._client.errors else "the daemon does not answer"
-            self._said = f"tracerd: {self._path} was not written: {reason}"
+            self._said = f"tracerd: no whole trace in {self._path}: {reason}"
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what became of the file."""
@@ -81,6 +84,9 @@ class Recorder:
     def pytest_unconfigure(self) -> None:
         """Leave everything as it was."""
         self._client.close()
+        own = tracerd.client.default_client()
+        if own is not None:
+            own.close()
         for name, value in self._environ.items():
             if value is None:
                 os.environ.pop(name, None)
@@ -118,7 +124,9 @@ class Recorder:
         """A phase has ended: passed, failed or skipped; the test is what its worst phase is."""
         report = yield
         if report.when == "call" or report.outcome != "passed":
-            self._test.set(outcome=report.outcome)
+            # pytest calls a test skipped that failed as it was expected to.
+            expected = report.outcome == "skipped" and hasattr(report, "wasxfail")
+            self._test.set(outcome="xfailed" if expected else report.outcome)
         return report
 
     @pytest.hookimpl(wrapper=True)

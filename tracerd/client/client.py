@@ -10,7 +10,16 @@ from time import monotonic_ns
 from zlib import crc32
 
 from tracerd.client import lifecycle
-from tracerd.client.encode import SURELY_FINE, as_text, check_long, encode, mended, mended_string, string
+from tracerd.client.encode import (
+    MAX_LINE_BYTES,
+    SURELY_FINE,
+    as_text,
+    check_long,
+    encode,
+    mended,
+    mended_string,
+    string,
+)
 from tracerd.client.outbox import Outbox
 from tracerd.client.spans import Span
 
@@ -145,7 +154,8 @@ class Client:
             timeout_s: How long to wait in total; by default 0.05 seconds for a daemon that does nothing.
 
         Returns:
-            Whether the daemon says that it has everything since the connection was made.
+            Whether the daemon says that everything since the connection was made is in the log. If its disk is full
+            that may still come to be: `errors` tells.
         """
         return self._outbox.flush(timeout_s)
 
@@ -153,14 +163,16 @@ class Client:
         """Let the daemon write the whole trace so far, of all processes, to a trace.json.
 
         Returns:
-            Whether it is written.
+            Whether the daemon says that it is written, with everything that it was ever sent; if not, `errors` may
+            tell why.
         """
-        absolute = os.path.abspath(path)
-        if not absolute.isprintable():
+        try:
+            line = b"EMIT_TEF " + os.fsencode(os.path.abspath(path))
+        except (OSError, TypeError, ValueError):  # no such text, or no current directory
             return False
-        before = len(self.errors)
-        self._outbox.put(f"EMIT_TEF {absolute}\n")
-        return self.flush(timeout_s) and len(self.errors) == before
+        if b"\n" in line or line.endswith(b"\r") or len(line) > MAX_LINE_BYTES:
+            return False
+        return self._outbox.command(line + b"\n", timeout_s)
 
     def close(self) -> None:
         """Write what waits, and leave the trace. What comes later is written at once."""
@@ -194,13 +206,19 @@ class Client:
             self._outbox.dropped += len(self.unfinished)
             self.unfinished.clear()
 
+    def opening(self) -> str:
+        """Which trace."""
+        return f"OPEN {self.trace_id}\n"
+
     def greeting(self) -> str:
         """Which trace, and the name of the process, until it is given one."""
         argv: list[str] = getattr(sys, "argv", [])  # not there in some embedded interpreters
-        name = os.path.basename(argv[0]) if argv else ""
-        args = f'"args":{{"name":{mended_string(name or "python")}}}'
+        directory, name = os.path.split(argv[0]) if argv else ("", "")
+        if name == "__main__.py":  # of `python -m package`
+            name = os.path.basename(directory)
+        args = f'"args":{{"name":{mended_string(name if name not in ("", "-c") else "python")}}}'
         # Without a time it comes before every other name.
-        return f'OPEN {self.trace_id}\n{{"ph":"M","pid":{self.pid},"name":"process_name",{args}}}\n'
+        return f'{self.opening()}{{"ph":"M","pid":{self.pid},"name":"process_name",{args}}}\n'
 
     def notice(self, dropped: int, lost: bool) -> str:
         """What has to be said of what is missing."""

@@ -44,8 +44,10 @@ class Connection:
         self._inode = 0
         self._connect_at_s = 0.0  # not before, by time.monotonic
         self._was_full = False
-        self._asked = 0  # how often on this connection, and the answers
-        self._answers: list[list[bytes]] = []
+        self._events = 0  # sent on this connection
+        self._asked = 0  # how often on this connection
+        self._answered = 0
+        self._stored = b""  # of the last answer
         self._received = b""
         self.patience_s = PATIENCE_S
         self.lost = False
@@ -67,16 +69,22 @@ class Connection:
         """Look for the daemon the next time, however short a while ago that was done."""
         self._connect_at_s = 0.0
 
-    def send(self, block: bytes) -> bool:
+    def send(self, block: bytes, events: int) -> bool:
         """Send some lines that Linux takes whole or not at all; False if that was the end of the connection.
+
+        Args:
+            block: The lines.
+            events: How many of them are events.
 
         Raises:
             BlockingIOError: The daemon has not read what it has.
         """
         assert self._socket is not None  # noqa: S101 (is_there was asked)
+        self._events += events  # before the call: a signal handler may raise after it
         try:
             whole = self._socket.send(block, _FLAGS) == len(block)
         except BlockingIOError:
+            self._events -= events
             self._was_full = True
             raise
         except OSError:
@@ -93,22 +101,26 @@ class Connection:
         """Whether the daemon has begun to read."""
         return self._wait(select.POLLOUT)
 
-    def is_acknowledged(self) -> bool:
-        """Whether the daemon says that everything is in the log.
+    def is_acknowledged(self, command: bytes = b"") -> bool:
+        """Whether the daemon says that every event sent on this connection is in the log.
+
+        Args:
+            command: A line to send with the question.
 
         Raises:
             OSError: It does not listen.
         """
         if self._socket is None:
-            return True  # nothing was ever said
+            return not self.lost  # nothing was ever said
+        question = command + _QUESTION
         try:
-            asked = self.send(_QUESTION)
+            asked = self.send(question, events=0)
         except BlockingIOError:
-            asked = self.wait_for_room() and self.send(_QUESTION)
+            asked = self.wait_for_room() and self.send(question, events=0)
         if not asked:
             return False
         self._asked += 1
-        while len(self._answers) < self._asked:
+        while self._answered < self._asked:
             if not self._wait(select.POLLIN):
                 return False
             data = self._socket.recv(65536)
@@ -116,9 +128,14 @@ class Connection:
                 self._lose()
                 return False
             *lines, self._received = (self._received + data).split(b"\n")
-            self._answers += [line.split() for line in lines if line.startswith(b"OK ")]
-            self.errors += [line.decode(errors="replace") for line in lines if line.startswith(b"ERROR ")]
-        return self._answers[-1][2:] == [b"0", b"0"]
+            for line in lines:
+                if line.startswith(b"OK "):
+                    self._answered += 1
+                    self._stored = line.split(b" ")[1]
+                elif line.startswith(b"ERROR "):
+                    self.errors.append(line.decode(errors="replace"))
+        # Not "none was refused or lost": what waits for a full disk is in no number of the answer.
+        return self._stored == b"%d" % self._events
 
     def _wait(self, what: int) -> bool:
         """Whether the socket is ready; waiting in vain uses up our patience."""
@@ -140,7 +157,9 @@ class Connection:
             connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             connection.setblocking(False)
             connection.connect(os.fsencode(path))  # a full backlog is EAGAIN
-            connection.send(self._greeting().encode(errors="replace"), _FLAGS)
+            greeting = self._greeting().encode(errors="replace")
+            connection.send(greeting, _FLAGS)
+            self._events = greeting.count(b"\n") - 1  # OPEN is none
             self._inode = os.fstat(connection.fileno()).st_ino
             return connection
         except (OSError, AttributeError, ValueError):  # AttributeError: a system without Unix sockets
@@ -158,12 +177,11 @@ class Connection:
     def _lose(self) -> None:
         self.close()
         self.lost = True
-        self._asked = 0
-        self._answers.clear()
-        self._received = b""
 
     def close(self) -> None:
         """End the connection, without a word."""
+        self._asked = self._answered = 0
+        self._received = b""
         connection, self._socket = self._socket, None
         if connection is not None:
             if self._is_ours(connection):

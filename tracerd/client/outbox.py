@@ -7,11 +7,11 @@ ends when nothing is. Each send(2) is of whole lines, and small enough to be tak
 
 from __future__ import annotations
 
-import _thread
 import time
 
 from tracerd.client.connection import PATIENCE_S, RETRY_S, Connection
 from tracerd.client.encode import MAX_LINE_BYTES
+from tracerd.client.ticker import Ticker
 
 TYPE_CHECKING = False  # typing is slow to import
 if TYPE_CHECKING:
@@ -23,8 +23,12 @@ if TYPE_CHECKING:
         def begin(self) -> None:
             """Called before the first line of a process, and again after pauses."""
 
+        def opening(self) -> str:
+            """The line that names the trace."""
+            ...
+
         def greeting(self) -> str:
-            """The lines that a connection begins with."""
+            """That line, and those that a connection for events begins with."""
             ...
 
         def notice(self, dropped: int, lost: bool) -> str:
@@ -33,23 +37,10 @@ if TYPE_CHECKING:
 
 
 BUFFER_SIZE = 64 * 1024
-PERIOD_S = 0.5
 MAX_WAITING = 4 * 1024 * 1024
 """Characters that are kept for a daemon that is absent or hangs; what comes then is dropped and counted."""
 
 _BLOCK = MAX_LINE_BYTES + 1
-
-
-class _Ticker:
-    """The thread that writes each half second. Not of `threading`: programs count those."""
-
-    __slots__ = ("ended", "stop")
-
-    def __init__(self) -> None:
-        self.stop = _thread.allocate_lock()
-        self.ended = _thread.allocate_lock()
-        self.stop.acquire()
-        self.ended.acquire()
 
 
 class Outbox:
@@ -78,7 +69,7 @@ class Outbox:
         # Who takes the token writes. Not a lock: a signal handler that raises may run after a call, so between a
         # lock's acquire and the `try` that would release it; `del` is no call.
         self._token: list[None] = [None]
-        self._ticker: _Ticker | None = None
+        self._ticker: Ticker | None = None
         self._told = 0  # of `dropped`
         self._drop_until_s = 0.0  # when nothing more is kept, by time.monotonic
 
@@ -120,28 +111,27 @@ class Outbox:
 
     def _start_ticker(self) -> bool:
         self._owner.begin()
-        ticker = _Ticker()
         try:
-            _thread.start_new_thread(self._tick, (ticker,))
+            self._ticker = Ticker(self._tick)
         except RuntimeError:  # the interpreter ends, or there can be no more threads
             return False
-        self._ticker = ticker
         return True
 
-    def _tick(self, ticker: _Ticker) -> None:
+    def _tick(self, ticker: Ticker) -> bool:
+        """Write; whether this thread is still needed."""
         try:
-            while not ticker.stop.acquire(timeout=PERIOD_S):
-                self._write(may_wait=False)
-                if not self._lines and self._at == len(self._data):
-                    # First nobody ticks, then we look again: who adds a line from here on starts another thread.
-                    self._ticker, self._limit = None, 0
-                    if not self._lines or self._ticker is not None:
-                        return
-                    self._ticker, self._limit = ticker, BUFFER_SIZE
+            self._write(may_wait=False)
+            if self._lines or self._at < len(self._data):
+                return True
+            # First nobody ticks, then we look again: who adds a line from here on starts another thread.
+            self._ticker, self._limit = None, 0
+            if not self._lines or self._ticker is not None:
+                return False
+            self._ticker, self._limit = ticker, BUFFER_SIZE
         except Exception:
             self._ticker, self._limit = None, 0
-        finally:
-            ticker.ended.release()
+            return False
+        return True
 
     def stop_ticker(self) -> None:
         """Write, and end the thread: Python 3.12 warns of a fork in a process that has several."""
@@ -149,8 +139,7 @@ class Outbox:
         ticker = self._ticker
         if ticker is not None:
             self._ticker, self._limit = None, 0
-            ticker.stop.release()
-            ticker.ended.acquire(timeout=PATIENCE_S)
+            ticker.stop(PATIENCE_S)
 
     def forget(self) -> None:
         """In the child of a fork: what waits is the parent's, and so is the connection."""
@@ -171,12 +160,33 @@ class Outbox:
             connection.retry_at_once()
             if timeout_s is not None:
                 connection.patience_s = timeout_s
-            return self._write_all(may_wait=True) and connection.is_acknowledged()
+            is_in_log = self._write_all(may_wait=True) and connection.is_acknowledged()
+            self._leave_if_ended()
+            return is_in_log
         except OSError:
             return False
         finally:
-            connection.patience_s = min(connection.patience_s, PATIENCE_S)
             self._token.append(None)
+            connection.patience_s = min(connection.patience_s, PATIENCE_S)
+
+    def command(self, line: bytes, timeout_s: float) -> bool:
+        """Write everything, then give the daemon a command; whether it says that this is done.
+
+        On a connection of its own: the daemon tells of a few errors on each only.
+        """
+        until_s = time.monotonic() + timeout_s
+        self.flush(timeout_s)
+        if self._lines or self._at < len(self._data):
+            return False
+        connection = Connection(self._path, self._owner.opening)
+        connection.patience_s = max(until_s - time.monotonic(), PATIENCE_S)
+        try:
+            return connection.is_there() and connection.is_acknowledged(line) and not connection.errors
+        except OSError:
+            return False
+        finally:
+            self.connection.errors += connection.errors
+            connection.close()
 
     def end(self) -> None:
         """Write everything and leave the daemon; what still comes is written at once, on a connection of its own."""
@@ -200,8 +210,14 @@ class Outbox:
             return  # somebody else is at it
         try:
             self._write_all(may_wait)
+            self._leave_if_ended()
         finally:
             self._token.append(None)
+
+    def _leave_if_ended(self) -> None:
+        if self._ended:
+            self.connection.close()
+            self.connection.retry_at_once()
 
     def _write_all(self, may_wait: bool) -> bool:
         """Whether nothing is left."""
@@ -209,10 +225,7 @@ class Outbox:
         if written:
             self._size = 0
             self.full = False
-        if self._ended:
-            self.connection.close()
-            self.connection.retry_at_once()
-        elif self._ticker is not None:
+        if self._ticker is not None and not self._ended:
             self._limit = min(self._size + BUFFER_SIZE, MAX_WAITING)
         return written
 
@@ -230,7 +243,7 @@ class Outbox:
             # Before the call: it may end in a signal handler that raises, and nothing is to be sent twice.
             self._at = start + len(block)
             try:
-                sent = connection.send(block)
+                sent = connection.send(block, block.count(b"\n"))
             except BlockingIOError:
                 self._at = start
                 if not (may_wait and connection.wait_for_room()):
