@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import c_project
-from tests.exec_harness import TRACERD, Place, place_of_its_own
+from tests.exec_harness import TRACERD, Event, Place, place_of_its_own
 from tests.harness import PATIENCE_S, wait_until
 from tests.perfetto.judge import Judge
 
@@ -247,6 +247,36 @@ def test_all_follows_threads_and_what_they_start(place: Place, perfetto: Judge) 
     pairs = [(str(row[1]), str(row[2])) for row in rows]
     assert pairs.count(("true", "python3")) == 4
     assert pairs.count(("sh", "python3")) == 4
+
+
+def can_make_pid_namespaces() -> bool:
+    command = ["unshare", "--user", "--pid", "--fork", "true"]
+    return (
+        shutil.which("unshare") is not None
+        and subprocess.run(command, check=False, capture_output=True).returncode == 0
+    )
+
+
+@needs("strace")
+@pytest.mark.skipif(not can_make_pid_namespaces(), reason="no pid namespaces can be made here")
+def test_all_sees_into_a_sandbox_that_counts_its_processes_from_one(place: Place) -> None:
+    sandbox = "unshare --user --pid --fork sh -c '/bin/true; (exit 3); sh -c \"/bin/true; :\"; :'"
+    assert place.sh(f"{sandbox}; exit 4", "--all", "--name", "root").returncode == 4
+
+    spans = {event["pid"]: event for event in place.events() if event["ph"] == "X"}
+    started_by = {event["pid"]: arrow["pid"] for event, arrow in arrows(place)}
+    names = sorted(
+        f"{spans[started_by[pid]]['name']}: {span['name']}" for pid, span in spans.items() if pid in started_by
+    )
+    assert names == ["root: unshare", "sh: sh", "sh: sh (fork)", "sh: true", "sh: true", "unshare: sh"]
+    assert len(spans) == len(names) + 1
+    assert "not seen" not in str(spans)
+
+
+def arrows(place: Place) -> list[tuple[Event, Event]]:
+    """The end of each arrow, and its begin."""
+    begins = {event["id"]: event for event in place.events() if event["ph"] == "s"}
+    return [(event, begins[event["id"]]) for event in place.events() if event["ph"] == "f"]
 
 
 @needs("strace")
