@@ -160,6 +160,21 @@ def test_an_output_that_cannot_be_written(served: Place, output: str) -> None:
     assert os.path.dirname(output).encode() in done.stderr
 
 
+def test_a_current_directory_that_was_removed(served: Place) -> None:
+    """Where a relative path leads nowhere."""
+    gone = served.home / "gone"
+    script = f"mkdir '{gone}'; cd '{gone}'; rmdir '{gone}'; exec '{TRACERD}' exec -o t.json -- /bin/sh -c 'cat; exit 5'"
+    done = served.run("sh", "-c", script, input=b"in")
+    line = b"tracerd exec: there will be no t.json: the current directory was removed\n"
+    assert (done.returncode, done.stdout) == (5, b"in")
+    assert done.stderr.startswith(line)
+    assert b"Traceback" not in done.stderr
+
+    done = served.run("sh", "-c", script, input=b"in", env={**served.environ, "TRACERD_SOCKET": "s"})
+    assert (done.returncode, done.stdout) == (5, b"in")
+    assert b"Traceback" not in done.stderr
+
+
 def test_a_daemon_that_dies_meanwhile(served: Place) -> None:
     pid = served.daemon_pid()
     assert pid
