@@ -175,7 +175,8 @@ def state_of(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
 
 
-def test_exec_stops_and_continues_with_its_command(place: Place) -> None:
+@pytest.mark.parametrize("whom", ["command", "exec"])
+def test_exec_stops_and_continues_with_its_command(place: Place, whom: str) -> None:
     with subprocess.Popen(
         [TRACERD, "exec", "--", "sh", "-c", "echo $$; read word; echo $word"],
         env=place.environ,
@@ -186,8 +187,9 @@ def test_exec_stops_and_continues_with_its_command(place: Place) -> None:
         assert process.stdout
         assert process.stdin
         child = int(process.stdout.readline())
-        os.kill(child, signal.SIGSTOP)
+        os.kill(*((child, signal.SIGSTOP) if whom == "command" else (process.pid, signal.SIGTSTP)))
         wait_until(lambda: state_of(process.pid) == "T", "exec to stop with its command")
+        assert state_of(child) == "T"
         process.send_signal(signal.SIGCONT)
         process.stdin.write("on\n")
         process.stdin.flush()
