@@ -111,6 +111,39 @@ def test_shims_pass_on_everything(place: Place) -> None:
     assert (place.logs / "shimmed.jsonl").read_bytes().count(b'"name":"my-tool","cat"') == 1
 
 
+WRAPPER = """#!/bin/sh
+echo wrapped >>"$0.count"
+test "$(wc -l <"$0.count")" -lt 9 || exit 99
+IFS=:
+for folder in $PATH; do
+    test "$folder/tool" -ef "$0" || ! test -x "$folder/tool" || exec "$folder/tool" "$@"
+done
+"""
+
+
+@pytest.mark.parametrize("kind", ["script", "link"])
+def test_a_wrapper_that_looks_for_its_own_name_does_not_find_the_shim(place: Place, kind: str) -> None:
+    """As ccache: in a folder before the compiler's, with its name."""
+    wrappers, real = place.home / f"wrappers-{kind}", place.home / f"real-{kind}"
+    for directory in (wrappers, real):
+        directory.mkdir()
+    script = wrappers / ("tool" if kind == "script" else "wrapper")
+    script.write_text(WRAPPER)
+    script.chmod(0o755)
+    if kind == "link":
+        (wrappers / "tool").symlink_to("wrapper")
+    (real / "tool").symlink_to("/bin/echo")
+    environ = {**place.environ, "PATH": f"{wrappers}{os.pathsep}{real}{os.pathsep}{place.environ['PATH']}"}
+
+    done = place.sh("tool a; exit 4", "--shim", "tool", env=environ)
+    assert (done.returncode, done.stdout, done.stderr) == (4, b"a\n", b"")
+    assert (wrappers / "tool.count").read_text() == "wrapped\n"
+    assert place.spans() == ["sh", "tool"]
+    assert place.run(TRACERD, "shim", place.home / f"shims-{kind}", "tool", env=environ).returncode == 0
+    environ["PATH"] = f"{place.home / f'shims-{kind}'}{os.pathsep}{environ['PATH']}"
+    assert place.run("tool", "b", env=environ).stdout == b"b\n"
+
+
 def test_shims_without_a_daemon_only_run_their_programs(place: Place) -> None:
     place.run(TRACERD, "shim", place.home / "quiet", "true")
     environ = {**place.environ, "TRACERD_SOCKET": str(place.home / "none"), "TRACERD_TRACE_ID": "t"}
