@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -387,23 +387,49 @@ def test_a_shim_costs_at_most_forty_milliseconds(place: Place) -> None:
     for turn in range(60):
         plain = min(plain, took_s(["cc", "-c", "part_01.c"], directory, environ))
         shimmed = min(shimmed, took_s([str(shims / "cc"), "-c", "part_01.c"], directory, environ))
-        if turn >= 5 and shimmed - plain < 0.03:
+        if turn >= 5 and shimmed - plain < 0.037:
             break
     assert shimmed - plain <= 0.040, (plain, shimmed)
 
 
+WAYS = [
+    pytest.param(["--shim", "cc"], id="shim"),
+    pytest.param(["--all"], marks=needs("strace"), id="all"),
+]
+
+
 @needs_cc
 @needs("make")
-@pytest.mark.parametrize("options", [["--shim", "cc"], ["--all"]], ids=["shim", "all"])
+@pytest.mark.parametrize("options", WAYS)
+def test_a_file_costs_at_most_a_tenth_of_a_second(place: Place, options: list[str]) -> None:
+    """So one that takes a second takes at most a tenth longer, as the cost is at the start and end of its processes.
+
+    A small file shows it in less time, and what else the machine does changes little of it: the best of turns.
+    """
+    plain, traced = turns(place, options, work=1, number=40, enough=lambda plain, traced: traced - plain <= 0.08)
+    assert traced - plain <= 0.1, (plain, traced)
+
+
+@pytest.mark.long
+@needs_cc
+@needs("make")
+@pytest.mark.parametrize("options", WAYS)
 def test_files_of_a_second_take_at_most_a_tenth_longer(place: Place, options: list[str]) -> None:
-    if options == ["--all"] and shutil.which("strace") is None:
-        pytest.skip("strace is not installed")
-    directory = project(place, 2, work=200)
-    plain = traced = float("inf")
-    for _ in range(5):
-        plain = min(plain, took_s(["make", "part_01.o"], directory, place.environ))
-        command = [str(TRACERD), "exec", *options, "--", "make", "part_01.o"]
-        traced = min(traced, took_s(command, directory, place.environ))
-        if traced <= 1.08 * plain:
-            break
+    """The promise itself; while others use the processors, turns of a second differ by more than that."""
+    plain, traced = turns(place, options, work=200, number=15, enough=lambda plain, traced: traced <= 1.08 * plain)
     assert traced <= 1.1 * plain, (plain, traced)
+
+
+def turns(
+    place: Place, options: list[str], *, work: int, number: int, enough: Callable[[float, float], bool]
+) -> tuple[float, float]:
+    """Seconds for the build of a file without and with exec, the best of so many turns."""
+    directory = project(place, 2, work)
+    command = ["make", "part_01.o"]
+    plain = traced = float("inf")
+    for _ in range(number):
+        plain = min(plain, took_s(command, directory, place.environ))
+        traced = min(traced, took_s([str(TRACERD), "exec", *options, "--", *command], directory, place.environ))
+        if enough(plain, traced):
+            break
+    return plain, traced
