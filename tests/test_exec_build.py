@@ -186,6 +186,19 @@ def test_exec_with_shims_that_cannot_be_made_runs_all_the_same(place: Place, nam
     assert done.stderr.count(b"\n") == 1
 
 
+def test_shims_in_a_folder_that_path_cannot_name(place: Place) -> None:
+    """They would never be found, and a build without them looks as if it had no compilers."""
+    directory = place.home / "a:b"
+    directory.mkdir()
+    done = place.sh("true; exit 4", "--shim", "sleep", env={**place.environ, "TMPDIR": str(directory)})
+    assert done.returncode == 4
+    assert done.stderr.startswith(f"tracerd exec: --shim: {directory}/tracerd-shims-".encode())
+    assert b" cannot stand in PATH, where a colon ends a name" in done.stderr
+    assert not list(directory.iterdir())
+    done = place.run(TRACERD, "shim", directory, "sleep")
+    assert (done.returncode, list(directory.iterdir())) == (1, [])
+
+
 # ------------------------------------------------------------------ --all
 
 

@@ -114,11 +114,10 @@ class Run:
         ended_us = now_us()
         if shims:
             shims.remove()
-        if everyone:
-            complaint = everyone.finish(EXPORT_S if self._output else ANSWER_S)
-            if complaint and self._output:
-                self._say(complaint)
+        complaint = everyone.finish(EXPORT_S if self._output else ANSWER_S) if everyone else ""
         self._record(command.pid, span_id(command.pid, random), started_us, ended_us, ended)
+        if complaint and self._output:  # perhaps because the daemon ended: that is told first
+            self._say(complaint)
         if self._link and self._output is not None:
             self._link.write(f"EMIT_TEF {self._output}\n")
         command.listen_again()
