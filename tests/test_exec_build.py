@@ -4,13 +4,13 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests import c_project
-from tests.exec_harness import TRACERD, Place, place_of_its_own
+from tests.exec_harness import TRACERD, Event, Place, place_of_its_own
 from tests.harness import PATIENCE_S, wait_until
 from tests.perfetto.judge import Judge
 
@@ -111,6 +111,39 @@ def test_shims_pass_on_everything(place: Place) -> None:
     assert (place.logs / "shimmed.jsonl").read_bytes().count(b'"name":"my-tool","cat"') == 1
 
 
+WRAPPER = """#!/bin/sh
+echo wrapped >>"$0.count"
+test "$(wc -l <"$0.count")" -lt 9 || exit 99
+IFS=:
+for folder in $PATH; do
+    test "$folder/tool" -ef "$0" || ! test -x "$folder/tool" || exec "$folder/tool" "$@"
+done
+"""
+
+
+@pytest.mark.parametrize("kind", ["script", "link"])
+def test_a_wrapper_that_looks_for_its_own_name_does_not_find_the_shim(place: Place, kind: str) -> None:
+    """As ccache: in a folder before the compiler's, with its name."""
+    wrappers, real = place.home / f"wrappers-{kind}", place.home / f"real-{kind}"
+    for directory in (wrappers, real):
+        directory.mkdir()
+    script = wrappers / ("tool" if kind == "script" else "wrapper")
+    script.write_text(WRAPPER)
+    script.chmod(0o755)
+    if kind == "link":
+        (wrappers / "tool").symlink_to("wrapper")
+    (real / "tool").symlink_to("/bin/echo")
+    environ = {**place.environ, "PATH": f"{wrappers}{os.pathsep}{real}{os.pathsep}{place.environ['PATH']}"}
+
+    done = place.sh("tool a; exit 4", "--shim", "tool", env=environ)
+    assert (done.returncode, done.stdout, done.stderr) == (4, b"a\n", b"")
+    assert (wrappers / "tool.count").read_text() == "wrapped\n"
+    assert place.spans() == ["sh", "tool"]
+    assert place.run(TRACERD, "shim", place.home / f"shims-{kind}", "tool", env=environ).returncode == 0
+    environ["PATH"] = f"{place.home / f'shims-{kind}'}{os.pathsep}{environ['PATH']}"
+    assert place.run("tool", "b", env=environ).stdout == b"b\n"
+
+
 def test_shims_without_a_daemon_only_run_their_programs(place: Place) -> None:
     place.run(TRACERD, "shim", place.home / "quiet", "true")
     environ = {**place.environ, "TRACERD_SOCKET": str(place.home / "none"), "TRACERD_TRACE_ID": "t"}
@@ -151,6 +184,19 @@ def test_exec_with_shims_that_cannot_be_made_runs_all_the_same(place: Place, nam
     assert done.returncode == 4
     assert done.stderr.decode().startswith(f"tracerd exec: --shim: {line}")
     assert done.stderr.count(b"\n") == 1
+
+
+def test_shims_in_a_folder_that_path_cannot_name(place: Place) -> None:
+    """They would never be found, and a build without them looks as if it had no compilers."""
+    directory = place.home / "a:b"
+    directory.mkdir()
+    done = place.sh("true; exit 4", "--shim", "sleep", env={**place.environ, "TMPDIR": str(directory)})
+    assert done.returncode == 4
+    assert done.stderr.startswith(f"tracerd exec: --shim: {directory}/tracerd-shims-".encode())
+    assert b" cannot stand in PATH, where a colon ends a name" in done.stderr
+    assert not list(directory.iterdir())
+    done = place.run(TRACERD, "shim", directory, "sleep")
+    assert (done.returncode, list(directory.iterdir())) == (1, [])
 
 
 # ------------------------------------------------------------------ --all
@@ -249,6 +295,36 @@ def test_all_follows_threads_and_what_they_start(place: Place, perfetto: Judge) 
     assert pairs.count(("sh", "python3")) == 4
 
 
+def can_make_pid_namespaces() -> bool:
+    command = ["unshare", "--user", "--pid", "--fork", "true"]
+    return (
+        shutil.which("unshare") is not None
+        and subprocess.run(command, check=False, capture_output=True).returncode == 0
+    )
+
+
+@needs("strace")
+@pytest.mark.skipif(not can_make_pid_namespaces(), reason="no pid namespaces can be made here")
+def test_all_sees_into_a_sandbox_that_counts_its_processes_from_one(place: Place) -> None:
+    sandbox = "unshare --user --pid --fork sh -c '/bin/true; (exit 3); sh -c \"/bin/true; :\"; :'"
+    assert place.sh(f"{sandbox}; exit 4", "--all", "--name", "root").returncode == 4
+
+    spans = {event["pid"]: event for event in place.events() if event["ph"] == "X"}
+    started_by = {event["pid"]: arrow["pid"] for event, arrow in arrows(place)}
+    names = sorted(
+        f"{spans[started_by[pid]]['name']}: {span['name']}" for pid, span in spans.items() if pid in started_by
+    )
+    assert names == ["root: unshare", "sh: sh", "sh: sh (fork)", "sh: true", "sh: true", "unshare: sh"]
+    assert len(spans) == len(names) + 1
+    assert "not seen" not in str(spans)
+
+
+def arrows(place: Place) -> list[tuple[Event, Event]]:
+    """The end of each arrow, and its begin."""
+    begins = {event["id"]: event for event in place.events() if event["ph"] == "s"}
+    return [(event, begins[event["id"]]) for event in place.events() if event["ph"] == "f"]
+
+
 @needs("strace")
 def test_what_outlives_the_command_goes_on_unharmed_and_is_recorded(place: Place) -> None:
     script = "{ cat >/dev/null; sh -c 'true; echo alive >said'; } <&3 >/dev/null & exit 3"
@@ -324,23 +400,49 @@ def test_a_shim_costs_at_most_forty_milliseconds(place: Place) -> None:
     for turn in range(60):
         plain = min(plain, took_s(["cc", "-c", "part_01.c"], directory, environ))
         shimmed = min(shimmed, took_s([str(shims / "cc"), "-c", "part_01.c"], directory, environ))
-        if turn >= 5 and shimmed - plain < 0.03:
+        if turn >= 5 and shimmed - plain < 0.037:
             break
     assert shimmed - plain <= 0.040, (plain, shimmed)
 
 
+WAYS = [
+    pytest.param(["--shim", "cc"], id="shim"),
+    pytest.param(["--all"], marks=needs("strace"), id="all"),
+]
+
+
 @needs_cc
 @needs("make")
-@pytest.mark.parametrize("options", [["--shim", "cc"], ["--all"]], ids=["shim", "all"])
+@pytest.mark.parametrize("options", WAYS)
+def test_a_file_costs_at_most_a_tenth_of_a_second(place: Place, options: list[str]) -> None:
+    """So one that takes a second takes at most a tenth longer, as the cost is at the start and end of its processes.
+
+    A small file shows it in less time, and what else the machine does changes little of it: the best of turns.
+    """
+    plain, traced = turns(place, options, work=1, number=40, enough=lambda plain, traced: traced - plain <= 0.08)
+    assert traced - plain <= 0.1, (plain, traced)
+
+
+@pytest.mark.long
+@needs_cc
+@needs("make")
+@pytest.mark.parametrize("options", WAYS)
 def test_files_of_a_second_take_at_most_a_tenth_longer(place: Place, options: list[str]) -> None:
-    if options == ["--all"] and shutil.which("strace") is None:
-        pytest.skip("strace is not installed")
-    directory = project(place, 2, work=200)
-    plain = traced = float("inf")
-    for _ in range(5):
-        plain = min(plain, took_s(["make", "part_01.o"], directory, place.environ))
-        command = [str(TRACERD), "exec", *options, "--", "make", "part_01.o"]
-        traced = min(traced, took_s(command, directory, place.environ))
-        if traced <= 1.08 * plain:
-            break
+    """The promise itself; while others use the processors, turns of a second differ by more than that."""
+    plain, traced = turns(place, options, work=200, number=15, enough=lambda plain, traced: traced <= 1.08 * plain)
     assert traced <= 1.1 * plain, (plain, traced)
+
+
+def turns(
+    place: Place, options: list[str], *, work: int, number: int, enough: Callable[[float, float], bool]
+) -> tuple[float, float]:
+    """Seconds for the build of a file without and with exec, the best of so many turns."""
+    directory = project(place, 2, work)
+    command = ["make", "part_01.o"]
+    plain = traced = float("inf")
+    for _ in range(number):
+        plain = min(plain, took_s(command, directory, place.environ))
+        traced = min(traced, took_s([str(TRACERD), "exec", *options, "--", *command], directory, place.environ))
+        if enough(plain, traced):
+            break
+    return plain, traced

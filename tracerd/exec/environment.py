@@ -39,7 +39,7 @@ class Place:
 
     def __init__(self, environ: Environ, trace: TraceId | None) -> None:
         named = {os.fsdecode(name): os.fsdecode(value) for name, value in environ.items()}
-        self.socket = os.path.abspath(socket_path(named))
+        self.socket = absolute(socket_path(named)) or socket_path(named)
         self.complaint = ""
         present = None
         try:
@@ -51,6 +51,14 @@ class Place:
         parent = named.get("TRACERD_PARENT", "")
         self.nested = self.trace_id == present and is_hex(parent, _SPAN_DIGITS)
         self.parent_pid = int(parent[:_PID_DIGITS], 16) if self.nested else None
+
+
+def absolute(path: str) -> str | None:
+    """The absolute path, or None where the current directory was removed."""
+    try:
+        return os.path.abspath(path)
+    except FileNotFoundError:
+        return None
 
 
 def new_trace_id() -> TraceId:

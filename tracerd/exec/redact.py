@@ -6,43 +6,65 @@ a value is hidden.
 
 HIDDEN = "***"
 
-_HINTS = ("pass", "pwd", "token", "secret", "key", "credential", "auth", "cookie", "bearer", "://")
+_HINTS = ("pass", "pwd", "token", "secret", "key", "credential", "auth", "cookie", "bearer", "basic ", "://")
+_USER_HINTS = (" -u ", "-user")
 """In lower case; a command line without any of them holds nothing that a rule would hide."""
 
-_NAME_END = r"(?:passwd|password|passphrase|pass|pwd|token|secret|key|credentials?|auth|authorization|cookie|bearer)"
-_VALUE = r"""(?:"[^"]*"|'[^']*'|[^\s"']+)"""
+# No rule begins with a repetition: a long word would be searched anew from each of its characters.
+_NAME = (
+    r"(?:password|passwd|passphrase|pass|pwd|token|secret|key|credential|auth|authorization|cookie|bearer)s?"
+    r"(?:[_-]?\d+)?"
+)
+_EQUALS = r"[+:=]?=>?"
+_COLON = r":(?!:|//)"
+_VALUE = r"""(?:"(?:\\.|[^"\\])*"?|'[^']*'?|\\.?|[^\s"'\\])+"""
+_GAP = r"(?:\s|\\\n)+"
+_USER = r"(?:-u|--(?:proxy-)?user)"
 
 
 def redacted(argv: list[str]) -> list[str]:
     """`argv` without the secrets that can be told by the name before them."""
     text = " ".join(argv).lower()
-    if not any(hint in text for hint in _HINTS):
+    if not any(hint in text for hint in _HINTS + _USER_HINTS):
         return argv
     import re  # costs more than all other modules of exec: only for the few command lines that need it
 
-    option = re.compile(rf"--?[\w.-]*{_NAME_END}", re.IGNORECASE)
-    assignment = re.compile(rf"(-{{0,2}}[\w.:-]*{_NAME_END}=)(.+)", re.IGNORECASE | re.DOTALL)
-    header = re.compile(rf"(\b[\w-]*{_NAME_END}\s*:\s*)([^\"'\n]+)", re.IGNORECASE)
-    # Inside an argument: in a script it ends with the word.
+    flags = re.IGNORECASE | re.DOTALL
+    option = re.compile(rf"--?[\w.-]*{_NAME}", flags)
+    user = re.compile(_USER)
+    login = re.compile(r"([^\s:]*:)(.+)", flags)
     shell_script = re.compile(r"-[a-z]*c")
-    inner_assignment = re.compile(rf"([\w.:-]*{_NAME_END}=)({_VALUE})", re.IGNORECASE)
-    inner_option = re.compile(rf"((?<!\S)--?[\w.-]*{_NAME_END}\s+)({_VALUE})", re.IGNORECASE)
-    bearer = re.compile(rf"(\b(?:bearer|basic)\s+)({_VALUE})", re.IGNORECASE)
-    url = re.compile(r"(\w://[^/\s:@]*:)([^/\s@]+)(?=@)")
+    web = re.compile(r"(https?://)[^\s/]*@", flags)
+    url = re.compile(r"(\w://[^/\s:@]*:)[^\s/]*@", flags)
+    named = re.compile(rf"{_NAME}[\[\]]*\s*(?:{_EQUALS}|{_COLON})\s*", flags)
+    # Inside an argument, such as a script, the value ends with the word; after a colon, with the line.
+    inner = re.compile(
+        rf"""({_NAME}(?:\\*["'\[\]])*[ \t]*{_EQUALS}[ \t]*){_VALUE}"""
+        rf"""|({_NAME}(?:\\*["'\[\]])*[ \t]*{_COLON}[ \t]*)[^\n]+"""
+        rf"""|((?<![\w.-])--?[\w.-]*{_NAME}["',]*{_GAP}){_VALUE}"""
+        rf"""|((?<![\w.-]){_USER}[\s=]+["']?[^\s:"']*:){_VALUE}"""
+        rf"""|(\b(?:bearer|basic)\s+){_VALUE}"""
+        r"""|(-----BEGIN [A-Z ]*PRIVATE KEY-----).+""",
+        flags,
+    )
 
     shown: list[str] = []
-    value_follows = False
+    value_follows = login_follows = False
     for word in argv:
         if value_follows:
             shown.append(HIDDEN)
             value_follows = False
             continue
-        value_follows = bool(shown) and option.fullmatch(word) is not None
         is_script = bool(shown) and shell_script.fullmatch(shown[-1])
-        if not is_script and (match := assignment.fullmatch(word)):
-            shown.append(match[1] + HIDDEN)
-            continue
-        for rule in (header, inner_assignment, inner_option, bearer, url):
-            word = rule.sub(rf"\g<1>{HIDDEN}", word)  # noqa: PLW2901 (one rule after the other)
-        shown.append(word)
+        value_follows = bool(shown) and option.fullmatch(word) is not None
+        clean = url.sub(rf"\1{HIDDEN}@", web.sub(rf"\1{HIDDEN}@", word))
+        name = named.search(clean)
+        if login_follows and (match := login.fullmatch(clean)):
+            clean = match[1] + HIDDEN
+        elif name and not is_script and not re.search(r"[\s\"']", clean[: name.start()]):
+            clean = clean[: name.end()] + (HIDDEN if name.end() < len(clean) else "")
+        else:
+            clean = inner.sub(lambda match: f"{match[match.lastindex or 0]}{HIDDEN}", clean)
+        login_follows = user.fullmatch(word) is not None
+        shown.append(clean)
     return shown

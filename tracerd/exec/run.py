@@ -7,7 +7,7 @@ import time
 from tracerd.exec import event
 from tracerd.exec.command import NOT_EXECUTABLE, Command, Ended, become, die_of_ctrl_c, end_like, signal_name
 from tracerd.exec.daemon import NoLinkError, connect
-from tracerd.exec.environment import Environ, Place, given, span_id, told
+from tracerd.exec.environment import Environ, Place, absolute, given, span_id, told
 from tracerd.exec.link import Link
 from tracerd.exec.options import ARGS, FULL, Options
 
@@ -55,7 +55,7 @@ class Run:
         self._by_another = self._place.nested and ALL_VARIABLE in environ
         self._said = False
         self._link: Link | None = None
-        self._output = os.path.abspath(options.output) if options.output is not None else None
+        self._output = absolute(options.output) if options.output is not None else None
         self._title = event.Title(options.command, _cwd(), self._shown, options.name)
 
     def run(self) -> None:
@@ -69,6 +69,8 @@ class Run:
             self._unrecorded()  # by us
         if self._place.complaint:
             self._say(self._place.complaint)
+        if options.output is not None and self._output is None:
+            self._say(f"there will be no {options.output}: the current directory was removed")
         try:
             start = options.start and not self._place.nested
             self._link = connect(self._place.socket, self._environ, start=start)
@@ -77,7 +79,7 @@ class Run:
             self._say(f"{error}; the command runs unrecorded{lost}")
         if self._link:
             self._link.write(f"OPEN {self._place.trace_id}\n")
-            if options.follow:
+            if options.follow and self._output is not None:
                 self._link.write(f"EMIT_TEF_AT_EXIT {self._output}\n")
 
         own = {ARGS_VARIABLE: self._shown.encode()}
@@ -112,11 +114,10 @@ class Run:
         ended_us = now_us()
         if shims:
             shims.remove()
-        if everyone:
-            complaint = everyone.finish(EXPORT_S if self._output else ANSWER_S)
-            if complaint and self._output:
-                self._say(complaint)
+        complaint = everyone.finish(EXPORT_S if self._output else ANSWER_S) if everyone else ""
         self._record(command.pid, span_id(command.pid, random), started_us, ended_us, ended)
+        if complaint and self._output:  # perhaps because the daemon ended: that is told first
+            self._say(complaint)
         if self._link and self._output is not None:
             self._link.write(f"EMIT_TEF {self._output}\n")
         command.listen_again()

@@ -76,8 +76,10 @@ def fill(directory: str, names: list[str]) -> None:
 
     Raises:
         OSError: The directory cannot be written.
-        ShimError: A name is none, or a file of that name is there that is no shim.
+        ShimError: A name is none, or a file of that name is there that is no shim, or PATH cannot name the folder.
     """
+    if os.pathsep in directory:
+        raise ShimError(f"{directory} cannot stand in PATH, where a colon ends a name; choose another folder")
     texts: dict[bytes, bytes] = {}
     for name in names:
         check_name(name)

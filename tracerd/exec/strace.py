@@ -16,6 +16,7 @@ OPTIONS = [
     "--trace=?fork,?vfork,?clone,?clone3,?execve,?execveat",
     "--signal=!SIGCHLD",  # with none of them, a death by signal is not told either
     "--quiet=attach,personality",
+    "--pidns-translation",  # what a sandbox calls 2, all others know by another number
     "--strings-in-hex=all",
     f"--string-limit={event.MAX_ARGV_BYTES}",
     "--absolute-timestamps=format:unix,precision:ns",
@@ -27,7 +28,7 @@ _STRING = re.compile(rb'"((?:\\x[0-9a-f]{2})*)"')
 _EXEC = re.compile(rb'exec(?:ve|veat)\([^"]*"((?:\\x[0-9a-f]{2})*)"(?:\.\.\.)?, (?:\[([^\]]*)\])?')
 _MADE = re.compile(rb"(?:v?fork|clone3?)\(")
 _RESUMED = re.compile(rb"<\.\.\. (\w+) resumed>")
-_RESULT = re.compile(rb" = (-?\d+)[^=]*$")
+_RESULT = re.compile(rb" = (-?\d+)(?: /\* (\d+) in strace's PID NS \*/)?[^=]*$")
 _END = re.compile(rb"\+\+\+ (?:exited with (\d+)|killed by (\w+))")
 _SUPERSEDED = re.compile(rb"\+\+\+ superseded by execve in pid (\d+)")
 
@@ -114,12 +115,13 @@ class Tree:
         if text.endswith(b"<unfinished ...>") or not (result := _RESULT.search(text)):
             return ""
         resumed = _RESUMED.match(text)
+        value = int(result[2] or result[1])
         if (resumed[1] if resumed else text).startswith(b"exec"):
-            if int(result[1]) == 0:
+            if value == 0:
                 process.argv = process.trying
             process.trying = None
             return ""
-        return self._made(pid, process, int(result[1])) if int(result[1]) > 0 else ""
+        return self._made(pid, process, value) if value > 0 else ""
 
     def rest(self) -> str:
         """The events of processes whose end was not seen."""
