@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import shutil
 import signal
 import socket
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -221,6 +222,29 @@ def tracerd(*arguments: str | Path, **options: object) -> "subprocess.CompletedP
     """Run the command line; never raises for its exit code."""
     command = [sys.executable, "-m", "tracerd", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE_S * 2, **options)  # type: ignore[call-overload, no-any-return]  # the caller's business
+
+
+def read_terminal(fd: int) -> Iterator[bytes]:
+    """What is written to a terminal, from its other end, until nobody has it open any more."""
+    while True:
+        try:
+            data = os.read(fd, 65536)
+        except OSError:  # EIO
+            return
+        yield data
+
+
+def on_a_terminal(*command: str, exit_code: int = 0, **environ: str) -> bytes:
+    """What a command prints to a terminal; its stderr is not one."""
+    ours, theirs = pty.openpty()
+    try:
+        with subprocess.Popen(command, stdout=theirs, env=os.environ | {"NO_COLOR": ""} | environ) as process:
+            os.close(theirs)
+            text = b"".join(read_terminal(ours))
+            assert process.wait(PATIENCE_S) == exit_code
+    finally:
+        os.close(ours)
+    return text
 
 
 @contextmanager

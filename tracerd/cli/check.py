@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.cli.options import directory_option
+from tracerd.cli.options import directory_option, trace_argument
 from tracerd.text import printable
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ FIRST_OF_A_KIND = 20
 
 
 @click.command()
-@click.argument("trace")
+@trace_argument
 @directory_option
 @click.option("--all", "all_", is_flag=True, help=f"Print every finding, not the first {FIRST_OF_A_KIND} of a kind.")
 @click.option("--json", "as_json", is_flag=True, help="Print every finding, one JSON object per line, and no summary.")

@@ -70,10 +70,9 @@ def _trace(trace: str, directory: Path) -> "tuple[IO[bytes], str]":
     """The trace.json to show, and the name under which it is shown."""
     from tracerd.rejected import read_account, rejected_path
     from tracerd.spool import find_log, snapshot
-    from tracerd.view.document import SUFFIXES, finished, given
+    from tracerd.view.document import document_path, finished, given
 
-    path = Path(trace)
-    if trace.endswith(SUFFIXES) and path.exists():
+    if path := document_path(trace):
         return given(path), path.name
     log = find_log(directory, trace)
     source = snapshot(log.path, log.trace_id, read_account(rejected_path(log.path)).unrecorded)

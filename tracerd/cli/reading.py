@@ -27,6 +27,18 @@ _LINES = 1000
 """Lines that are printed at once: each call flushes."""
 
 
+def check_stdout() -> None:
+    """Refuse to work for nobody.
+
+    Raises:
+        ViewError: stdout was closed when we were started; click would print nothing, and say nothing.
+    """
+    from tracerd.errors import ViewError
+
+    if not sys.stdout:
+        raise ViewError("cannot write to stdout: it is closed")
+
+
 def print_lines(lines: Iterable[str]) -> None:
     """Print lines, of which there may be millions; what stdout cannot write is escaped."""
     stdout: object = sys.stdout
@@ -59,19 +71,28 @@ def read_trace(directory: Path, name: str) -> "tuple[str, Recording]":
     from tracerd.view.recording import read
     from tracerd.view.source import find_trace
 
+    check_stdout()
     source = find_trace(directory.absolute(), name)
-    gc.disable()  # it looks for cycles a million times, where there are none, and takes a fifth of the time
-    with _progress(source) as (read_bytes, tick):
+    with _no_gc(), _progress(source) as (read_bytes, tick):
         recording = read(_told(source, read_bytes), tick)
-    gc.enable()
     hint = "" if source.is_document else "; `tracerd check` says why"
     if not recording.events:
-        what = f"has no event that Perfetto reads{hint}" if recording.left_out else "is empty"
+        what = f"has no event that Perfetto reads{hint}" if recording.left_out else "has no events"
         raise ViewError(f"the trace {source.trace_id} {what}")
     if recording.left_out:
         lines = "1 line is" if recording.left_out == 1 else f"{recording.left_out} lines are"
         click.echo(f"{printable(source.trace_id)}: {lines} left out{hint}", err=True)
     return source.trace_id, recording
+
+
+@contextmanager
+def _no_gc() -> Generator[None]:
+    """Python looks for cycles a million times, where there are none; that takes a fifth of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _told(source: "Source", read_bytes: Callable[[int], None]) -> Generator[bytes]:

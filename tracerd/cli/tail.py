@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from tracerd.cli.options import complete_trace, directory_option, span_duration
+from tracerd.cli.reading import check_stdout
 from tracerd.errors import NoSuchTraceError, ViewError
 from tracerd.text import printable
+from tracerd.view.levels import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
 
 POLL_MS = 100
 """How often a log that does not grow is looked at."""
-
-LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
 @click.command()
@@ -67,8 +67,7 @@ def tail(
     from tracerd.view.live import Growing, Live
     from tracerd.view.output import Output
 
-    if not sys.stdout:
-        raise ViewError("cannot write to stdout: it is closed")
+    check_stdout()
     wanted = Wanted(names, pids, level, None if min_dur is None else min_dur * 1e6)
     is_terminal = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     output = Output(wanted, as_json=as_json, with_trace=trace is None, colour=is_terminal, say=_tell_fault)
@@ -84,12 +83,13 @@ def tail(
         if follow:
             _follow(live, output)
     if log and not follow and lines and not output.printed:
-        raise ViewError(f"there is no event{'' if wanted.is_all else ' that passes'} in {printable(str(log.path))}")
+        what = "no events" if wanted.is_all else "no event that passes"
+        raise ViewError(f"the trace {log.trace_id} has {what}")
 
 
 def _find(directory: Path, trace: str | None, follow: bool) -> "tuple[LogFile | None, Path | None]":
     """The log to begin with, if it is there, and the one to follow, if not all."""
-    from tracerd.spool import LATEST, find_log, list_logs, log_path
+    from tracerd.spool import LATEST, SUFFIX, find_log, list_logs, log_path
     from tracerd.trace_id import TraceId
 
     try:
@@ -102,7 +102,7 @@ def _find(directory: Path, trace: str | None, follow: bool) -> "tuple[LogFile | 
             return None, None
         if trace == LATEST or "/" in trace or any(log.trace_id.startswith(trace) for log in list_logs(directory)):
             raise
-        return None, log_path(directory, TraceId(trace))
+        return None, log_path(directory, TraceId(trace.removesuffix(SUFFIX)))
 
 
 def _print(output: "Output", blocks: "Iterable[tuple[Growing, bytes]]") -> None:

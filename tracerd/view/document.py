@@ -13,8 +13,15 @@ from tracerd.spool import Snapshot
 SUFFIXES = (".json", ".json.gz")
 """How a name ends that is a trace.json and not a log."""
 
-BEGINNINGS = (b"{", b"[", b"\x1f\x8b")
+COMPRESSED = b"\x1f\x8b"
+BEGINNINGS = (b"{", b"[", COMPRESSED)
 """Of the formats that a trace.json may have: an object, an array, compressed."""
+
+
+def document_path(name: str) -> Path | None:
+    """The trace.json that a person means by this; None if a log is meant."""
+    path = Path(name)
+    return path if name.endswith(SUFFIXES) and path.exists() else None
 
 
 def finished(source: Snapshot, progress: Progress) -> tuple[IO[bytes], Summary]:
@@ -45,7 +52,7 @@ def _check(source: Snapshot, summary: Summary) -> None:
     if summary.left_out:
         reason = summary.first_left_out[0].reason
         raise ViewError(f"{source.path} holds no event that Perfetto reads; its first line: {reason}")
-    raise ViewError(f"the trace {source.trace_id} has no events yet")
+    raise ViewError(f"the trace {source.trace_id} has no events")
 
 
 def given(path: Path) -> IO[bytes]:

@@ -4,8 +4,7 @@ from typing import Final
 
 import msgspec
 
-ERROR_LEVELS: Final = frozenset({"error", "critical", "fatal"})
-"""Of `args.level`, in lower case."""
+from tracerd.view.levels import ERROR_LEVELS, known_level
 
 _WORDS: Final = (b'"error"', b'"level"', b'"exit_code"')
 
@@ -34,9 +33,8 @@ def is_error(args: msgspec.Raw) -> bool:
         found = _ARGS.decode(args)
     except (msgspec.DecodeError, RecursionError):  # no object, or too deep for us
         return False
-    level = found.level
     return (
         bool(found.error)
-        or (isinstance(level, str) and level.lower() in ERROR_LEVELS)
+        or known_level(found.level) in ERROR_LEVELS
         or (isinstance(found.exit_code, int) and found.exit_code != 0)
     )

@@ -7,13 +7,13 @@ from typing import Final
 
 import msgspec
 
-LEVELS: Final = ("debug", "info", "warning", "error", "critical")
-"""The values of `args.level` of an event of category `log`, from the least to the most serious."""
+from tracerd.view.levels import LEVELS, known_level
 
 USUAL_LEVEL: Final = "info"
-"""What any other level counts as."""
+"""What a level that nobody knows counts as."""
 
 LOG: Final = "log"
+"""The category of events that have a level."""
 
 NO_ARGS: Final = msgspec.Raw(b"")
 
@@ -77,10 +77,19 @@ def _lenient(line: bytes) -> Event | None:
     event = Event(args=fields.get("args", NO_ARGS))
     for names, types in ((_STRINGS, str), (_NUMBERS, int | float), (("pid",), int | float | str)):
         for name in names:
-            value: object = msgspec.json.decode(fields.get(name, b"null"))
+            value = _value(fields.get(name, b"null"))
             if isinstance(value, types) and not isinstance(value, bool):
                 setattr(event, name, value)
     return event
+
+
+def _value(field: bytes) -> object:
+    """What a field holds; None if it is a number that no double holds, or has one inside, or lies too deep."""
+    try:
+        value: object = msgspec.json.decode(field)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return value
 
 
 class _Args(msgspec.Struct):
@@ -102,8 +111,7 @@ def level_of(event: Event) -> str | None:
     """The level of a log event, one of LEVELS; None for other events."""
     if event.cat != LOG:
         return None
-    level = _args(event).level
-    return level if isinstance(level, str) and level in LEVELS else USUAL_LEVEL
+    return known_level(_args(event).level) or USUAL_LEVEL
 
 
 def given_name(event: Event) -> str:

@@ -30,6 +30,9 @@ COLOURS: Final = {"debug": "2", "warning": "33", "error": "31", "critical": "1;3
 
 DIM: Final = "2"
 
+MAX_US: Final = 2**63 // 1000
+"""Perfetto cannot hold a time or a duration of so many microseconds; such a one is shown as the event has it."""
+
 
 class _Readings(msgspec.Struct):
     monotonic_us: int
@@ -60,7 +63,7 @@ class Clock:
 
     def epoch_us(self, ts: int | float | None) -> int | None:
         """When that was, in microseconds since 1970; None if nobody knows."""
-        if ts is None or self._offset_us is None:
+        if ts is None or self._offset_us is None or abs(ts) >= MAX_US:
             return None
         return round(ts) + self._offset_us
 
@@ -68,7 +71,7 @@ class Clock:
         """The time of day, or if that is not known, the time as the event has it."""
         epoch_us = self.epoch_us(ts)
         if epoch_us is None:
-            return f"{'-' if ts is None else ts:<{TIME_WIDTH}}"
+            return f"{'-' if ts is None else _shown(str(ts)):<{TIME_WIDTH}}"
         second, micros = divmod(epoch_us, 1_000_000)
         if second != self._second:
             try:
@@ -113,12 +116,16 @@ class Lines:
         level = level_of(event) if event.cat == LOG else None
         kind = level or KINDS.get(event.ph) or _shown(event.ph)
         label = self._labels.get(event.pid) or self._label(event.pid, str(event.pid))
-        dur = f"  {duration_text(round(event.dur * 1000))}" if event.dur is not None else ""
+        dur = f"  {_shown_dur(event.dur)}" if event.dur is not None else ""
         args = f"  {_shown_args(event.args)}" if len(event.args) > 2 else ""
         what = f"{kind:8}  {_shown(event.name)}{dur}{args}"
         if code := self._colours.get(kind):
             what = f"\x1b[{code}m{what}\x1b[0m"
         return f"{self._start}{self.clock.text(event.ts)}{self._title}{label}{what}"
+
+
+def _shown_dur(dur_us: int | float) -> str:
+    return duration_text(round(dur_us * 1000)) if abs(dur_us) < MAX_US else f"{_shown(str(dur_us))} us"
 
 
 def _shown_args(args: msgspec.Raw) -> str:

@@ -12,7 +12,7 @@ from tracerd.errors import ViewError
 from tracerd.export import log_blocks
 from tracerd.log import BLOCK_BYTES
 from tracerd.spool import find_log, snapshot
-from tracerd.view.document import SUFFIXES
+from tracerd.view.document import COMPRESSED, document_path, given
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +23,13 @@ class Source:
         trace_id: What to call it.
         path: The file.
         size: Of what `blocks` will give, in bytes; only a guess for a document.
+        is_document: Whether it is a trace.json, and no log.
     """
 
     trace_id: str
     path: Path
     size: int
-
-    @property
-    def is_document(self) -> bool:
-        """Whether it is a trace.json, and no log."""
-        return self.path.name.endswith(SUFFIXES)
+    is_document: bool
 
     def blocks(self) -> Iterator[bytes]:
         """Its events in blocks of whole lines.
@@ -51,10 +48,10 @@ def find_trace(directory: Path, name: str) -> Source:
     Raises:
         NoSuchTraceError: None fits, or more than one.
     """
-    if name.endswith(SUFFIXES) and Path(name).is_file():
-        return Source(name, Path(name), Path(name).stat().st_size)
+    if path := document_path(name):
+        return Source(name, path, path.stat().st_size, is_document=True)
     log = find_log(directory, name)
-    return Source(log.trace_id, log.path, log.size)
+    return Source(log.trace_id, log.path, log.size, is_document=False)
 
 
 class _Document(msgspec.Struct):
@@ -67,8 +64,9 @@ _EVENTS = msgspec.json.Decoder(list[msgspec.Raw])
 
 def _document_blocks(path: Path) -> Iterator[bytes]:
     try:
-        data = path.read_bytes()
-        if path.name.endswith(".gz"):
+        with given(path) as file:
+            data = file.read()
+        if data.startswith(COMPRESSED):  # whatever it is called: Perfetto, too, looks at this only
             data = gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
