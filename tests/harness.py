@@ -21,7 +21,7 @@ PATIENCE_S = 30.0
 
 BECOME_USER = """
 import difflib, os, sys  # difflib: click imports it late
-import tracerd.server
+import tracerd.doctor, tracerd.server
 from tracerd.cli import main
 uid = int(sys.argv.pop(1))
 os.setgroups([])

@@ -182,6 +182,7 @@ def test_exec_stops_and_continues_with_its_command(place: Place, whom: str) -> N
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        process_group=0,  # SIGTSTP stops no process of a group that nobody in its session could continue
     ) as process:
         assert process.stdout
         assert process.stdin

@@ -136,6 +136,7 @@ def test_the_last_events_are_printed(options: list[str], expected: range, spool:
         (["--min-dur", "5ms"], [2, 3]),
         (["--min-dur", "1s", "--min-dur", "4999us"], [2, 3]),
         (["--min-dur", "0"], [1, 2, 3]),
+        (["--min-dur", "0ms"], [1, 2, 3]),
         (["--level", "debug"], [4, 5, 6]),
         (["--level", "info"], [5, 6]),
         (["--level", "debug", "--level", "error"], [6]),

@@ -44,7 +44,8 @@ def span_duration(value: str | float) -> float:
     """A type for options: `500us`, `5ms`, `1.5s`; in seconds."""
     if value == "0":
         return 0
-    return _quantity(value, _SPAN_SECONDS, "no duration: write a number and ns, us, ms, s, m or h, such as 5ms")
+    what = "no duration: write a number and ns, us, ms, s, m or h, such as 5ms"
+    return _quantity(value, _SPAN_SECONDS, what, nothing_allowed=True)
 
 
 def size(value: str | float) -> float:
@@ -52,14 +53,14 @@ def size(value: str | float) -> float:
     return _quantity(value, _BYTES, "no size: write a number and B, kB, MB, GB, TB, KiB, MiB, GiB or TiB, such as 2GB")
 
 
-def _quantity(value: str | float, units: Mapping[str, float], what: str) -> float:
+def _quantity(value: str | float, units: Mapping[str, float], what: str, *, nothing_allowed: bool = False) -> float:
     if not isinstance(value, str):  # the option's default
         return value
     match = _QUANTITY.fullmatch(value.strip())
     factor = units.get(match[2].lower()) if match else None
     if match is None or factor is None:
         raise click.BadParameter(f"{printable(value)!r} is {what}")
-    if not float(match[1]):
+    if not float(match[1]) and not nothing_allowed:
         raise click.BadParameter(f"{value!r} is nothing: it must be more")
     return float(match[1]) * factor
 

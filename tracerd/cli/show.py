@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     "--depth", type=click.IntRange(min=0), metavar="N", help="Show so many levels of spans; 0 for processes only."
 )
 @click.option("--min-dur", type=span_duration, default="0", metavar="D", help="Leave out spans shorter than, say, 5ms.")
-@click.option("--pid", metavar="N", help="Show this process only.")
+@click.option("--pid", "pids", multiple=True, metavar="N", help="Show this process only; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per process and span, and line.")
-def show(trace: str, directory: Path, depth: int | None, min_dur: float, pid: str | None, as_json: bool) -> None:
+def show(trace: str, directory: Path, depth: int | None, min_dur: float, pids: tuple[str, ...], as_json: bool) -> None:
     """Show a trace as a tree: processes, and in them the spans as they lie in one another.
 
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, or `latest`; or a trace.json by its path.
@@ -35,7 +35,7 @@ def show(trace: str, directory: Path, depth: int | None, min_dur: float, pid: st
     from tracerd.view.tree_text import as_text
 
     trace_id, recording = read_trace(directory, trace)
-    tree = Tree(recording, depth, round(min_dur * 1e9), None if pid is None else _known(recording, pid))
+    tree = Tree(recording, depth, round(min_dur * 1e9), frozenset(_known(recording, pid) for pid in pids))
     if as_json:
         print_lines(orjson.dumps(json_of(row)).decode() for row in tree.rows())
     else:

@@ -67,14 +67,14 @@ class Tree:
         recording: The trace.
         max_depth: Of so many levels; None for all, 0 for processes only.
         min_dur: Leave out shorter spans, in ns; one that was never ended is taken to last as long as its process.
-        pid: Of this process only.
+        pids: Of these processes only; none for all.
         hidden: How many spans were too short, when all rows have been taken.
     """
 
     recording: Recording
     max_depth: int | None = None
     min_dur: int = 0
-    pid: Id | None = None
+    pids: frozenset[Id] = frozenset()
     hidden: int = 0
 
     def rows(self) -> Iterator[ProcessRow | SpanRow]:
@@ -84,7 +84,7 @@ class Tree:
             for pid, piece in pieces_of(track):
                 pieces.setdefault(pid, []).append(piece)
         for process in sorted(self.recording.processes.values(), key=_start):
-            if self.pid is None or process.pid == self.pid:
+            if not self.pids or process.pid in self.pids:
                 own = pieces.get(process.pid, [])
                 yield ProcessRow(process, sum(track.count_spans(first, end) for track, first, end in own))
                 if self.max_depth != 0:
