@@ -20,8 +20,9 @@ from tracerd.check import MAX_DEPTH, MAX_REPAIRED_BYTES
 from tracerd.cli import main
 from tracerd.connection import MAX_OUTBOX_BYTES
 from tracerd.export import export_to_file
+from tracerd.limits import DEFAULT_MAX_LINE_BYTES
 from tracerd.listen import BACKLOG
-from tracerd.protocol import DEFAULT_MAX_LINE_BYTES, Message, MessageReader, Refused
+from tracerd.protocol import Message, MessageReader, Refused
 from tracerd.spool import snapshot
 from tracerd.state import MAX_ERRORS
 from tracerd.trace_id import MAX_TRACE_ID_BYTES

@@ -20,8 +20,8 @@ import pytest
 
 from tests.harness import Client, Daemon, event, events, exported, running_daemon, short_dir, tracerd, wait_until
 from tracerd.backlog import MAX_BYTES, MAX_TRACE_BYTES
+from tracerd.limits import DEFAULT_MAX_LINE_BYTES, DEFAULT_MAX_UNFINISHED_BYTES
 from tracerd.marks import OWN_PREFIXES
-from tracerd.protocol import DEFAULT_MAX_LINE_BYTES, DEFAULT_MAX_UNFINISHED_BYTES
 
 UNSHARE = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
 

@@ -16,13 +16,8 @@ import msgspec
 
 from tracerd.check import BadLine, check_line, check_run
 from tracerd.errors import InvalidTraceIdError
+from tracerd.limits import DEFAULT_MAX_LINE_BYTES
 from tracerd.trace_id import TraceId
-
-DEFAULT_MAX_LINE_BYTES = 16 * 1024 * 1024
-"""A line longer than this is refused. Perfetto itself reads events of 40 MB; real clients stay below 100 KB."""
-
-DEFAULT_MAX_UNFINISHED_BYTES = 256 * 1024 * 1024
-"""What the lines of all clients may take together that have not ended yet."""
 
 KEPT_BYTES = 64 * 1024
 """How much of a refused line is kept to be shown to the client's author."""

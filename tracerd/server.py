@@ -22,9 +22,10 @@ from tracerd.connection import RECV_BYTES, RECV_BYTES_OF_BAD, Connection
 from tracerd.export import Forbidden
 from tracerd.exports import ExportQueue
 from tracerd.housekeeping import Housekeeping
+from tracerd.limits import DEFAULT_MAX_LINE_BYTES, DEFAULT_MAX_UNFINISHED_BYTES
 from tracerd.listen import AnyListener, peer_of, welcome_uids
 from tracerd.outage import Outages
-from tracerd.protocol import DEFAULT_MAX_LINE_BYTES, DEFAULT_MAX_UNFINISHED_BYTES, encode_error
+from tracerd.protocol import encode_error
 from tracerd.recorder import Fsync, Recorder
 from tracerd.retention import NO_LIMITS, Limits
 from tracerd.state import (

@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 import shlex
 import sys
 import time
@@ -53,7 +52,7 @@ def _new_trace_id() -> TraceId:
     """When, and a trace id of W3C Trace Context: 32 digits in lower case, not all zero."""
     number = 0
     while not number:
-        number = secrets.randbits(128)
+        number = int.from_bytes(os.urandom(16), "big")
     return TraceId(f"tr-{int(time.time())}-{number:032x}")
 
 

@@ -15,12 +15,9 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from tracerd.cli.options import directory_option, duration, size
-from tracerd.daemonize import Parent, start
 from tracerd.errors import InvalidTraceIdError, UnsafePathError
+from tracerd.limits import DEFAULT_MAX_LINE_BYTES, DEFAULT_MAX_UNFINISHED_BYTES
 from tracerd.paths import daemon_log
-from tracerd.protocol import DEFAULT_MAX_LINE_BYTES, DEFAULT_MAX_UNFINISHED_BYTES
-from tracerd.stderr import StderrHandler
-from tracerd.systemd import notify, take_sockets
 from tracerd.text import printable
 from tracerd.where import socket_path
 
@@ -126,6 +123,9 @@ def serve(
     daemonize: bool,
 ) -> None:
     """Run the daemon, until DIE, SIGTERM or Ctrl-C."""
+    from tracerd.daemonize import Parent, start  # these are slow to import, and serve is one command of many
+    from tracerd.systemd import notify, take_sockets
+
     passed = take_sockets()
     if passed and sockets:
         raise click.UsageError(
@@ -148,6 +148,7 @@ def serve(
     from tracerd.retention import Limits
     from tracerd.server import Server  # trio takes a while to import
     from tracerd.spool import LOCK_NAME
+    from tracerd.stderr import StderrHandler
 
     # From the first moment that clients can connect, a signal is an orderly stop: it waits until we listen to it. It
     # comes before the first thread, which would take it otherwise.
@@ -216,6 +217,8 @@ def serve(
 
 def _run(server: "Server", tell_ready: Callable[[], None]) -> None:
     import trio
+
+    from tracerd.systemd import notify
 
     async def stop_at_signal(task_status: trio.TaskStatus[None]) -> None:
         with trio.open_signal_receiver(*STOP_SIGNALS) as received:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 
-from tracerd.ask import ask
 from tracerd.cli.options import socket_option
 from tracerd.errors import NoDaemonError
 from tracerd.text import printable
@@ -17,6 +16,7 @@ def status(socket: Path, as_json: bool) -> None:
     """Show the running daemon: its totals, and the traces that have clients. Exit 1 if there is none."""
     import msgspec
 
+    from tracerd.ask import ask
     from tracerd.status import DaemonStatus
 
     reply = ask(socket, b"STATUS\n")

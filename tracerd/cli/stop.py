@@ -5,10 +5,8 @@ from pathlib import Path
 
 import click
 
-from tracerd.ask import ask, daemon_pid
 from tracerd.cli.options import socket_option
 from tracerd.errors import NoDaemonError
-from tracerd.listen import holder, lock_path
 
 PATIENCE_S = 10.0
 POLL_S = 0.02
@@ -21,6 +19,8 @@ def stop(socket: Path, now: bool) -> None:
     """Stop the daemon when its last client has gone."""
     import msgspec
 
+    from tracerd.ask import ask, daemon_pid
+    from tracerd.listen import holder, lock_path
     from tracerd.status import DaemonStatus
 
     pid = daemon_pid(socket)
