@@ -10,12 +10,12 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.bench import resources, scenarios
-from tests.bench.daemons import Subject, copier, tracerd
-from tests.bench.load import EVENT_BYTES, Verdict, verify
-from tests.bench.scenarios import Bench, Scenario
-from tests.bench.table import Results
-from tests.bench.tools import build, compiler
+from bench import resources, scenarios
+from bench.daemons import Subject, copier, tracerd
+from bench.load import EVENT_BYTES, Verdict, verify
+from bench.scenarios import Bench, Scenario
+from bench.table import Results
+from bench.tools import build, compiler
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C compiler: install gcc")
 

@@ -19,13 +19,13 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
-from tests.test_check import has_surrogate_escape, is_good_event, is_strict_object
-from tracerd.export import write_tef
-from tracerd.log import LogWriter
-from tracerd.marks import OWN_PREFIXES
-from tracerd.protocol import Events, Message, MessageReader
-from tracerd.rejected import read_account
-from tracerd.spool import snapshot
+from tests.core.test_lines import has_surrogate_escape, is_good_event, is_strict_object
+from tracerd.core.protocol import Events, Message, MessageReader
+from tracerd.store.export import write_tef
+from tracerd.store.log import LogWriter
+from tracerd.store.own_lines import OWN_PREFIXES
+from tracerd.store.rejects import read_rejects
+from tracerd.store.traces import snapshot
 
 CORPUS = Path(__file__).parent / "corpus"
 CAPTURES = Path(__file__).parent.parent / "captures"
@@ -163,7 +163,7 @@ def check(sent: bytes, cuts: list[int], folder: Path) -> None:
     check_append(sent, folder / "torn.jsonl")
     account = folder / "fuzz.rejected"
     account.write_bytes(sent)
-    read_account(account)
+    read_rejects(account)
 
 
 def run(seed: int, count: int, *, seconds: float = float("inf")) -> int:

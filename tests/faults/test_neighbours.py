@@ -1,7 +1,7 @@
 """Hostile neighbours: what a second real user puts in our way is neither followed nor believed.
 
 That others cannot connect, read or list, and what our own user may find in the way of sockets, locks, logs and
-exports, is in tests/test_locks.py.
+exports, is in tests/store/test_locks.py.
 """
 
 import os
@@ -24,7 +24,7 @@ from tests.harness import (
     wait_until,
     words_of,
 )
-from tests.test_locks import BECOME_NOBODY, NOBODY, as_nobody, needs_root
+from tests.store.test_locks import BECOME_NOBODY, NOBODY, as_nobody, needs_root
 
 pytestmark = needs_root
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_docs import ROOT, code, tables
+from tests.docs.test_docs import ROOT, code, tables
 
 ROWS = [row for table in tables((ROOT / "docs/reliability.md").read_text()) for row in table]
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.faults.proc import open_files, resident_mb
 from tests.harness import Client, Daemon, events, exported, short_dir, wait_until
-from tracerd.totals import Totals
+from tracerd.core.counts import Totals
 
 SOAK_S = float(os.environ.get("TRACERD_SOAK_S", "10"))
 """How long the bounded run takes, in seconds."""

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.exec_harness import TRACERD, place_of_its_own
+from tests.exec.sandbox import TRACERD, own_sandbox
 from tests.perfetto.screenshot import show
 
 PICTURE = Path(__file__).parent.parent.parent / "docs/exec.png"
@@ -18,7 +18,7 @@ OPTIONS = ("--size", "1400x1760", "--expand", "make", "--select", "ar")
 
 def main(source: Path) -> None:
     """Build, and take the picture."""
-    with place_of_its_own() as place:
+    with own_sandbox() as place:
         copy = place.home / "lua"
         shutil.copytree(source, copy, ignore=shutil.ignore_patterns(".git", "*.o", "*.a"))
         trace = place.home / "lua.json"

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NotRequired, Self, TypedDict
 
-from tracerd.view.ui import find_ui
+from tracerd.ui.assets import find_ui
 
 SERVICE = Path(__file__).with_name("trace_processor.mjs")
 

@@ -17,8 +17,8 @@ from typing import TypedDict
 
 from tests.perfetto.judge import Unavailable, find_web_dist
 from tracerd.demo.run import record
-from tracerd.view.page import Page, Site
-from tracerd.view.ui import ui_files
+from tracerd.ui.assets import ui_files
+from tracerd.ui.server import Page, Site
 
 SCRIPT = Path(__file__).with_name("screenshot.mjs")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

@@ -11,7 +11,7 @@ from tracerd.cli.options import directory_option, trace_argument
 from tracerd.text import printable
 
 if TYPE_CHECKING:
-    from tracerd.lint.kinds import Finding, Findings, Kind
+    from tracerd.replay.kinds import Finding, Findings, Kind
 
 FIRST_OF_A_KIND = 20
 """Findings of one kind that a person is shown, unless asking for all."""
@@ -29,14 +29,14 @@ def check(ctx: click.Context, trace: str, directory: Path, all_: bool, as_json: 
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, or `latest`.
     Exit 1 if there is an error; warnings alone exit 0.
     """
-    from tracerd.export import log_blocks
-    from tracerd.lint.kinds import Findings, Level
-    from tracerd.lint.linter import Linter
-    from tracerd.spool import find_log, snapshot
+    from tracerd.replay.kinds import Findings, Level
+    from tracerd.replay.player import Player
+    from tracerd.store.export import log_blocks
+    from tracerd.store.traces import find_log, snapshot
 
     log = find_log(directory.absolute(), trace)
     findings = Findings(None if all_ or as_json else FIRST_OF_A_KIND)
-    linter = Linter(findings)
+    linter = Player(findings)
     for block in log_blocks(snapshot(log.path, log.trace_id)):
         linter.feed(block)
     linter.finish()

@@ -15,7 +15,7 @@ from tracerd.errors import NoSuchTraceError, UnsafePathError
 from tracerd.text import printable, size_text
 
 if TYPE_CHECKING:
-    from tracerd.retention import StoredTrace
+    from tracerd.store.retention import StoredTrace
 
 FEW_NAMES = 5
 """How many of the traces left alone are named."""
@@ -34,7 +34,7 @@ def clear(traces: tuple[str, ...], directory: Path, older_than: float | None, ke
 
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, or `latest`.
     """
-    from tracerd.retention import Limits, is_in_use, remove, stored_traces, surplus
+    from tracerd.store.retention import Limits, is_in_use, remove, stored_traces, surplus
 
     directory = directory.absolute()
     _check(directory)
@@ -63,7 +63,7 @@ def clear(traces: tuple[str, ...], directory: Path, older_than: float | None, ke
 
 def _check(directory: Path) -> None:
     """Refuse a directory that is no daemon's: other programs keep files there that end in `.jsonl`, too."""
-    from tracerd.spool import LOCK_NAME
+    from tracerd.store.traces import LOCK_NAME
 
     if directory.exists() and not (directory / LOCK_NAME).exists():
         raise UnsafePathError(
@@ -77,8 +77,8 @@ def _find(directory: Path, name: str) -> "StoredTrace":
     Raises:
         NoSuchTraceError: There is none in this directory.
     """
-    from tracerd.retention import stored_trace
-    from tracerd.spool import SUFFIX, find_log
+    from tracerd.store.retention import stored_trace
+    from tracerd.store.traces import SUFFIX, find_log
 
     account_only = directory / f"{name}{SUFFIX}"
     path = account_only if "/" not in name and stored_trace(account_only) else find_log(directory, name).path

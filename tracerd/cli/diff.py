@@ -11,8 +11,8 @@ from tracerd.cli.reading import print_lines, read_trace
 from tracerd.text import printable
 
 if TYPE_CHECKING:
-    from tracerd.view.comparison import Comparison, Grown
-    from tracerd.view.figures import By
+    from tracerd.view.diff import Comparison, Grown
+    from tracerd.view.groups import By
 
 _PERCENT = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*%?", re.ASCII)
 
@@ -57,7 +57,7 @@ def diff(
 
     A and B are a path, a file name, a trace id, an unambiguous prefix of one, or `latest`; or a trace.json by its path.
     """
-    from tracerd.view.comparison import Comparison
+    from tracerd.view.diff import Comparison
 
     id_a, recording_a = read_trace(directory, a)
     id_b, recording_b = read_trace(directory, b)
@@ -73,7 +73,7 @@ def _print_json(
 ) -> None:
     import orjson
 
-    from tracerd.view.comparison import rounded
+    from tracerd.view.diff import rounded
 
     grown = [{"name": one.name, "change": rounded(one.change)} for one in over]
     click.echo(orjson.dumps(found.as_json(ids, top) | {"fail_over": fail_over, "over": grown}))

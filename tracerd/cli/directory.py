@@ -2,7 +2,7 @@
 
 import click
 
-from tracerd.paths import log_dir
+from tracerd.store.paths import log_dir
 
 
 @click.command("dir")

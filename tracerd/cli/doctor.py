@@ -16,7 +16,7 @@ from tracerd.text import printable
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per finding and line.")
 def doctor(socket: Path, directory: Path, as_json: bool) -> None:
     """Look at socket, daemon, directory and system, and say what to do. Exit 1 if anything fails."""
-    from tracerd.doctor import Level, examine
+    from tracerd.cli.doctor_checks import Level, examine
 
     failed = False
     for finding in examine(socket, directory, os.environ):

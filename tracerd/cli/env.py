@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 
 from tracerd.errors import InvalidTraceIdError
-from tracerd.paths import check_private
+from tracerd.socket_path import socket_path
+from tracerd.store.paths import check_private
 from tracerd.trace_id import TraceId
-from tracerd.where import socket_path
 
 
 @click.command()

@@ -10,8 +10,8 @@ import click
 from tracerd.text import printable
 
 if TYPE_CHECKING:
-    from tracerd.export import Progress, Summary
-    from tracerd.spool import LogFile
+    from tracerd.store.export import Progress, Summary
+    from tracerd.store.traces import LogFile
 
 PROGRESS_BYTES = 50_000_000
 """Logs up to this size are read before anybody could read a progress bar."""

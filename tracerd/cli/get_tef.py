@@ -13,8 +13,8 @@ from tracerd.cli.options import directory_option, trace_argument
 from tracerd.errors import ExportError
 
 if TYPE_CHECKING:
-    from tracerd.export import Progress, Summary
-    from tracerd.spool import Snapshot
+    from tracerd.store.export import Progress, Summary
+    from tracerd.store.traces import Snapshot
 
 
 @click.command("get-tef")
@@ -32,12 +32,12 @@ def get_tef(trace: str, directory: Path, output: str) -> None:
 
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, or `latest`.
     """
-    from tracerd.rejected import read_account, rejected_path
-    from tracerd.spool import find_log, snapshot
+    from tracerd.store.rejects import read_rejects, rejects_path
+    from tracerd.store.traces import find_log, snapshot
 
     log = find_log(directory.absolute(), trace)
     # No daemon tells us what it has refused since its last record; the account does, up to its limit.
-    source = snapshot(log.path, log.trace_id, read_account(rejected_path(log.path)).unrecorded)
+    source = snapshot(log.path, log.trace_id, read_rejects(rejects_path(log.path)).unrecorded)
     with progress_bar(log) as progress:
         summary = _write(source, directory, output, progress)
     tell_left_out(summary)
@@ -46,8 +46,8 @@ def get_tef(trace: str, directory: Path, output: str) -> None:
 def _write(source: "Snapshot", directory: Path, output: str, progress: "Progress") -> "Summary":
     import gzip
 
-    from tracerd.export import Forbidden, export_to_file, resolve_target, write_tef
-    from tracerd.rejected import rejected_path
+    from tracerd.store.export import Forbidden, export_to_file, resolve_target, write_tef
+    from tracerd.store.rejects import rejects_path
 
     if output == "-":
         if not sys.stdout:
@@ -66,13 +66,13 @@ def _write(source: "Snapshot", directory: Path, output: str, progress: "Progress
             raise
         except OSError as error:
             raise ExportError(f"cannot write {output}: {error.strerror}") from None
-    own_files = frozenset(os.path.realpath(path) for path in (source.path, rejected_path(source.path)))
+    own_files = frozenset(os.path.realpath(path) for path in (source.path, rejects_path(source.path)))
     forbidden = Forbidden(os.path.realpath(directory), own_files)
     return export_to_file(source, resolve_target(output, forbidden), progress)
 
 
 def _write_open(file: BinaryIO, source: "Snapshot", progress: "Progress") -> "Summary":
-    from tracerd.export import write_tef
+    from tracerd.store.export import write_tef
 
     try:
         summary = write_tef(source, file, progress)

@@ -23,7 +23,7 @@ def list_command(directory: Path, long_: bool, as_json: bool) -> None:
     """List the logs, one path a line, oldest last write first."""
     import orjson
 
-    from tracerd.spool import list_logs, start_s, totals
+    from tracerd.store.traces import list_logs, start_s, totals
 
     logs = list_logs(directory.absolute())
     if not long_ and not as_json:

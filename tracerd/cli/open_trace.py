@@ -15,7 +15,7 @@ from tracerd.text import printable
 if TYPE_CHECKING:
     from typing import IO
 
-    from tracerd.view.page import Page, Site
+    from tracerd.ui.server import Page, Site
 
 
 @click.command("open")
@@ -36,9 +36,9 @@ def open_command(trace: str, directory: Path, no_browser: bool, online: bool) ->
     Otherwise the browser loads the page at https://ui.perfetto.dev, which then loads the trace from port 9001 of this
     machine. Over SSH no browser is opened; what to type to forward the port is printed.
     """
-    from tracerd.view.browser import find_browser, forwarding
-    from tracerd.view.page import Site
-    from tracerd.view.ui import find_ui, ui_files
+    from tracerd.ui.assets import find_ui, ui_files
+    from tracerd.ui.browser import find_browser, forwarding
+    from tracerd.ui.server import Site
 
     file, name = _trace(trace, directory.absolute())
     ui = None if online else find_ui()
@@ -68,14 +68,14 @@ def open_command(trace: str, directory: Path, no_browser: bool, online: bool) ->
 
 def _trace(trace: str, directory: Path) -> "tuple[IO[bytes], str]":
     """The trace.json to show, and the name under which it is shown."""
-    from tracerd.rejected import read_account, rejected_path
-    from tracerd.spool import find_log, snapshot
-    from tracerd.view.document import document_path, finished, given
+    from tracerd.rows.document import document_path, finished, given
+    from tracerd.store.rejects import read_rejects, rejects_path
+    from tracerd.store.traces import find_log, snapshot
 
     if path := document_path(trace):
         return given(path), path.name
     log = find_log(directory, trace)
-    source = snapshot(log.path, log.trace_id, read_account(rejected_path(log.path)).unrecorded)
+    source = snapshot(log.path, log.trace_id, read_rejects(rejects_path(log.path)).unrecorded)
     with progress_bar(log) as progress:
         file, summary = finished(source, progress)
     tell_left_out(summary)
@@ -83,8 +83,8 @@ def _trace(trace: str, directory: Path) -> "tuple[IO[bytes], str]":
 
 
 def _listen(site: "Site") -> "Page":
-    from tracerd.view.page import ONLINE, PORT, Page
-    from tracerd.view.sockets import listener
+    from tracerd.ui.peer import listener
+    from tracerd.ui.server import ONLINE, PORT, Page
 
     def say(line: str) -> None:
         click.echo(line, err=True)

@@ -7,14 +7,14 @@ from pathlib import Path
 import click
 
 from tracerd.errors import TracerdError
-from tracerd.paths import log_dir
+from tracerd.socket_path import socket_path
+from tracerd.store.paths import log_dir
 from tracerd.text import printable
-from tracerd.where import socket_path
 
 
 def complete_trace(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
     """The trace ids that begin so, the one written last first, and `latest`: for the completion of a shell."""
-    from tracerd.spool import LATEST, list_logs
+    from tracerd.store.traces import LATEST, list_logs
 
     directory = context.params.get("directory")
     try:

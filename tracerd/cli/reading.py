@@ -15,8 +15,8 @@ from tracerd.cli.exporting import PROGRESS_BYTES
 from tracerd.text import printable
 
 if TYPE_CHECKING:
-    from tracerd.view.recording import Recording
-    from tracerd.view.source import Source
+    from tracerd.rows.recording import Recording
+    from tracerd.rows.source import Source
 
 _STEPS = 1000
 _READ = 550
@@ -68,8 +68,8 @@ def read_trace(directory: Path, name: str) -> "tuple[str, Recording]":
         TracerdError: None fits, or more than one, or it cannot be read, or there is no event in it.
     """
     from tracerd.errors import ViewError
-    from tracerd.view.recording import read
-    from tracerd.view.source import find_trace
+    from tracerd.rows.recording import read
+    from tracerd.rows.source import find_trace
 
     check_stdout()
     source = find_trace(directory.absolute(), name)
@@ -104,7 +104,7 @@ def _told(source: "Source", read_bytes: Callable[[int], None]) -> Generator[byte
 @contextmanager
 def _progress(source: "Source") -> Generator[tuple[Callable[[int], None], Callable[[], None]]]:
     """What to call with the size of each block that has been read, and then every so many spans."""
-    from tracerd.view.spans import TICK_MASK
+    from tracerd.rows.spans import TICK_MASK
 
     if source.size <= PROGRESS_BYTES or not sys.stderr.isatty():
         yield lambda _: None, lambda: None

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from tracerd.cli.options import directory_option, duration, size
+from tracerd.core.limits import DEFAULT_MAX_LINE_BYTES, DEFAULT_MAX_UNFINISHED_BYTES
 from tracerd.errors import InvalidTraceIdError, UnsafePathError
-from tracerd.limits import DEFAULT_MAX_LINE_BYTES, DEFAULT_MAX_UNFINISHED_BYTES
-from tracerd.paths import daemon_log
+from tracerd.socket_path import socket_path
+from tracerd.store.paths import daemon_log
 from tracerd.text import printable
-from tracerd.where import socket_path
 
 if TYPE_CHECKING:
-    from tracerd.server import Server
+    from tracerd.daemon.server import Server
     from tracerd.trace_id import TraceId
 
 TLDRS_SOCKET = Path("/tmp/tldrs.socket")  # noqa: S108 (the path that OCaml clients know)
@@ -123,8 +123,8 @@ def serve(
     daemonize: bool,
 ) -> None:
     """Run the daemon, until DIE, SIGTERM or Ctrl-C."""
-    from tracerd.daemonize import Parent, start  # these are slow to import, and serve is one command of many
-    from tracerd.systemd import notify, take_sockets
+    from tracerd.daemon.background import Parent, start  # these are slow to import, and serve is one command of many
+    from tracerd.daemon.systemd import notify, take_sockets
 
     passed = take_sockets()
     if passed and sockets:
@@ -141,14 +141,14 @@ def serve(
         pid = start(log)
         click.echo(f"tracerd runs with pid {pid}; its log is {printable(str(log))}", err=True)
         return
-    from tracerd.export import Forbidden
-    from tracerd.listen import AnyListener, Listener, Lock, PassedListener, PrivateDirectory, lock_path
-    from tracerd.paths import check_private, make_private
-    from tracerd.rejected import rejected_path
-    from tracerd.retention import Limits
-    from tracerd.server import Server  # trio takes a while to import
-    from tracerd.spool import LOCK_NAME
-    from tracerd.stderr import StderrHandler
+    from tracerd.daemon.listeners import AnyListener, Listener, Lock, PassedListener, PrivateDirectory, lock_path
+    from tracerd.daemon.server import Server  # trio takes a while to import
+    from tracerd.daemon.stderr_log import StderrHandler
+    from tracerd.store.export import Forbidden
+    from tracerd.store.paths import check_private, make_private
+    from tracerd.store.rejects import rejects_path
+    from tracerd.store.retention import Limits
+    from tracerd.store.traces import LOCK_NAME
 
     # From the first moment that clients can connect, a signal is an orderly stop: it waits until we listen to it. It
     # comes before the first thread, which would take it otherwise.
@@ -175,7 +175,7 @@ def serve(
         if into_file:
             only_trace = _only_trace(into_file)
             _, log = only_trace
-            log_files = {os.path.realpath(f(log)) for f in (Path, rejected_path, lock_path)}
+            log_files = {os.path.realpath(f(log)) for f in (Path, rejects_path, lock_path)}
             # A lock is emptied when it is taken: look before any is.
             if shared := own_files & log_files:
                 raise UnsafePathError(f"cannot use {log}: {min(shared)} is a socket or lock of the daemon's own")
@@ -218,7 +218,7 @@ def serve(
 def _run(server: "Server", tell_ready: Callable[[], None]) -> None:
     import trio
 
-    from tracerd.systemd import notify
+    from tracerd.daemon.systemd import notify
 
     async def stop_at_signal(task_status: trio.TaskStatus[None]) -> None:
         with trio.open_signal_receiver(*STOP_SIGNALS) as received:
@@ -263,7 +263,7 @@ def _only_trace(path: Path) -> "tuple[TraceId, Path]":
     Raises:
         UnsafePathError: The file holds something else than a log, or no events could be written to it.
     """
-    from tracerd.check import BadLine, check_line
+    from tracerd.core.lines import BadLine, check_line
     from tracerd.trace_id import TraceId
 
     path = path.absolute()

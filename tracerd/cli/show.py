@@ -10,8 +10,8 @@ from tracerd.cli.reading import print_lines, read_trace
 from tracerd.errors import ViewError
 
 if TYPE_CHECKING:
-    from tracerd.view.recording import Recording
-    from tracerd.view.spans import Id
+    from tracerd.rows.recording import Recording
+    from tracerd.rows.spans import Id
 
 
 @click.command()

@@ -9,7 +9,7 @@ from tracerd.cli.options import by_option, directory_option, top_option, trace_a
 from tracerd.cli.reading import can_print, print_lines, read_trace
 
 if TYPE_CHECKING:
-    from tracerd.view.figures import By
+    from tracerd.view.groups import By
 
 
 @click.command()

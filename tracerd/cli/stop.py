@@ -19,9 +19,9 @@ def stop(socket: Path, now: bool) -> None:
     """Stop the daemon when its last client has gone."""
     import msgspec
 
-    from tracerd.ask import ask, daemon_pid
-    from tracerd.listen import holder, lock_path
-    from tracerd.status import DaemonStatus
+    from tracerd.daemon.control import ask, daemon_pid
+    from tracerd.daemon.listeners import holder, lock_path
+    from tracerd.daemon.status import DaemonStatus
 
     pid = daemon_pid(socket)
     reply = ask(socket, b"DIE\n" if now else b"DIE_WHEN_IDLE\nSTATUS\n")

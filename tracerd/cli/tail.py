@@ -12,15 +12,15 @@ import click
 from tracerd.cli.options import complete_trace, directory_option, span_duration
 from tracerd.cli.reading import check_stdout
 from tracerd.errors import NoSuchTraceError, ViewError
+from tracerd.rows.levels import LEVELS
 from tracerd.text import printable
-from tracerd.view.levels import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tracerd.spool import LogFile
-    from tracerd.view.live import Growing, Live
-    from tracerd.view.output import Output
+    from tracerd.store.follow import Growing, Live
+    from tracerd.store.traces import LogFile
+    from tracerd.view.tail import Output
 
 POLL_MS = 100
 """How often a log that does not grow is looked at."""
@@ -63,9 +63,9 @@ def tail(
 
     An event that has a duration is printed when it arrives, that is when it is over, with the time of its begin.
     """
-    from tracerd.view.event import Wanted
-    from tracerd.view.live import Growing, Live
-    from tracerd.view.output import Output
+    from tracerd.rows.event import Wanted
+    from tracerd.store.follow import Growing, Live
+    from tracerd.view.tail import Output
 
     check_stdout()
     wanted = Wanted(names, pids, level, None if min_dur is None else min_dur * 1e6)
@@ -89,7 +89,7 @@ def tail(
 
 def _find(directory: Path, trace: str | None, follow: bool) -> "tuple[LogFile | None, Path | None]":
     """The log to begin with, if it is there, and the one to follow, if not all."""
-    from tracerd.spool import LATEST, SUFFIX, find_log, list_logs, log_path
+    from tracerd.store.traces import LATEST, SUFFIX, find_log, list_logs, log_path
     from tracerd.trace_id import TraceId
 
     try:

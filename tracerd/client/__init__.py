@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 
 from tracerd.client.client import Client, is_trace_id
-from tracerd.client.spans import Nothing, Span
+from tracerd.client.spans import NullSpan, Span
 
 TYPE_CHECKING = False  # typing is slow to import
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ __all__ = [
     "thread_name",
 ]
 
-_NOTHING = Nothing()
+_NOTHING = NullSpan()
 
 
 def _from_environment() -> Client | None:

@@ -8,7 +8,7 @@ import socket
 import stat
 import time
 
-from tracerd.where import socket_path
+from tracerd.socket_path import socket_path
 
 TYPE_CHECKING = False  # typing is slow to import
 if TYPE_CHECKING:

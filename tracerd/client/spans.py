@@ -133,7 +133,7 @@ class Span:
         return functools.wraps(function)(wrapper)
 
 
-class Nothing(Span):
+class NullSpan(Span):
     """The span of a program that is not traced. There is one, for all."""
 
     __slots__ = ()

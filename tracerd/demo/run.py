@@ -19,7 +19,7 @@ import tracerd
 from tracerd.demo import job
 from tracerd.demo.interrupts import Interrupts
 from tracerd.errors import DemoError
-from tracerd.export import resolve_target
+from tracerd.store.export import resolve_target
 
 PATIENCE_S = 30.0
 """How long the daemon may take to start, and to answer; it takes a fraction of a second."""

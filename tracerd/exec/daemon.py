@@ -10,8 +10,8 @@ import select
 import sys
 import time
 
+from tracerd.exec.daemon_socket import DaemonSocket
 from tracerd.exec.environment import Environ
-from tracerd.exec.link import Link
 
 START_S = 20.0
 """How long a daemon may take until clients can connect; then the command runs without. A start takes half a second, and
@@ -23,34 +23,34 @@ _LONGEST_PAUSE_S = 0.3
 _ABSENT = (errno.ENOENT, errno.ECONNREFUSED, errno.ENOTDIR)
 
 
-class NoLinkError(Exception):
+class NoConnectionError(Exception):
     """Raised when there is no daemon to be had; `str()` is one line for a person."""
 
 
-def connect(path: str, environ: Environ, *, start: bool) -> Link:
+def connect(path: str, environ: Environ, *, start: bool) -> DaemonSocket:
     """A connection to the daemon on this socket.
 
     Raises:
-        NoLinkError: There is none, and it was not to be started or could not be.
+        NoConnectionError: There is none, and it was not to be started or could not be.
     """
     try:
-        return Link(path)
+        return DaemonSocket(path)
     except OSError as error:
         if error.errno not in _ABSENT:
-            raise NoLinkError(f"cannot connect to the daemon on {path}: {error.strerror or error}") from None
+            raise NoConnectionError(f"cannot connect to the daemon on {path}: {error.strerror or error}") from None
     if not start:
-        raise NoLinkError(f"no daemon is running on {path}; `tracerd serve` starts one")
+        raise NoConnectionError(f"no daemon is running on {path}; `tracerd serve` starts one")
     return _started(path, environ)
 
 
-def _started(path: str, environ: Environ) -> Link:
+def _started(path: str, environ: Environ) -> DaemonSocket:
     until = time.monotonic() + START_S
     directory = os.path.dirname(path)
     try:
         os.makedirs(directory, 0o700, exist_ok=True)
         lock = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
-        raise NoLinkError(f"no daemon is running, and {directory} cannot be used: {error.strerror}") from None
+        raise NoConnectionError(f"no daemon is running, and {directory} cannot be used: {error.strerror}") from None
     said = ""
     tried = False
     pause_s = _FIRST_PAUSE_S
@@ -58,22 +58,24 @@ def _started(path: str, environ: Environ) -> Link:
         while time.monotonic() < until:
             locked = _try_lock(lock)
             try:
-                return Link(path)
+                return DaemonSocket(path)
             except OSError as error:
                 if error.errno not in _ABSENT:
-                    raise NoLinkError(f"cannot connect to the daemon on {path}: {error.strerror or error}") from None
+                    raise NoConnectionError(
+                        f"cannot connect to the daemon on {path}: {error.strerror or error}"
+                    ) from None
             if locked and not tried:
                 tried = True
                 said = _serve(path, environ, until)
                 continue
             # Another program holds the lock, or the daemon that holds the socket's own lock is not ready yet.
             if said and "is in use" not in said:
-                raise NoLinkError(f"the daemon did not start: {said}")
+                raise NoConnectionError(f"the daemon did not start: {said}")
             time.sleep(pause_s)  # longer each time: hundreds may wait here, and the daemon needs the processors
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
     finally:
         os.close(lock)
-    raise NoLinkError(said or f"no daemon could be reached on {path} in {START_S:.0f} s")
+    raise NoConnectionError(said or f"no daemon could be reached on {path} in {START_S:.0f} s")
 
 
 def _try_lock(fd: int) -> bool:

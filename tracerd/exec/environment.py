@@ -4,8 +4,8 @@ import os
 import time
 
 from tracerd.errors import InvalidTraceIdError
+from tracerd.socket_path import socket_path
 from tracerd.trace_id import TraceId
-from tracerd.where import socket_path
 
 Environ = dict[bytes, bytes]
 
@@ -26,7 +26,7 @@ def given() -> Environ:
     return {name: value for name, equals, value in pairs if name and equals}
 
 
-class Place:
+class TraceContext:
     """Where a command belongs.
 
     Attributes:
@@ -87,7 +87,7 @@ def w3c_trace_id(trace_id: str) -> str:
     return f"{number or 1:032x}"
 
 
-def told(place: Place, span: str, *, daemon: bool) -> Environ:
+def told(place: TraceContext, span: str, *, daemon: bool) -> Environ:
     """What the command finds in its environment.
 
     Args:

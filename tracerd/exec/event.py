@@ -1,7 +1,7 @@
 """The events of a command, as lines: its process's name, its span, and the arrow from who started it."""
 
 from tracerd.exec.options import FULL, NAME
-from tracerd.exec.redact import HIDDEN, redacted
+from tracerd.redact import HIDDEN, redacted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def line(**event: "Json") -> str:
     return as_json(event) + "\n"
 
 
-class Title:
+class CommandLabel:
     """What is told of a command line: the span's name, the process's name, and `args`."""
 
     def __init__(self, argv: list[str], cwd: str | None, shown: str, name: str | None) -> None:

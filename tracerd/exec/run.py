@@ -6,9 +6,9 @@ import time
 
 from tracerd.exec import event
 from tracerd.exec.command import NOT_EXECUTABLE, Command, Ended, become, die_of_ctrl_c, end_like, signal_name
-from tracerd.exec.daemon import NoLinkError, connect
-from tracerd.exec.environment import Environ, Place, absolute, given, span_id, told
-from tracerd.exec.link import Link
+from tracerd.exec.daemon import NoConnectionError, connect
+from tracerd.exec.daemon_socket import DaemonSocket
+from tracerd.exec.environment import Environ, TraceContext, absolute, given, span_id, told
 from tracerd.exec.options import ARGS, FULL, Options
 
 ANSWER_S = 1.0
@@ -47,16 +47,16 @@ class Run:
     def __init__(self, options: Options, environ: Environ) -> None:
         self._options = options
         self._environ = environ
-        self._place = Place(environ, options.trace)
+        self._place = TraceContext(environ, options.trace)
         inherited = os.fsdecode(environ.get(ARGS_VARIABLE, b""))
         self._shown = options.args or (inherited if inherited in ARGS else FULL)
         self._quiet = options.quiet or (self._place.nested and options.output is None)
         # With --all, an exec around us records every process from outside, with times of its own.
         self._by_another = self._place.nested and ALL_VARIABLE in environ
         self._said = False
-        self._link: Link | None = None
+        self._link: DaemonSocket | None = None
         self._output = absolute(options.output) if options.output is not None else None
-        self._title = event.Title(options.command, _cwd(), self._shown, options.name)
+        self._title = event.CommandLabel(options.command, _cwd(), self._shown, options.name)
 
     def run(self) -> None:
         """Run the command; does not return."""
@@ -74,7 +74,7 @@ class Run:
         try:
             start = options.start and not self._place.nested
             self._link = connect(self._place.socket, self._environ, start=start)
-        except NoLinkError as error:
+        except NoConnectionError as error:
             lost = f"; there will be no {options.output}" if options.output is not None else ""
             self._say(f"{error}; the command runs unrecorded{lost}")
         if self._link:
@@ -155,11 +155,11 @@ class Run:
         if self._link.broken:
             self._again(self._link, event.process_name(pid, self._title.process) + lines)
 
-    def _again(self, old: Link, lines: str) -> None:
+    def _again(self, old: DaemonSocket, lines: str) -> None:
         """The daemon ended while the command ran: perhaps another has begun."""
         old.close()
         try:
-            self._link = Link(self._place.socket)
+            self._link = DaemonSocket(self._place.socket)
         except OSError:
             self._link = None
             lost = f", and there is no {self._options.output}" if self._output else ""
@@ -191,13 +191,13 @@ class Run:
 
     # ------------------------------------------------------------------ the rarer options
 
-    def _everyone(self) -> "Everyone | None":
-        from tracerd.exec.everyone import Everyone, UnavailableError, find_program
+    def _everyone(self) -> "ProcessTracer | None":
+        from tracerd.exec.process_tracer import ProcessTracer, UnavailableError, find_program
 
         if find_program(self._options.command[0], self._environ) is None:
             return None  # it cannot be started; that is told as without --all
         try:
-            return Everyone(self._place, self._environ, self._shown)
+            return ProcessTracer(self._place, self._environ, self._shown)
         except UnavailableError as error:
             self._say(f"--all: {error}; only what is wrapped is recorded")
             return None
@@ -227,7 +227,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from tracerd.exec.everyone import Everyone
+    from tracerd.exec.process_tracer import ProcessTracer
     from tracerd.exec.shims import Shims
 
 

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MARK = b"# a shim made by tracerd:"
+SHIM_TAG = b"# a shim made by tracerd:"
 _HEAD_BYTES = 300
 
 
@@ -76,6 +76,6 @@ def is_shim(path: bytes) -> bool:
     """Whether this file is one of ours, in whatever folder."""
     try:
         with open(path, "rb", buffering=0) as file:
-            return MARK in file.read(_HEAD_BYTES)
+            return SHIM_TAG in file.read(_HEAD_BYTES)
     except OSError:  # a program may be executable and not readable
         return False

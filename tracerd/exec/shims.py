@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from tracerd.errors import TracerdError
 from tracerd.exec.environment import Environ
-from tracerd.exec.shim import MARK, is_shim, real_program
+from tracerd.exec.shim import SHIM_TAG, is_shim, real_program
 
 MAX_FIRST_LINE_BYTES = 127
 """Longer ones are cut by older kernels."""
@@ -39,7 +39,7 @@ def text_of(name: str) -> bytes:
     first = f"#!{python} -IS"
     if " " in python or len(os.fsencode(first)) > MAX_FIRST_LINE_BYTES:
         raise ShimError(f"{python} cannot stand in the first line of a script: its path is too long or has a blank")
-    mark = MARK.decode()
+    mark = SHIM_TAG.decode()
     return os.fsencode(
         f"{first}\n{mark} runs the next {name!a} in PATH, and records it if there is a trace\n"
         f"import sys\n\nsys.path.insert(0, {library()!r})\nfrom tracerd.exec.shim import main\n\nmain({name!r})\n"

@@ -158,10 +158,10 @@ class Tree:
         if process.is_thread:
             return ""
         if process.argv:
-            title = event.Title(process.argv, None, self._shown, None)
+            title = event.CommandLabel(process.argv, None, self._shown, None)
         else:
             name = f"{process.parent_name} (fork)" if self._shown != NONE else "fork"
-            title = event.Title([name], None, NAME, name)
+            title = event.CommandLabel([name], None, NAME, name)
         args = title.args | (process.end or {})
         told = event.process_name(pid, title.process)
         told += event.span(pid, title.span, process.start_us, process.end_us, args)

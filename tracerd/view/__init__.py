@@ -1,1 +1,1 @@
-"""What people see of a trace: readers of logs, which the core never imports."""
+"""What people see of a trace in a terminal: trees, tables, figures, lines. Text only."""

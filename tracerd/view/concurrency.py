@@ -4,9 +4,9 @@ from array import array
 from bisect import bisect_left
 from dataclasses import dataclass
 
-from tracerd.lint.watch import NOWHERE
-from tracerd.view.recording import Recording
-from tracerd.view.spans import BESIDE, INSTANT
+from tracerd.replay.observer import NO_PARENT
+from tracerd.rows.recording import Recording
+from tracerd.rows.spans import INSTANT, OVERLAPPING
 
 COLUMNS = 60
 """Into how many parts the time of a trace is cut, unless it is shorter than as many ns."""
@@ -95,6 +95,6 @@ def spans(recording: Recording) -> tuple[Intervals, Intervals]:
             if not flags & INSTANT:
                 end = start + dur if dur >= 0 else recording.end_of(track.pid_of(at))
                 everything.add(start, end)
-                if parent == NOWHERE and not flags & BESIDE:
+                if parent == NO_PARENT and not flags & OVERLAPPING:
                     tracks.add(start, end)
     return everything, tracks

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from tracerd.rows.recording import Recording
+from tracerd.rows.spans import INSTANT, Id
 from tracerd.text import printable
 from tracerd.view import concurrency
 from tracerd.view.concurrency import AtOnce
-from tracerd.view.figures import By, Figures, collect
-from tracerd.view.recording import Recording
-from tracerd.view.spans import INSTANT, Id
+from tracerd.view.groups import By, Figures, collect
+from tracerd.view.tables import duration_text, microseconds, more_text, plural, process_json, process_label, table
 from tracerd.view.tree import pieces_of
-from tracerd.view.units import duration_text, microseconds, more_text, plural, process_json, process_label, table
 
 SHOWN = 20
 """Rows of each table that a person is shown, unless asking for more."""

@@ -4,9 +4,9 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tracerd.lint.watch import NOWHERE
-from tracerd.view.recording import Process, Recording
-from tracerd.view.spans import BESIDE, ERROR, INSTANT, Id, Spans
+from tracerd.replay.observer import NO_PARENT
+from tracerd.rows.recording import Process, Recording
+from tracerd.rows.spans import ERROR, INSTANT, OVERLAPPING, Id, Spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Tree:
         depths = array("i")
         for at in range(first, end):
             ts, dur, parent, flags = track.ts[at], track.dur[at], track.parent[at], track.flags[at]
-            depth = 0 if parent == NOWHERE else depths[parent - first] + 1
+            depth = 0 if parent == NO_PARENT else depths[parent - first] + 1
             depths.append(depth)
             if (self.max_depth is not None and depth >= self.max_depth) or (flags & INSTANT and not flags & ERROR):
                 continue
@@ -114,7 +114,7 @@ class Tree:
                 dur if dur >= 0 else None,
                 self_times[at - first] if dur >= 0 else None,
                 bool(flags & ERROR),
-                bool(flags & BESIDE),
+                bool(flags & OVERLAPPING),
                 bool(flags & INSTANT),
                 track.is_async,
             )
@@ -133,7 +133,7 @@ def pieces_of(track: Spans) -> Iterator[tuple[Id, Piece]]:
     first = 0
     pid: Id | None = None
     for at, parent in enumerate(track.parent):
-        if parent == NOWHERE and track.pid_of(at) != pid:
+        if parent == NO_PARENT and track.pid_of(at) != pid:
             if pid is not None:
                 yield pid, (track, first, at)
             first, pid = at, track.pid_of(at)

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
+from tracerd.rows.recording import Process
+from tracerd.rows.spans import Id
 from tracerd.text import printable
-from tracerd.view.recording import Process
-from tracerd.view.spans import Id
+from tracerd.view.tables import duration_text, microseconds, plural, process_json, process_label
 from tracerd.view.tree import ProcessRow, SpanRow, Tree
-from tracerd.view.units import duration_text, microseconds, plural, process_json, process_label
 
 _INDENT = "  "
 

@@ -1,1 +1,0 @@
-"""How fast is the daemon, and does it stay right when it is in a hurry? `python -m tests.bench` measures both."""

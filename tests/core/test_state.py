@@ -1,0 +1,409 @@
+"""What the daemon decides: messages in, actions out, no I/O."""
+
+import math
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from tracerd.core.counts import Totals
+from tracerd.core.protocol import (
+    Die,
+    DieWhenIdle,
+    EmitTef,
+    EmitTefAtExit,
+    Events,
+    Flush,
+    Message,
+    Open,
+    Refused,
+    Status,
+)
+from tracerd.core.state import (
+    GRACE_S,
+    Action,
+    Append,
+    ClientId,
+    Close,
+    DaemonState,
+    EndTrace,
+    Export,
+    Reject,
+    ReplyError,
+    ReplyOk,
+    ReplyStatus,
+    Stop,
+)
+from tracerd.trace_id import TraceId
+
+A, B = TraceId("a"), TraceId("b")
+TWO = Events(b"{}\n{}\n", 2, first_line=2)
+FULL = "No space left on device"
+
+
+def receive(
+    state: DaemonState, client: ClientId, *messages: Message, now_s: float = 0.0, full: bool = False
+) -> list[Action]:
+    """Perform what the state asks for, as the server would, with a disk that never fails or is full."""
+    actions: list[Action] = []
+    for action in state.receive(client, list(messages), now_s):
+        actions.append(action)
+        if isinstance(action, Append):
+            if full or action.trace_id in state.backlog.traces:
+                actions.extend(state.wait(action, FULL))
+            else:
+                state.stored(action)
+    return actions
+
+
+def test_events_go_to_the_open_trace() -> None:
+    state = DaemonState()
+    client = state.connect(7, 0.0)
+    assert receive(state, client, Open(A), TWO, Open(B), TWO) == [Append(client, A, TWO), Append(client, B, TWO)]
+
+
+def test_events_before_open_are_refused_each_with_its_line() -> None:
+    state = DaemonState()
+    client = state.connect(7, 0.0)
+    errors = receive(state, client, TWO)
+    assert errors == [ReplyError(client, b"ERROR %d: OPEN a trace first, by its id\n" % line) for line in (2, 3)]
+    assert state.totals == Totals(refused=2)
+
+
+def test_events_after_a_bad_open_are_refused_until_a_good_one() -> None:
+    state = DaemonState()
+    client = state.connect(7, 0.0)
+    bad = Refused(2, "OPEN: why", b"OPEN ../x", is_command=True)
+    actions = receive(state, client, Open(A), bad, TWO, Open(B), TWO)
+    assert [type(action) for action in actions] == [Reject, ReplyError, ReplyError, ReplyError, Append]
+    assert actions[-1] == Append(client, B, TWO)
+
+
+def test_only_ten_errors_are_told_and_then_one_last_line() -> None:
+    state = DaemonState()
+    client = state.connect(7, 0.0)
+    receive(state, client, Open(A))
+    actions = receive(state, client, *(Refused(n, "why", b"x") for n in range(1, 51)))
+    errors = [action.line for action in actions if isinstance(action, ReplyError)]
+    assert errors[:10] == [b"ERROR %d: why\n" % n for n in range(1, 11)]
+    assert errors[10:] == [b"ERROR 11: further errors on this connection are not reported\n"]
+    assert sum(isinstance(action, Reject) for action in actions) == 50
+
+
+def test_ok_counts_the_events_of_this_connection_only() -> None:
+    state = DaemonState()
+    first, second = state.connect(1, 0.0), state.connect(2, 0.0)
+    receive(state, first, Open(A), TWO, Refused(4, "why", b"x"), Refused(5, "why", b"OPEN /", is_command=True))
+    receive(state, second, Open(A), TWO, TWO)
+    assert receive(state, first, Flush()) == [ReplyOk(first)]
+    assert state.ok_line(first) == b"OK 2 1 0\n"
+    assert state.ok_line(second) == b"OK 4 0 0\n"
+
+
+def test_what_cannot_be_written_is_lost_and_said() -> None:
+    state = DaemonState()
+    client = state.connect(1, 0.0)
+    actions = state.receive(client, [Open(A), TWO, Flush()], 0.0)
+    append = next(actions)
+    assert isinstance(append, Append)
+    errors = list(state.lost(append, "No space left on device"))
+    assert errors == [
+        ReplyError(client, b"ERROR 2: 2 events from here on are lost: No space left on device\n", logged=False)
+    ]
+    assert list(actions) == [ReplyOk(client)]
+    assert state.ok_line(client) == b"OK 0 0 2\n"
+
+
+def test_what_waits_is_acknowledged_when_it_is_written_and_the_trace_does_not_end_before() -> None:
+    state = DaemonState()
+    client = state.connect(1, 0.0)
+    said = b"ERROR 2: events from here on wait in memory until the log can be written: No space left on device\n"
+    assert receive(state, client, Open(A), TWO, TWO, Flush(), full=True) == [
+        Append(client, A, TWO),
+        ReplyError(client, said, logged=False),
+        Append(client, A, TWO),
+        ReplyOk(client),
+    ]
+    assert state.ok_line(client) == b"OK 0 0 0\n"
+    assert list(state.disconnect(client, 1.0)) == [Close(client)]
+    assert state.next_end_s() == math.inf
+    assert list(state.end_due_traces(1000.0)) == []
+
+    for append in state.waiting(A):
+        assert append == Append(client, A, Events(TWO.block * 2, 4, first_line=2))
+        state.stored(append)
+    state.pending_done(A, 1000.0)
+    assert state.next_end_s() == 1000.0 + GRACE_S
+    assert list(state.end_due_traces(1001.0)) == [EndTrace(A, Totals(stored=4))]
+
+
+def test_events_of_a_full_trace_are_refused_with_one_error_a_run() -> None:
+    state = DaemonState()
+    client = state.connect(1, 0.0)
+    actions = state.receive(client, [Open(A), TWO, Flush()], 0.0)
+    append = next(actions)
+    assert isinstance(append, Append)
+    errors = list(state.full(append, "why"))
+    assert errors == [ReplyError(client, b"ERROR 2: 2 events from here on are refused: why\n")]
+    assert list(actions) == [ReplyOk(client)]
+    assert state.ok_line(client) == b"OK 0 2 0\n"
+    assert state.traces[A].totals == state.totals == Totals(refused=2)
+
+
+def test_ok_waits_for_the_exports_asked_before_it_and_no_others() -> None:
+    state = DaemonState()
+    client = state.connect(1, 0.0)
+    first, second = receive(state, client, Open(A), EmitTef("/1", 2), Flush(), EmitTef("/2", 4), Flush(), Status())
+    assert isinstance(first, Export)
+    assert isinstance(second, Export)
+    assert list(state.export_ended(second.export_id)) == []
+    assert list(state.export_ended(first.export_id)) == [ReplyOk(client), ReplyOk(client), ReplyStatus(client)]
+
+
+def test_a_failed_export_is_told_with_its_line_before_the_ok() -> None:
+    state = DaemonState()
+    client = state.connect(1, 0.0)
+    (export,) = receive(state, client, Open(A), EmitTef("/1", 2), Flush())
+    assert isinstance(export, Export)
+    error = ReplyError(client, b"ERROR 2: EMIT_TEF: no\n")
+    assert list(state.export_ended(export.export_id, "no")) == [error, ReplyOk(client)]
+
+
+@pytest.mark.parametrize("message", [EmitTef("/t", 1), EmitTefAtExit("/t", 1)])
+def test_an_export_without_a_trace_is_an_error(message: Message) -> None:
+    state = DaemonState()
+    client = state.connect(1, 0.0)
+    (error,) = receive(state, client, message)
+    assert isinstance(error, ReplyError)
+    assert error.line.endswith(b": OPEN a trace first\n")
+
+
+def test_a_client_is_closed_when_its_exports_have_ended() -> None:
+    state = DaemonState()
+    client = state.connect(1, 0.0)
+    (export,) = receive(state, client, Open(A), EmitTef("/1", 2))
+    assert isinstance(export, Export)
+    assert list(state.disconnect(client, 1.0)) == []
+    assert list(state.export_ended(export.export_id)) == [Close(client)]
+    assert not state.clients
+
+
+def test_exports_at_exit_run_a_grace_after_the_last_client() -> None:
+    state = DaemonState()
+    first, second = state.connect(1, 0.0), state.connect(2, 0.0)
+    receive(state, first, Open(A), EmitTefAtExit("/1", 2), EmitTefAtExit("/2", 3), EmitTefAtExit("/1", 4), TWO)
+    receive(state, second, Open(A))
+    assert list(state.disconnect(first, 10.0)) == [Close(first)]
+    assert state.next_end_s() == math.inf
+    assert list(state.disconnect(second, 11.0)) == [Close(second)]
+    assert state.next_end_s() == 11.0 + GRACE_S
+    assert list(state.end_due_traces(11.0)) == []
+    *exports, end = state.end_due_traces(11.0 + GRACE_S)
+    assert [(e.path, e.client) for e in exports if isinstance(e, Export)] == [("/1", None), ("/2", None)]
+    assert end == EndTrace(A, Totals(stored=2))
+    assert state.next_end_s() == math.inf
+
+
+def test_a_client_that_comes_in_time_keeps_the_trace_alive() -> None:
+    state = DaemonState()
+    first = state.connect(1, 0.0)
+    receive(state, first, Open(A), EmitTefAtExit("/1", 2))
+    list(state.disconnect(first, 10.0))
+    second = state.connect(2, 10.1)
+    receive(state, second, Open(A))
+    assert list(state.end_due_traces(20.0)) == []
+    list(state.disconnect(second, 30.0))
+    assert [type(action) for action in state.end_due_traces(31.0)] == [Export, EndTrace]
+
+
+def test_exports_at_exit_are_remembered_until_the_log_is_removed() -> None:
+    state = DaemonState()
+    for expected in ([Export, EndTrace], [Export, EndTrace]):
+        client = state.connect(1, 0.0)
+        receive(state, client, Open(A), EmitTefAtExit("/1", 2))
+        list(state.disconnect(client, 1.0))
+        assert [type(action) for action in state.end_due_traces(2.0)] == expected
+    state.forget(A)
+    client = state.connect(1, 0.0)
+    receive(state, client, Open(A))
+    list(state.disconnect(client, 1.0))
+    assert [type(action) for action in state.end_due_traces(2.0)] == [EndTrace]
+
+
+def test_the_ok_of_the_last_client_covers_the_exports_at_exit() -> None:
+    state = DaemonState()
+    client = state.connect(1, 0.0)
+    (export,) = receive(state, client, Open(A), EmitTefAtExit("/exit", 2), EmitTef("/now", 3), Flush())
+    assert isinstance(export, Export)
+    assert list(state.disconnect(client, 10.0, listens=True)) == []
+    assert state.next_end_s() == -math.inf  # at once
+    at_exit, _end = state.end_due_traces(10.0)
+    assert isinstance(at_exit, Export)
+    assert list(state.export_ended(export.export_id)) == []
+    assert list(state.export_ended(at_exit.export_id)) == [ReplyOk(client), Close(client)]
+
+
+def test_the_last_client_is_closed_when_the_exports_at_exit_have_ended() -> None:
+    """Who half-closes and reads on to the end knows then that the files are there, or why not."""
+    state = DaemonState()
+    client = state.connect(1, 0.0)
+    receive(state, client, Open(A), EmitTefAtExit("/exit", 2))
+    assert list(state.disconnect(client, 10.0, listens=True)) == []
+    at_exit, _end = state.end_due_traces(10.0)
+    assert isinstance(at_exit, Export)
+    error = ReplyError(client, b"ERROR 2: EMIT_TEF: no\n")
+    assert list(state.export_ended(at_exit.export_id, "no")) == [error, Close(client)]
+
+
+def test_a_client_that_is_not_the_last_is_closed_at_once() -> None:
+    state = DaemonState()
+    first, second = state.connect(1, 0.0), state.connect(2, 0.0)
+    receive(state, first, Open(A), EmitTefAtExit("/exit", 2))
+    receive(state, second, Open(A))
+    assert list(state.disconnect(first, 10.0, listens=True)) == []
+    assert list(state.end_due_traces(10.0)) == [Close(first)]
+    assert state.next_end_s() == math.inf
+
+
+def test_die_stops_now() -> None:
+    state = DaemonState()
+    client = state.connect(1, 0.0)
+    assert receive(state, client, Die()) == [Stop()]
+
+
+def test_die_when_idle_stops_when_the_last_client_has_gone() -> None:
+    state = DaemonState()
+    first, second = state.connect(1, 0.0), state.connect(2, 0.0)
+    assert receive(state, first, DieWhenIdle(), Status()) == [ReplyStatus(first)]
+    list(state.disconnect(first, 1.0))
+    assert Stop() not in list(state.end_due_traces(9.0))
+    list(state.disconnect(second, 2.0))
+    assert state.next_end_s() == -math.inf
+    assert list(state.end_due_traces(2.0)) == [Stop()]
+
+
+def test_into_file_needs_no_open_and_ignores_it() -> None:
+    state = DaemonState(only_trace=A)
+    client = state.connect(1, 0.0)
+    bad = Refused(2, "OPEN: why", b"OPEN ../x", is_command=True)
+    assert receive(state, client, Open(B), bad, TWO) == [Append(client, A, TWO)]
+
+
+TRACES = st.sampled_from([A, B])
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Clients come, speak and go in any order; nothing is forgotten and nothing is counted twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state = DaemonState()
+        self.now_s = 0.0
+        self.here: list[ClientId] = []
+        self.known: set[ClientId] = set()
+        self.running: list[Export] = []
+        self.sent = 0
+        self.flushes = 0
+        self.oks = 0
+        self.full = False
+        self.ended = Totals()
+
+    def perform(self, actions: list[Action]) -> None:
+        for action in actions:
+            match action:
+                case Export():
+                    self.running.append(action)
+                case ReplyOk():
+                    self.oks += 1
+                case Close(client):
+                    self.known.remove(client)
+                case EndTrace(_, totals):
+                    self.ended.add(totals)
+                case _:
+                    pass
+
+    @rule()
+    def connect(self) -> None:
+        client = self.state.connect(1, self.now_s)
+        self.here.append(client)
+        self.known.add(client)
+
+    @precondition(lambda self: self.here)
+    @rule(data=st.data())
+    def speak(self, data: st.DataObject) -> None:
+        client = data.draw(st.sampled_from(self.here))
+        message = data.draw(
+            st.one_of(
+                st.builds(Open, TRACES),
+                st.just(TWO),
+                st.just(Refused(1, "why", b"x")),
+                st.builds(EmitTef, st.just("/now"), st.just(1)),
+                st.builds(EmitTefAtExit, st.just("/exit"), st.just(1)),
+                st.just(Flush()),
+            )
+        )
+        homeless = isinstance(message, EmitTef | EmitTefAtExit) and self.state.clients[client].trace_id is None
+        self.sent += 2 * isinstance(message, Events) + (isinstance(message, Refused) or homeless)
+        self.flushes += isinstance(message, Flush)
+        self.perform(receive(self.state, client, message, now_s=self.now_s, full=self.full))
+
+    @rule()
+    def fill(self) -> None:
+        self.full = True
+
+    @rule()
+    def free(self) -> None:
+        self.full = False
+        for trace_id in list(self.state.backlog.traces):
+            for append in self.state.waiting(trace_id):
+                self.state.stored(append)
+            self.state.pending_done(trace_id, self.now_s)
+
+    @precondition(lambda self: self.here)
+    @rule(data=st.data())
+    def leave(self, data: st.DataObject) -> None:
+        client = data.draw(st.sampled_from(self.here))
+        self.here.remove(client)
+        self.perform(list(self.state.disconnect(client, self.now_s, listens=data.draw(st.booleans()))))
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data(), error=st.sampled_from(["", "no"]))
+    def end_export(self, data: st.DataObject, error: str) -> None:
+        export = self.running.pop(data.draw(st.integers(0, len(self.running) - 1)))
+        self.perform(list(self.state.export_ended(export.export_id, error)))
+
+    @rule(passed_s=st.sampled_from([0.0, GRACE_S / 2, GRACE_S]))
+    def end_due_traces(self, passed_s: float) -> None:
+        self.now_s += passed_s
+        self.perform(list(self.state.end_due_traces(self.now_s)))
+        assert self.state.next_end_s() > self.now_s
+
+    @invariant()
+    def every_event_is_counted_once(self) -> None:
+        totals = self.state.totals
+        waiting = sum(map(self.state.backlog.events, self.state.backlog.traces))
+        assert totals.stored + totals.refused + waiting == self.sent
+
+    @invariant()
+    def a_client_is_known_until_all_is_done(self) -> None:
+        assert set(self.state.clients) == self.known
+        assert set(self.here) <= self.known
+        assert self.state.without_trace == sum(self.state.clients[client].trace_id is None for client in self.here)
+
+    def teardown(self) -> None:
+        """At the end nothing waits, all answers were given, all traces have ended, and nothing is left in memory."""
+        self.free()
+        for client in self.here:
+            self.perform(list(self.state.disconnect(client, self.now_s)))
+        self.perform(list(self.state.end_due_traces(math.inf)))
+        while self.running:
+            self.perform(list(self.state.export_ended(self.running.pop().export_id)))
+        assert self.oks == self.flushes
+        assert not self.state.clients
+        assert not self.state.traces
+        assert self.ended.stored == self.state.totals.stored
+
+
+AnyOrder.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestAnyOrder = AnyOrder.TestCase

@@ -1,0 +1,181 @@
+"""`pytest --tracerd=FILE`, in processes of their own, with and without workers."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.client.client_programs import Event, named
+from tests.harness import PATIENCE_S, Daemon, short_dir, tracerd
+from tests.perfetto.judge import Judge
+
+PROJECT = """
+import subprocess, sys
+import pytest
+import tracerd.client as trace
+
+@pytest.fixture(scope="module")
+def database():
+    yield "database"
+
+@pytest.fixture
+def table(database):
+    yield "table"
+    trace.instant("dropped")
+
+def test_passes(table):
+    with trace.span("my own"):
+        pass
+
+def test_fails(table):
+    assert False
+
+@pytest.mark.parametrize("number", range(4))
+def test_starts_a_process(number):
+    program = "import tracerd.client as trace, sys; trace.instant('child', number=sys.argv[1])"
+    subprocess.run([sys.executable, "-c", program, str(number)], check=True)
+
+@pytest.mark.skip
+def test_is_skipped():
+    pass
+
+@pytest.mark.xfail
+def test_fails_as_expected():
+    assert False
+"""
+
+CONNECTS = """
+import tracerd.client as trace
+
+def test_connects_to_a_trace_of_its_own():
+    trace.connect("another")
+
+def test_after_that():
+    pass
+"""
+
+UNTRACED = """
+import os, sys
+
+def test_nothing_is_there():
+    assert not any(name.startswith("tracerd.client") for name in sys.modules)
+    assert "TRACERD_TRACE_ID" not in os.environ
+"""
+
+
+def run(home: Path, socket: Path, source: str, *options: str) -> "subprocess.CompletedProcess[str]":
+    (home / "test_project.py").write_text(source)
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("TRACERD_", "PYTEST_"))}
+    # Without pytest-trio, which takes a second to import.
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:trio"]
+    return subprocess.run(
+        [*command, "-c", os.devnull, "--rootdir", ".", "-W", "error", *options, "test_project.py"],
+        cwd=home,
+        env=environ | {"TRACERD_SOCKET": str(socket), "TRACERD_DIR": str(home / "logs")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S * 2,
+    )
+
+
+def spans(home: Path) -> list[Event]:
+    document: dict[str, list[Event]] = json.loads((home / "trace.json").read_bytes())
+    return document["traceEvents"]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_all_processes_of_a_run_are_in_one_file(workers: int, daemon: Daemon, perfetto: Judge) -> None:
+    home = daemon.dir.parent
+    done = run(home, daemon.socket, PROJECT, "--tracerd=trace.json", "-n", str(workers))
+
+    assert done.returncode == 1, done.stderr
+    assert "1 failed, 5 passed, 1 skipped, 1 xfailed" in done.stdout
+    assert "tracerd: wrote trace.json, of the trace pytest-" in done.stdout
+    found = spans(home)
+    tests = {str(event["name"]): event["args"] for event in found if event.get("cat") == "test"}
+    assert tests == {
+        "test_project.py::test_passes": {"outcome": "passed"},
+        "test_project.py::test_fails": {"outcome": "failed"},
+        **{f"test_project.py::test_starts_a_process[{number}]": {"outcome": "passed"} for number in range(4)},
+        "test_project.py::test_is_skipped": {"outcome": "skipped"},
+        "test_project.py::test_fails_as_expected": {"outcome": "xfailed"},
+    }
+    assert [len(named(found, phase)) for phase in ("setup", "call", "teardown")] == [8, 7, 8]
+    assert len(named(found, "fixture table")) == len(named(found, "remove table")) == 2
+    assert 1 <= len(named(found, "fixture database")) == len(named(found, "remove database")) <= max(workers, 1)
+    assert len(named(found, "my own")) == 1
+    assert len(named(found, "child")) == 4
+    assert len(named(found, "run")) == 1
+    assert {str(event["name"]) for event in found if str(event["name"]).startswith("worker")} == {
+        f"worker gw{number}" for number in range(workers)
+    }
+    sql = (
+        "select distinct p.name from slice s join thread_track t on s.track_id = t.id"
+        " join thread using (utid) join process p using (upid) where s.cat = 'pytest'"
+    )
+    [names], problems = perfetto.examine(home / "trace.json", sql)
+    assert problems == {}
+    assert sorted(str(name) for [name] in names) == ["pytest", *(f"pytest gw{number}" for number in range(workers))]
+
+
+def test_the_removal_of_a_fixture_takes_as_long_as_it_takes(daemon: Daemon) -> None:
+    home = daemon.dir.parent
+    run(home, daemon.socket, PROJECT, "--tracerd=trace.json")
+
+    found = spans(home)
+    dropped = [event["ts"] for event in named(found, "dropped")]
+    removals = [(event["ts"], event["dur"]) for event in named(found, "remove table")]
+    assert len(dropped) == len(removals) == 2
+    for at_us, (begin_us, dur_us) in zip(dropped, removals, strict=True):
+        assert isinstance(at_us, int)
+        assert isinstance(begin_us, int)
+        assert isinstance(dur_us, int)
+        assert begin_us <= at_us <= begin_us + dur_us
+
+
+def test_a_test_that_connects_elsewhere_does_not_end_the_record(daemon: Daemon) -> None:
+    home = daemon.dir.parent
+    assert run(home, daemon.socket, CONNECTS, "--tracerd=trace.json").returncode == 0
+
+    found = spans(home)
+    assert [event["args"] for event in found if event.get("cat") == "test"] == [{"outcome": "passed"}] * 2
+    assert [event["ph"] for event in found if event["name"] == "run"] == ["X"]
+
+
+def test_without_the_option_nothing_is_imported(daemon: Daemon) -> None:
+    done = run(daemon.dir.parent, daemon.socket, UNTRACED)
+
+    assert done.returncode == 0, done.stdout
+    assert list(daemon.dir.glob("*.jsonl")) == []
+
+
+def test_a_daemon_is_started_if_there_is_none() -> None:
+    with short_dir() as home:
+        environ = os.environ | {"TRACERD_SOCKET": str(home / "s"), "XDG_STATE_HOME": str(home)}
+        try:
+            done = run(home, home / "s", PROJECT, "--tracerd=trace.json")
+            assert done.returncode == 1, done.stderr
+            assert len(named(spans(home), "run")) == 1
+        finally:
+            tracerd("stop", env=environ)
+
+
+def test_a_daemon_that_cannot_be_started_is_one_line() -> None:
+    with short_dir() as home:
+        done = run(home, Path("/proc/none/s"), PROJECT, "--tracerd=trace.json")
+
+    assert done.returncode == 4
+    assert done.stderr.startswith("ERROR: --tracerd: no daemon runs, and none could be started: Error: ")
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_file_that_cannot_be_written_is_told_and_changes_no_result(daemon: Daemon) -> None:
+    done = run(daemon.dir.parent, daemon.socket, PROJECT, "--tracerd=none/trace.json")
+
+    assert done.returncode == 1
+    assert "1 failed, 5 passed, 1 skipped, 1 xfailed" in done.stdout
+    assert "tracerd: no whole trace in none/trace.json: ERROR " in done.stdout

@@ -1,0 +1,387 @@
+"""The limits of the daemon: which traces go, when, and what happens to one that has become too large."""
+
+import json
+import math
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trio
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.harness import CLOCK_PREFIX, Daemon, event, events, exported, short_dir, tracerd, wait_until
+from tests.perfetto.judge import Judge
+from tracerd.cli.options import duration, size
+from tracerd.core.state import MAX_ERRORS
+from tracerd.daemon.housekeeping import SHARE, Housekeeping
+from tracerd.store.own_lines import FULL_PREFIX, full_line
+from tracerd.store.retention import NO_LIMITS, Limits, StoredTrace, surplus
+from tracerd.trace_id import TraceId
+
+DAY_S = 86400
+NOW_S = 1000.0
+
+
+# ------------------------------------------------------------------ the decision
+
+
+def trace(name: str, age_s: float, size: int = 10) -> StoredTrace:
+    return StoredTrace(name, Path(f"/{name}.jsonl"), size, NOW_S - age_s)
+
+
+TRACES = [trace("c", 3), trace("a", 10), trace("b", 5)]
+
+
+@pytest.mark.parametrize(
+    ("limits", "in_use", "gone"),
+    [
+        (NO_LIMITS, "", ""),
+        (Limits(max_age_s=10), "", ""),
+        (Limits(max_age_s=9.9), "", "a"),
+        (Limits(max_age_s=4), "", "ab"),
+        (Limits(max_age_s=-math.inf), "", "abc"),
+        (Limits(max_total_bytes=30), "", ""),
+        (Limits(max_total_bytes=29), "", "a"),
+        (Limits(max_total_bytes=10), "", "ab"),
+        (Limits(max_total_bytes=9), "", "abc"),
+        (Limits(max_total_bytes=20), "a", "b"),
+        (Limits(max_total_bytes=9), "b", "ac"),
+        (Limits(max_age_s=4), "a", "b"),
+        (Limits(max_age_s=7, max_total_bytes=10), "", "ab"),
+        (Limits(max_age_s=1, keep=1), "", "ab"),
+        (Limits(max_age_s=-math.inf, keep=3), "", ""),
+        (Limits(max_total_bytes=0, keep=2), "", "a"),
+    ],
+)
+def test_the_oldest_go_first_and_those_in_use_count_but_stay(limits: Limits, in_use: str, gone: str) -> None:
+    used = [each for each in TRACES if each.trace_id in in_use]
+    assert "".join(each.trace_id for each in surplus(TRACES, limits, NOW_S, used)) == gone
+
+
+def test_limits_are_true_if_there_are_any() -> None:
+    assert not NO_LIMITS
+    assert Limits(max_age_s=1).can_expire
+    assert Limits(max_total_bytes=1)
+    assert not Limits(max_total_bytes=1).can_expire
+
+
+@given(
+    traces=st.lists(
+        st.builds(
+            StoredTrace,
+            st.text("ab", max_size=2),
+            st.builds(Path, st.uuids().map(str)),
+            st.integers(0, 9),
+            st.floats(0, 9),
+        ),
+        max_size=9,
+    ),
+    max_age_s=st.floats(0, 9) | st.just(math.inf),
+    max_total_bytes=st.integers(0, 40) | st.just(math.inf),
+    keep=st.integers(0, 3),
+    data=st.data(),
+)
+def test_what_stays_is_within_the_limits_or_must_stay(
+    traces: list[StoredTrace], max_age_s: float, max_total_bytes: float, keep: int, data: st.DataObject
+) -> None:
+    in_use = data.draw(st.sets(st.sampled_from(traces))) if traces else set[StoredTrace]()
+    gone = surplus(traces, Limits(max_age_s, max_total_bytes, keep), 9.0, in_use)
+    stay = [each for each in traces if each not in gone]
+
+    assert not in_use.intersection(gone)
+    assert len(stay) >= min(keep, len(traces))
+    newest = sorted(traces, key=lambda each: (each.last_write_s, each.trace_id))[max(0, len(traces) - keep) :]
+    may_go = [each for each in stay if each not in newest and each not in in_use]
+    assert all(9.0 - each.last_write_s <= max_age_s for each in may_go)
+    assert sum(each.size for each in stay) <= max_total_bytes or not may_go
+    assert [each.last_write_s for each in gone] == sorted(each.last_write_s for each in gone)
+    assert all(one.last_write_s <= other.last_write_s for one in gone for other in may_go)
+
+
+# ------------------------------------------------------------------ the daemon: age and sum
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A place for a daemon, with logs in it that are 10, 20 and 30 days old."""
+    with short_dir() as path:
+        (path / "logs").mkdir(mode=0o700)
+        for age_d in (10, 20, 30):
+            put(path / "logs", f"old-{age_d}", age_d)
+        yield path
+
+
+def put(directory: Path, trace_id: str, age_d: float, size: int = 1000) -> None:
+    written_s = time.time() - age_d * DAY_S
+    for suffix, content in ((".jsonl", b"x" * (size - 100)), (".rejected", b"x" * 100)):
+        (directory / f"{trace_id}{suffix}").write_bytes(content)
+        os.utime(directory / f"{trace_id}{suffix}", (written_s, written_s))
+
+
+def stored(home: Path) -> list[str]:
+    return sorted(path.stem for path in (home / "logs").glob("*.jsonl"))
+
+
+def accounts(home: Path) -> list[str]:
+    return sorted(path.stem for path in (home / "logs").glob("*.rejected"))
+
+
+@pytest.mark.parametrize(
+    ("options", "left"),
+    [
+        ([], [10, 20, 30]),
+        (["--max-age", "25d"], [10, 20]),
+        (["--max-age", "1h", "--max-age", "2w"], [10]),
+        (["--max-total-size", "2.5kB"], [10, 20]),
+        (["--max-total-size", "1B", "--max-total-size", "1.5KiB"], [10]),
+        (["--max-age", "25d", "--max-total-size", "1kB"], [10]),
+        (["--max-age", "99w", "--max-total-size", "1GB"], [10, 20, 30]),
+    ],
+)
+def test_limits_hold_from_the_start(home: Path, options: list[str], left: list[int]) -> None:
+    expected = [f"old-{age_d}" for age_d in left]
+    with Daemon(home, *options) as daemon:
+        wait_until(lambda: stored(home) == accounts(home) == expected, "the old traces to go")
+        wait_until(lambda: daemon.stderr().count("removed the trace old-") == 3 - len(left), "the daemon to say so")
+    assert stored(home) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--max-age", "30"],
+            "'--max-age': '30' is no duration: write a number and s, m, h, d or w, such as 12h or 7d",
+        ),
+        (["--max-age", ""], "'--max-age': '' is no duration: "),
+        (["--max-age", "0s"], "'--max-age': '0s' is nothing: it must be more"),
+        (["--max-total-size", "2"], "'--max-total-size': '2' is no size: write a number and B, kB, MB, GB, TB, KiB, "),
+        (["--max-total-size", "2Gb/s"], "'--max-total-size': '2Gb/s' is no size: "),
+        (["--max-trace-size", "-1GB"], "'--max-trace-size': '-1GB' is no size: "),
+        (["--max-trace-size", "1e9B"], "'--max-trace-size': '1e9B' is no size: "),
+        (["--max-trace-size", "0GB"], "'--max-trace-size': '0GB' is nothing: it must be more"),
+    ],
+)
+def test_a_limit_that_is_none_is_told_and_no_daemon_starts(tmp_path: Path, arguments: list[str], message: str) -> None:
+    done = tracerd("serve", "--socket", tmp_path / "s", "-d", tmp_path / "logs", *arguments)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode().splitlines()[-1].startswith(f"Error: Invalid value for {message}")
+    assert not (tmp_path / "logs").exists()
+
+
+def test_the_oldest_closed_trace_goes_when_another_has_ended(home: Path) -> None:
+    """An open trace counts and stays, old as it may be; each end is looked at."""
+    with Daemon(home, "--max-total-size", "3kB") as daemon, daemon.connect() as client:
+        client.send(b"OPEN open\n" + event(1))
+        client.flush()
+        os.utime(daemon.dir / "open.jsonl", (0, 0))
+        daemon.session(b"OPEN first\n" + events(range(1000000, 1000030)))
+        wait_until(lambda: stored(home) == ["first", "old-10", "open"], "the oldest two to go")
+        daemon.session(b"OPEN second\n" + events(range(1000000, 1000045)))
+        wait_until(lambda: stored(home) == ["open", "second"], "the next oldest to go")
+        client.send(event(2))
+        assert client.flush() == (2, 0, 0)
+    assert daemon.numbers("open") == [1, 2]
+    assert "cannot remove" not in daemon.stderr()
+
+
+async def test_a_look_that_waited_is_soon_followed_by_the_next(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a look waits for the disk and for its turn, and the directory grows meanwhile."""
+    removed: list[TraceId] = []
+
+    def enforce_slowly(_: Path, __: Limits) -> list[TraceId]:
+        time.sleep(1)  # as a disk that is busy; nothing is awaited
+        housekeeping.look_again()
+        return [TraceId("t")]
+
+    def on_removed(trace_id: TraceId) -> None:
+        removed.append(trace_id)
+        if len(removed) == 2:
+            patience.cancel()
+
+    monkeypatch.setattr("tracerd.daemon.housekeeping.enforce", enforce_slowly)
+    housekeeping = Housekeeping(home, Limits(max_total_bytes=1), on_removed)
+    with trio.move_on_after(SHARE / 2) as patience:
+        await housekeeping.loop()
+    assert len(removed) == 2
+
+
+def test_a_removed_traces_exports_at_exit_are_forgotten(home: Path) -> None:
+    """Else the next client of that name would replace the file by an empty one."""
+    out = home / "out.json"
+    with Daemon(home, "--max-total-size", "1B") as daemon:
+        daemon.session(b"OPEN t\nEMIT_TEF_AT_EXIT %s\n" % bytes(out) + event(7))
+        wait_until(lambda: not stored(home) and "removed the trace t," in daemon.stderr(), "the trace to go")
+        for _ in range(2):  # the daemon hears of it in its next turn
+            with daemon.connect() as client:
+                client.status()
+        daemon.session(b"OPEN t\n")
+    assert exported(out) == [7]
+
+
+def test_a_file_that_cannot_be_removed_stops_nothing(home: Path) -> None:
+    """Somebody else holds the oldest: the others go, and the daemon works on."""
+    import fcntl
+
+    with (home / "logs/old-30.jsonl").open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_SH)
+        with Daemon(home, "--max-age", "5d") as daemon:
+            wait_until(lambda: stored(home) == ["old-30"], "the others to go")
+            assert daemon.session(b"OPEN new\n" + event(1) + b"FLUSH\n") == b"OK 1 0 0\n"
+    assert stored(home) == ["new", "old-30"]
+
+
+def test_into_file_is_no_part_of_the_directory(home: Path) -> None:
+    log = home / "elsewhere.jsonl"
+    with Daemon(home, "--max-total-size", "1B", "--into-file", str(log)) as daemon:
+        daemon.session(event(1))
+        wait_until(lambda: not stored(home), "the directory to be empty")
+        daemon.session(event(2))
+    assert log.read_bytes().count(b"\n") == 3
+
+
+# ------------------------------------------------------------------ the daemon: one trace
+
+LIMIT = 10_000
+
+
+def test_a_trace_stops_growing_at_its_limit(home: Path) -> None:
+    with Daemon(home, "--max-trace-size", "10kB") as daemon, daemon.connect() as client:
+        client.send(b"OPEN t\n")
+        for number in range(3000):
+            client.send(event(number))
+        stored, refused, lost = client.flush()
+        assert (stored + refused, lost) == (3000, 0)
+        full_size = len(daemon.log("t"))
+        client.send(events(range(1000)))
+        assert client.flush() == (stored, refused + 1000, 0)
+        other = daemon.session(b"OPEN t\n" + event(1) + b"FLUSH\n").splitlines()
+        why = b"the trace is full, its log has reached 10000 bytes (the daemon's --max-trace-size)"
+        assert other == [b"ERROR 2: 1 events from here on are refused: " + why, b"OK 0 1 0"]
+        assert daemon.session(b"OPEN another\n" + event(1) + b"FLUSH\n") == b"OK 1 0 0\n"
+        assert len(daemon.log("t")) == full_size
+        # One read may pass the limit.
+        assert LIMIT <= full_size < LIMIT + 64 * 1024 + 1000
+    lines = daemon.events("t")
+    assert lines.pop().startswith(FULL_PREFIX)
+    assert [json.loads(line)["ts"] for line in lines] == list(range(stored))
+    (record,) = daemon.rejected("t")  # no refused line is kept: they would fill the disk that the limit is to save
+    assert (record["stored"], record["refused"], record["lost"]) == (stored, refused + 1001, 0)
+    (entry,) = [
+        entry
+        for entry in map(json.loads, tracerd("list", "--json", "-d", daemon.dir).stdout.splitlines())
+        if entry["trace_id"] == "t"
+    ]
+    assert (entry["events"], entry["refused"]) == (stored, refused + 1001)
+
+
+def test_a_client_of_a_full_trace_is_told_a_few_times_only(home: Path) -> None:
+    with Daemon(home, "--max-trace-size", "1B") as daemon:
+        with daemon.connect() as client:
+            client.send(b"OPEN t\n" + event(0))
+            assert client.flush() == (1, 0, 0)
+            for number in range(1, 101):
+                client.send(event(number))
+                client.send(b"FLUSH\n")
+            replies = [line for line in client.finish().splitlines() if line.startswith(b"ERROR ")]
+        assert daemon.stderr().count("are refused") <= MAX_ERRORS
+    assert len(replies) <= MAX_ERRORS + 1
+    assert daemon.numbers("t")[0] == 0
+    assert len(daemon.events("t")) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "limit"),
+    [
+        ([], math.inf),
+        (["--max-trace-size", "1kB"], 1000),
+        (["--max-trace-size", "1kB", "--max-trace-size", "2KiB"], 2048),
+    ],
+)
+def test_a_full_trace_stays_full_with_one_mark_whoever_comes(home: Path, options: list[str], limit: float) -> None:
+    """Its end, another client, another daemon: only the size of the log counts."""
+    rounds = 40
+    for _ in range(2):
+        with Daemon(home, *options) as daemon:
+            for _ in range(rounds):
+                daemon.session(b"OPEN t\n" + events(range(10)))
+    log = (home / "logs/t.jsonl").read_bytes()
+    if limit == math.inf:
+        assert (log.count(FULL_PREFIX), log.count(b'"name":"e"')) == (0, 2 * rounds * 10)
+    else:
+        assert log.count(FULL_PREFIX) == 1
+        assert limit <= len(log) < limit + 10 * len(event(1)) + 400
+        assert log.splitlines()[-1].startswith(FULL_PREFIX)
+    # A higher limit lets it grow again.
+    with Daemon(home) as daemon:
+        assert daemon.session(b"OPEN t\n" + event(1) + b"FLUSH\n") == b"OK 1 0 0\n"
+
+
+def test_a_full_trace_that_is_cleared_begins_anew(home: Path) -> None:
+    with Daemon(home, "--max-trace-size", "1B") as daemon:
+        daemon.session(b"OPEN t\n" + event(1) + event(2))
+        daemon.session(b"OPEN t\n" + event(3))
+
+        def cleared() -> bool:
+            return tracerd("clear", "-d", daemon.dir, "--yes", "t").returncode == 0
+
+        wait_until(cleared, "the trace to end")
+        assert daemon.session(b"OPEN t\n" + event(4) + b"FLUSH\n") == b"OK 1 0 0\n"
+    assert json.loads(daemon.events("t")[0])["ts"] == 4
+
+
+def test_after_a_kill_the_mark_is_not_counted_as_an_event(home: Path) -> None:
+    with Daemon(home, "--max-trace-size", "1B") as daemon:
+        daemon.session(b"OPEN killed\n" + event(1) + b"FLUSH\n")
+        with daemon.connect() as client:
+            client.send(b"OPEN killed\n")
+            client.flush()
+            daemon.kill()
+        lines = tracerd("list", "--json", "-d", daemon.dir).stdout.splitlines()
+    (counted,) = [entry["events"] for entry in map(json.loads, lines) if entry["trace_id"] == "killed"]
+    assert counted == 1
+
+
+@pytest.mark.parametrize(
+    "last", [b'{"ph":"i","ts":1}\n', b'{"pid":"a"}\n', b'{"pid":1.5}\n', b'{"pid":99999999999999999999999}\n']
+)
+def test_the_mark_is_an_event_whatever_came_before(last: bytes) -> None:
+    mark = json.loads(full_line(100, last))
+    assert mark.keys() == {"ph", "s", "cat", "name", "ts", "args"}
+    assert mark["args"] == {"max_log_bytes": 100}
+    assert abs(mark["ts"] - time.clock_gettime(time.CLOCK_MONOTONIC) * 1e6) < 60e6
+    assert CLOCK_PREFIX not in full_line(100, last)
+
+
+def test_the_document_shows_the_mark_and_the_units_as_they_are() -> None:
+    document = (Path(__file__).parent.parent.parent / "docs/retention.md").read_text()
+    [shown] = re.findall(r"```jsonl\n(.*)```", document, re.DOTALL)
+    place = json.loads(shown)
+    made = full_line(place["args"]["max_log_bytes"], shown.encode())
+    assert re.sub(rb'"ts":[0-9]+', b'"ts":2359657100', made) == shown.encode()
+
+    rows = re.findall(r"^\| (`[^|]*`) \| (?:seconds|bytes|steps)", document, re.MULTILINE)
+    units = [row.replace("`", "").split() for row in rows]
+    assert [duration(f"1.5{unit}") for unit in units[0]] == [1.5, 90, 5400, 1.5 * DAY_S, 10.5 * DAY_S]
+    assert [size(f"2 {unit}") for unit in units[1]] == [2 * 1000**power for power in range(5)]
+    assert [size(f"2{unit.lower()}") for unit in units[2]] == [2 * 1024**power for power in range(1, 5)]
+
+
+def test_perfetto_shows_the_mark_and_no_process_for_it(home: Path, perfetto: Judge, tmp_path: Path) -> None:
+    out = tmp_path / "trace.json"
+    line = b'{"ph":"X","name":"work","ts":%d,"dur":5,"pid":77,"tid":78}\n' % (time.monotonic_ns() // 1000)
+    with Daemon(home, "--max-trace-size", "1B") as daemon:
+        daemon.session(b"OPEN t\n" + line + b"EMIT_TEF %s\nFLUSH\n" % bytes(out))
+    slices, processes, problems = perfetto.ask(
+        out,
+        "select name, category from slice order by ts",
+        "select pid from process where pid != 0 or upid != 0",
+        "select name from stats where severity in ('error', 'data_loss') and value > 0",
+    )
+    assert slices == [["work", None], ["trace full: later events are refused", "tracerd"]]
+    assert processes == [[77]]
+    assert problems == []

@@ -1,0 +1,418 @@
+"""`tracerd show`, `stats` and `diff`, as a person types them."""
+
+import gzip
+import json
+import os
+import pty
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.docs.test_docs import ROOT
+from tests.harness import Daemon, on_a_terminal, read_terminal, tracerd
+from tests.view.view_cases import log
+from tracerd.cli import main
+
+COMMANDS = ("show", "stats", "diff")
+
+BUILD = log(
+    """
+    M process_name 1/1 0 "args":{"name":"make"}
+    X build 1/1 1000+9000
+    X compile 1/1 2000+3000
+    X link 1/1 6000+500
+    M process_name 2/2 0 "args":{"name":"cc"}
+    X parse 2/2 2500+2000
+    B lost 2/2 3000
+    """
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    (tmp_path / "build-1.jsonl").write_bytes(BUILD)
+    return tmp_path
+
+
+def run(command: str, store: Path, *arguments: str | Path, trace: str | Path = "build-1") -> list[str]:
+    """The lines that a command prints; it must succeed and say nothing else. `diff` compares the trace with itself."""
+    traces = [trace] * (2 if command == "diff" else 1)
+    done = called(command, *traces, "-d", store, *arguments)
+    assert (done.exit_code, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+def called(*arguments: str | Path) -> Result:
+    """What a command does in this process: a test of many need not start Python for each."""
+    done = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+    return done
+
+
+def rows(store: Path, *arguments: str | Path, trace: str | Path = "build-1") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in run("show", store, "--json", *arguments, trace=trace)]
+
+
+def names(store: Path, *arguments: str) -> list[str]:
+    return [row.get("name", row.get("process", "")) for row in rows(store, *arguments)]
+
+
+def stats(store: Path, *arguments: str | Path, trace: str | Path = "build-1") -> dict[str, Any]:
+    [line] = run("stats", store, "--json", *arguments, trace=trace)
+    return dict(json.loads(line))
+
+
+# --------------------------------------------------------------- options
+
+
+def test_show_leaves_out_what_it_is_told_to(store: Path) -> None:
+    everything = ["make", "build", "compile", "link", "cc", "parse", "lost"]
+    assert names(store) == everything
+    assert names(store, "--depth", "0") == ["make", "cc"]
+    assert names(store, "--depth", "1") == ["make", "build", "cc", "parse"]
+    assert names(store, "--depth", "9") == everything
+    assert names(store, "--min-dur", "2ms") == ["make", "build", "compile", "cc", "parse"]
+    assert names(store, "--min-dur", "1.5ms", "--pid", "2") == ["cc", "parse", "lost"]
+    assert names(store, "--min-dur", "0") == everything
+    assert run("show", store, "--min-dur", "2001us")[-1] == "3 shorter spans not shown"
+
+
+def test_stats_groups_and_limits(store: Path) -> None:
+    assert [group["name"] for group in stats(store)["groups"]] == ["build", "compile", "parse", "link", "lost"]
+    [first, second] = stats(store, "--by", "process")["groups"]
+    assert (first["pid"], first["process"], first["total_us"]) == (1, "make", 12500)
+    assert (second["pid"], second["count"], second["unfinished"]) == (2, 1, 1)
+    assert [group["cat"] for group in stats(store, "--by", "cat")["groups"]] == [""]
+    one = stats(store, "--top", "1")
+    assert (len(one["groups"]), len(one["processes"]), one["spans"]) == (1, 1, 5)
+    assert "and 4 more; --top 5 shows them" in run("stats", store, "--top", "1")
+
+
+def test_options_given_twice_count_as_given_last(store: Path) -> None:
+    assert names(store, "--depth", "0", "--depth", "1") == ["make", "build", "cc", "parse"]
+    assert names(store, "--min-dur", "1s", "--min-dur", "2ms", "--json") == [
+        "make",
+        "build",
+        "compile",
+        "cc",
+        "parse",
+    ]
+    assert names(store, "--pid", "2", "--pid", "2") == ["cc", "parse", "lost"]
+    assert names(store, "--pid", "1", "--pid", "2") == names(store), "any of them, as for tail"
+    assert stats(store, "--by", "cat", "--by", "name", "--top", "1", "--top", "2")["groups"][1]["name"] == "compile"
+    once = run("diff", store, "--fail-over", "10%", "--min-total", "1ms")
+    assert (
+        run("diff", store, "--fail-over", "5", "--fail-over", "10%", "--min-total", "1s", "--min-total", "1ms") == once
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *([command] for command in COMMANDS),
+        ["show", "a", "b"],
+        ["stats", "a", "b"],
+        ["diff", "a"],
+        ["diff", "a", "b", "c"],
+        *([command, "a", "a", "--json", "--nonsense"] for command in COMMANDS),
+        *(["show", "a", option] for option in ("-d", "--depth", "--min-dur", "--pid")),
+        *(["stats", "a", option] for option in ("--by", "--top")),
+        *(["diff", "a", "b", option] for option in ("--by", "--top", "--fail-over", "--min-total")),
+        ["show", "a", "--depth", "-1"],
+        ["show", "a", "--depth", "x"],
+        ["show", "a", "--min-dur", "5"],
+        ["show", "a", "--min-dur", "5 years"],
+        ["stats", "a", "--by", "colour"],
+        ["stats", "a", "--top", "0"],
+        ["diff", "a", "b", "--fail-over", "ten"],
+        ["diff", "a", "b", "--fail-over", "-1%"],
+        ["diff", "a", "b", "--fail-over", "nan"],
+    ],
+)
+def test_misuse_exits_2(arguments: list[str]) -> None:
+    done = called(*arguments)
+
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.count("Error:") == 1
+
+
+# --------------------------------------------------------------- diff
+
+
+@pytest.fixture
+def slower(store: Path) -> Path:
+    """A second build, whose compile takes 20 % longer."""
+    (store / "build-2.jsonl").write_bytes(BUILD.replace(b'"dur":3000', b'"dur":3600').replace(b'"parse"', b'"scan"'))
+    return store
+
+
+def test_diff_exits_1_for_what_has_grown_by_more(slower: Path) -> None:
+    done = tracerd("diff", "build-1", "build-2", "-d", slower, "--fail-over", "10%", "--json")
+
+    assert (done.returncode, done.stderr) == (1, b"")
+    found = json.loads(done.stdout)
+    assert found["over"] == [{"name": "compile", "change": 0.2}]
+    groups = {group["name"]: group for group in found["groups"]}
+    assert groups["compile"]["change"]["total"] == 0.2
+    assert groups["build"]["change"] == dict.fromkeys(groups["build"]["change"], 0.0) | {"self": round(-600 / 5500, 6)}
+    assert (groups["scan"]["a"], groups["parse"]["b"]) == (None, None)
+    assert groups["scan"]["change"]["count"] is None
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--fail-over", "20%"],
+        ["--fail-over", "25"],
+        ["--fail-over", "10%", "--min-total", "4ms"],
+        ["--fail-over", "10%", "--by", "cat"],
+    ],
+)
+def test_diff_exits_0_otherwise(slower: Path, options: list[str]) -> None:
+    assert tracerd("diff", "build-1", "build-2", "-d", slower, *options).returncode == 0
+
+
+def test_diff_exits_1_if_the_trace_lasts_longer(slower: Path) -> None:
+    (slower / "build-3.jsonl").write_bytes(BUILD + b'{"ph":"X","name":"new","pid":1,"tid":9,"ts":10000,"dur":2000}\n')
+
+    done = tracerd("diff", "build-1", "build-3", "-d", slower, "--fail-over", "10%")
+
+    assert done.returncode == 1
+    assert done.stdout.decode().splitlines()[-1] == "over 10%: the whole trace +22.2%"
+
+
+def test_diff_puts_processes_of_one_name_together(slower: Path) -> None:
+    (slower / "many.jsonl").write_bytes(BUILD.replace(b'"pid":1', b'"pid":77') + BUILD.replace(b'"pid":2', b'"pid":88'))
+
+    done = tracerd("diff", "build-1", "many", "-d", slower, "--by", "process", "--json")
+
+    groups = {
+        group["process"]: (group["a"]["count"], group["b"]["count"]) for group in json.loads(done.stdout)["groups"]
+    }
+    assert groups == {"make": (3, 6), "cc": (1, 2)}
+
+
+# --------------------------------------------------------------- what is read
+
+
+def test_a_trace_json_is_read_as_its_log(store: Path, tmp_path: Path) -> None:
+    for name in ("t.json", "t.json.gz"):
+        tracerd("get-tef", "build-1", "-d", store, "-o", tmp_path.parent / name)
+    array = tmp_path / "array.json"
+    array.write_text(json.dumps([json.loads(line) for line in BUILD.splitlines()], indent=2))
+
+    shutil.copy(tmp_path.parent / "t.json.gz", tmp_path / "compressed.json")
+    figures, tree = stats(store), rows(store)
+    for path in (tmp_path.parent / "t.json", tmp_path.parent / "t.json.gz", tmp_path / "compressed.json", array):
+        assert stats(store, trace=path) | {"trace_id": "build-1"} == figures
+        assert rows(store, trace=path) == tree
+
+
+def test_a_trace_is_read_while_it_is_recorded(daemon: Daemon) -> None:
+    with daemon.connect() as client:
+        client.send(b"OPEN t\n" + BUILD)
+        client.flush()
+        assert stats(daemon.dir, trace="latest")["events"] == 7
+
+
+def test_bad_lines_are_left_out_and_told(store: Path) -> None:
+    (store / "torn.jsonl").write_bytes(BUILD + b'\n{"ph":"X","ts":1}\nnonsense\n{"ph":"X","na')
+
+    for command in COMMANDS:
+        done = tracerd(command, "torn", *(["torn"] if command == "diff" else []), "-d", store)
+        assert done.returncode == 0
+        told = b"torn: 4 lines are left out; `tracerd check` says why\n"
+        assert done.stderr == told * (2 if command == "diff" else 1)
+    done = tracerd("stats", "torn", "-d", store, "--json")
+    assert json.loads(done.stdout)["left_out"] == 4
+
+
+@pytest.fixture
+def bad(store: Path) -> Path:
+    (store / "build-2.jsonl").write_bytes(BUILD)
+    (store / "empty.jsonl").write_bytes(b"")
+    (store / "garbage.jsonl").write_bytes(os.urandom(1000).replace(b"\n", b"") + b"\n\x00\n")
+    (store / "directory.jsonl").mkdir()
+    (store / "bad.json").write_text('{"traceEvents":[{"ph":"X"')
+    (store / "other.json").write_text('{"events":[]}')
+    (store / "strange.json").write_text('[1, {"ph":7}]')
+    (store / "none.json").write_text('{"traceEvents":[]}')
+    os.mkfifo(store / "pipe.json")
+    (store / "torn.json.gz").write_bytes(gzip.compress(b'{"traceEvents":[]}')[:20])
+    return store
+
+
+@pytest.mark.parametrize(
+    ("trace", "message"),
+    [
+        ("nothing", "no trace 'nothing' in "),
+        ("build", "'build' fits 2 traces (build-1, build-2 ...); give more of the id"),
+        ("empty", "the trace empty has no events\n"),
+        ("garbage", "the trace garbage has no event that Perfetto reads; `tracerd check` says why"),
+        ("./nothing.jsonl", "there is no log ./nothing.jsonl"),
+        ("{}/directory.jsonl", "there is no log {}/directory.jsonl"),
+        ("{}/bad.json", "{}/bad.json is neither a log (.jsonl) nor a trace.json: "),
+        ("{}/other.json", "{}/other.json is neither a log (.jsonl) nor a trace.json: "),
+        ("{}/strange.json", "the trace {}/strange.json has no event that Perfetto reads\n"),
+        ("{}/none.json", "the trace {}/none.json has no events\n"),
+        ("{}/torn.json.gz", "cannot read {}/torn.json.gz: "),
+        ("{}/pipe.json", "cannot read {}/pipe.json: "),
+        ("{}/nothing.json", "there is no log {}/nothing.json"),
+        ("\x1b[31m", "no trace '\\x1b[31m' in "),
+    ],
+)  # fmt: skip
+def test_mistakes_are_one_line(bad: Path, trace: str, message: str) -> None:
+    for command in COMMANDS:
+        other = ["build-1"] if command == "diff" else []
+        done = called(command, *other, trace.format(bad), "-d", bad)
+
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert done.stderr.startswith("Error: " + message.format(bad))
+        assert done.stderr.count("\n") == 1
+        assert "\x1b" not in done.stderr
+
+
+def test_an_unknown_process_is_one_line(store: Path) -> None:
+    done = tracerd("show", "build-1", "-d", store, "--pid", "7")
+
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr == b"Error: there is no process 7 in this trace, but 1, 2\n"
+
+
+# --------------------------------------------------------------- terminals and pipes
+
+EVIL = "\\u001b[31m\\u202e\\r\\n" + "x" * 50
+
+
+def test_names_from_a_client_do_no_harm_to_a_terminal(store: Path) -> None:
+    written = BUILD + log(
+        f"""
+        M process_name 3/3 0 "args":{{"name":"{EVIL}"}}
+        M thread_name 3/4 0 "args":{{"name":"{EVIL}"}}
+        X a 3/4 0+1 "name":"{EVIL}","cat":"{EVIL}"
+        B b 3/4 2 "name":"{EVIL}","pid":"{EVIL}"
+        """
+    )
+    (store / "evil.jsonl").write_bytes(written + b'{"ph":"\\u001b[31m","ts":1,"pid":3}\n')
+
+    for command in COMMANDS:
+        for options in ([], ["--by", "process"], ["--by", "cat"], ["--json"]):
+            if command != "show" or "--by" not in options:
+                text = "\n".join(run(command, store, *options, trace="evil"))
+                assert not re.search("[\x1b\r]", text)
+                assert "\u202e" not in text or "--json" in options
+
+
+def test_an_output_that_is_not_utf8_gets_what_it_can_write(store: Path) -> None:
+    (store / "named.jsonl").write_bytes(BUILD.replace(b"compile", "é→".encode()))
+    environ = os.environ | {"PYTHONIOENCODING": "latin-1"}
+    for command in COMMANDS:
+        other = ["build-1"] if command == "diff" else []
+        done = tracerd(command, "named", *other, "-d", store, env=environ)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert b"\xe9\\u2192" in done.stdout
+        if command == "stats":
+            assert re.search(rb"^processes  \|[ .:=+*%#-]{60}\|", done.stdout, re.MULTILINE)
+
+
+def test_a_full_disk_is_one_line(store: Path) -> None:
+    for command in COMMANDS:
+        with Path("/dev/full").open("wb") as full:
+            arguments = [
+                sys.executable,
+                "-m",
+                "tracerd",
+                command,
+                "build-1",
+                *(["build-1"] if command == "diff" else []),
+            ]
+            done = subprocess.run([*arguments, "-d", str(store)], stdout=full, stderr=subprocess.PIPE, check=False)
+        assert (done.returncode, done.stderr) == (1, b"Error: cannot write: No space left on device\n")
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_closed_pipe_ends_quietly(options: list[str], store: Path) -> None:
+    for command in COMMANDS:
+        traces = ["build-1"] * (2 if command == "diff" else 1)
+        theirs, ours = os.pipe()
+        os.close(theirs)
+        with open(ours, "wb") as pipe:
+            arguments = [sys.executable, "-m", "tracerd", command, *traces, "-d", str(store), *options]
+            done = subprocess.run(arguments, stdout=pipe, stderr=subprocess.PIPE, check=False)
+        assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_errors_are_red_on_a_terminal_unless_it_is_told_otherwise() -> None:
+    logs = ROOT / "docs/view"
+    show = [sys.executable, "-m", "tracerd", "show", str(logs / "before.jsonl")]
+    diff = [*show[:3], "diff", str(logs / "before.jsonl"), str(logs / "after.jsonl"), "--fail-over", "10%"]
+
+    for command, code, red in ((show, 0, b"run cc b.c [error]\x1b[0m"), (diff, 1, b"\x1b[31mover 10%: ")):
+        assert red in on_a_terminal(*command, exit_code=code)
+        assert b"\x1b" not in on_a_terminal(*command, exit_code=code, NO_COLOR="1")
+
+
+def test_a_closed_stdout_is_one_line(store: Path) -> None:
+    for command in COMMANDS:
+        traces = "build-1 build-1" if command == "diff" else "build-1"
+        script = f'exec "{sys.executable}" -m tracerd {command} {traces} -d "{store}" >&-'
+        done = subprocess.run(["sh", "-c", script], stderr=subprocess.PIPE, check=False)
+        assert (done.returncode, done.stderr) == (1, b"Error: cannot write to stdout: it is closed\n")
+
+
+ANY_SIZE = "from tracerd.cli import main, reading; reading.PROGRESS_BYTES = 0; main()"
+"""The command line, for which any log is worth a progress bar."""
+
+
+def test_a_terminal_has_a_progress_bar_on_stderr(store: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", ANY_SIZE, "stats", "build-1", "-d", str(store), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs) as process:
+        os.close(theirs)
+        told = b"".join(read_terminal(ours)).decode()
+        assert process.stdout is not None
+        assert json.loads(process.stdout.read())["events"] == 7
+    os.close(ours)
+    assert "100%" in told
+    assert subprocess.run(command, capture_output=True, check=True).stderr == b""  # no terminal
+
+
+# --------------------------------------------------------------- size
+
+EVENT = b'{"ph":"X","name":"step %d","cat":"c","pid":%d,"tid":1,"ts":%d,"dur":7.5,"args":{"n":%d}}\n'
+
+
+def peak_bytes(events: int, directory: Path) -> int:
+    """The memory that `stats` takes at most."""
+    path = directory / f"{events}.jsonl"
+    with path.open("wb") as file:
+        file.writelines(EVENT % (n % 200, n % 8, 10 * n, n) for n in range(events))
+    command = [sys.executable, "-m", "tracerd", "stats", str(path), "--json"]
+    done = subprocess.run([sys.executable, "-c", MEASURE, *command], capture_output=True, check=True)
+    return int(done.stderr) * 1024
+
+
+MEASURE = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
+"""
+
+
+def test_five_million_events_would_take_less_than_a_gigabyte(tmp_path: Path) -> None:
+    few, many = peak_bytes(1000, tmp_path), peak_bytes(100_000, tmp_path)
+
+    assert few + (many - few) / 99_000 * 5_000_000 < 1e9
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_five_million_events_take_less_than_a_gigabyte(tmp_path: Path) -> None:
+    assert peak_bytes(5_000_000, tmp_path) < 1e9

@@ -1,0 +1,128 @@
+"""One client's connection: its socket, its reader, and the replies that wait to be sent."""
+
+import select
+import socket
+from collections import deque
+
+import trio
+
+from tracerd.core.protocol import MessageReader
+from tracerd.core.state import ClientId
+from tracerd.daemon.listeners import Peer
+
+RECV_BYTES = 64 * 1024
+"""Read at most so much at a time: one client's flood must not keep the others waiting."""
+
+RECV_BYTES_OF_BAD = 4 * 1024
+"""The same for a client that has just sent many bad lines."""
+
+MAX_OUTBOX_BYTES = 1024 * 1024
+"""OK and STATUS lines that may wait for a client that does not read."""
+
+
+class Connection:
+    """The server's end of a connection.
+
+    Args:
+        client: The state's number for it.
+        sock: An accepted socket.
+        peer: Who connected.
+        max_line_bytes: See `MessageReader`.
+    """
+
+    def __init__(self, client: ClientId, sock: socket.socket, peer: Peer, max_line_bytes: int) -> None:
+        self.client = client
+        self.socket = sock
+        self.peer = peer
+        self.reader = MessageReader(max_line_bytes)
+        self.comm: str | None = None
+        """The client's name, once somebody has asked for it."""
+        self.recv_bytes = RECV_BYTES
+        """How much to read at a time: less from a client whose lines are mostly bad, for each of them costs more."""
+        self.unfinished_bytes = 0
+        """What the reader holds of a line that has not ended, as the server last looked."""
+        self.waited_for = False
+        """Whether a task has ever waited for the socket: only then Trio has to be told that it is closed."""
+        self.reading = True
+        """False once the client's end was seen, or we have given it up."""
+        self.sending = False
+        """Whether a task is busy with `send_queued`."""
+        self._outbox: deque[bytes] = deque()
+        self._outbox_bytes = 0
+
+    def recv(self, size: int) -> bytes | None:
+        """The next bytes; empty at the end of the connection, None if there are none now."""
+        try:
+            return self.socket.recv(size, socket.MSG_DONTWAIT)
+        except (BlockingIOError, InterruptedError):
+            return None
+        except OSError:
+            # ECONNRESET: the client closed without having read all our replies. What it wrote was read before.
+            return b""
+
+    def still_listens(self) -> bool:
+        """Whether the client, whose end we have seen, has only half-closed and may read on."""
+        poll = select.poll()
+        poll.register(self.socket, 0)  # POLLHUP, both directions closed, is always told
+        return not poll.poll(0)
+
+    def has_queued(self) -> bool:
+        """Whether replies wait to be sent."""
+        return bool(self._outbox)
+
+    def has_room(self) -> bool:
+        """Whether another reply can be queued, as far as can be told before it is made."""
+        return self._outbox_bytes < MAX_OUTBOX_BYTES // 2
+
+    def reply(self, line: bytes, *, droppable: bool) -> None:
+        """Send a reply line whole or not at all; what the socket does not take now is queued.
+
+        Args:
+            line: Ended by a newline.
+            droppable: Never wait: an ERROR for a client that does not read is nobody's loss.
+        """
+        if self._outbox:
+            if droppable or self._outbox_bytes + len(line) > MAX_OUTBOX_BYTES:
+                return
+        else:
+            sent = self._try_send(line)
+            if sent is None or sent == len(line) or (droppable and not sent):
+                return
+            line = line[sent:]
+        self._outbox.append(line)
+        self._outbox_bytes += len(line)
+
+    def _try_send(self, data: bytes) -> int | None:
+        """The number of bytes sent now; None if the client takes no more for ever."""
+        try:
+            return self.socket.send(data, socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT)
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError:
+            return None
+
+    async def send_queued(self) -> None:
+        """Send the queued replies as the client takes them; ends early if it never will."""
+        self.sending = self.waited_for = True
+        try:
+            while self._outbox:
+                await trio.lowlevel.wait_writable(self.socket)
+                sent = self._try_send(self._outbox[0])
+                if sent is None:
+                    self._outbox.clear()
+                    break
+                self._outbox_bytes -= sent
+                if sent == len(self._outbox[0]):
+                    self._outbox.popleft()
+                else:
+                    self._outbox[0] = self._outbox[0][sent:]
+        finally:
+            self.sending = False
+
+    def close(self) -> None:
+        """Close the socket and wake whoever waits for it."""
+        self.reading = False
+        if self.socket.fileno() >= 0:
+            if self.waited_for:
+                trio.lowlevel.notify_closing(self.socket)
+            self.socket.close()

@@ -1,0 +1,93 @@
+"""The daemon's account of itself: the answer to STATUS, one JSON line."""
+
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import msgspec
+
+from tracerd import __version__
+from tracerd.core.counts import Totals
+from tracerd.core.state import Client, ClientId, DaemonState
+
+
+class ClientStatus(msgspec.Struct):
+    """One connection: the process that made it, for how long, and the lines it has sent."""
+
+    pid: int
+    comm: str | None
+    seconds: float
+    lines: int
+
+
+class TraceStatus(msgspec.Struct):
+    """A trace that has clients, or events that wait in memory; counts are of event lines since it last had neither."""
+
+    stored: int
+    repaired: int
+    refused: int
+    lost: int
+    waiting: int
+    clients: list[ClientStatus]
+
+
+class DaemonStatus(msgspec.Struct):
+    """The whole answer; counts are of event lines since the daemon's start."""
+
+    version: str
+    pid: int
+    uptime_s: float
+    directory: str
+    clients: int
+    totals: Totals
+    traces: dict[str, TraceStatus]
+
+
+def status_line(
+    state: DaemonState,
+    *,
+    now_s: float,
+    uptime_s: float,
+    directory: Path,
+    told_by: Callable[[ClientId], tuple[str | None, int]],
+) -> bytes:
+    """A `DaemonStatus` as one JSON line.
+
+    Args:
+        state: What the daemon knows.
+        now_s: The time, by the clock that the state's times are of.
+        uptime_s: Seconds since the daemon's start.
+        directory: Where the logs are.
+        told_by: A client's name, and the number of lines that it has sent.
+    """
+    status = DaemonStatus(
+        version=__version__,
+        pid=os.getpid(),
+        uptime_s=round(uptime_s, 3),
+        directory=os.fsencode(directory).decode(errors="replace"),
+        clients=sum(not client.gone for client in state.clients.values()),
+        totals=state.totals,
+        traces={
+            str(trace_id): TraceStatus(
+                **asdict(trace.totals),
+                waiting=state.backlog.events(trace_id),
+                clients=[_client_status(state.clients[id_], now_s, *told_by(id_)) for id_ in sorted(trace.clients)],
+            )
+            for trace_id, trace in state.traces.items()
+            if trace.clients or trace_id in state.backlog.traces
+        },
+    )
+    return msgspec.json.encode(status) + b"\n"
+
+
+def _client_status(client: Client, now_s: float, name: str | None, lines: int) -> ClientStatus:
+    return ClientStatus(client.pid, name, round(now_s - client.since_s, 3), lines)
+
+
+def comm(pid: int) -> str | None:
+    """The name of a process; None if it has gone (another may hold its connection)."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_bytes().rstrip(b"\n").decode(errors="replace")
+    except OSError:
+        return None

@@ -1,0 +1,245 @@
+"""The daemon's pen: the only writer of logs and of the accounts beside them."""
+
+import logging
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from tracerd.core.counts import Totals
+from tracerd.core.protocol import KEPT_BYTES, Refused
+from tracerd.daemon.stderr_log import LogThrottle
+from tracerd.errors import LogFullError, UnsafePathError
+from tracerd.store.log import LogWriter, hold
+from tracerd.store.own_lines import clock_line, full_line, lost_line
+from tracerd.store.rejects import RejectsFile, rejects_path
+from tracerd.store.traces import Snapshot, log_path, log_size, snapshot
+from tracerd.trace_id import TraceId
+
+logger = logging.getLogger(__name__)
+
+Fsync = Literal["never", "close", "always"]
+"""When logs are brought to the disk: never by us, when they are closed, or then and before every OK."""
+
+REMOVED_CHECK_S = 5.0
+"""How often a log that is being written is looked at: has somebody removed it?"""
+
+
+@dataclass(slots=True)
+class _Hold:
+    """What keeps a log from being removed while exports wait to read it."""
+
+    exports: int = 0
+    fd: int | None = None
+
+
+class TraceFiles:
+    """Writes each trace's log, opening it at the first event and closing it when the trace has ended.
+
+    Args:
+        directory: Where the logs are.
+        only_log: The one log of `--into-file`, wherever it lies.
+        on_removed: Told when a log was removed under us, and was begun anew.
+        max_log_bytes: A log that has reached this size takes no more.
+        fsync: When logs are brought to the disk.
+        hold_directory: Makes sure that the directory is there and ours, before a log is opened in it.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        only_log: Path | None,
+        on_removed: Callable[[TraceId], None],
+        max_log_bytes: float = math.inf,
+        fsync: Fsync = "never",
+        hold_directory: Callable[[], object] | None = None,
+    ) -> None:
+        self._directory = directory
+        self._only_log = only_log
+        self._on_removed = on_removed
+        self._logs: dict[TraceId, LogWriter] = {}
+        self._rejected: dict[TraceId, RejectsFile] = {}
+        self._clocked: set[TraceId] = set()  # traces whose log has this daemon's clock line
+        self._look_at_s: dict[TraceId, float] = {}
+        self._max_log_bytes = max_log_bytes
+        self._fsync = fsync
+        self._hold_directory = hold_directory
+        self._complain_now = LogThrottle()
+        self._holds: dict[TraceId, _Hold] = {}
+        self._log_from: dict[TraceId, int] = {}  # how long each log was when we began to count
+        self._owed: dict[TraceId, Totals] = {}  # counted, and in no record yet
+
+    def path(self, trace_id: TraceId) -> Path:
+        """Where the log of this trace is, or would be."""
+        return self._only_log or log_path(self._directory, trace_id)
+
+    def append(self, trace_id: TraceId, block: bytes) -> None:
+        """Write a run of events to the trace's log: when this returns, they are in the page cache.
+
+        Raises:
+            LogFullError: The log is as long as it may be.
+            OSError: None of them was written.
+            UnsafePathError: What lies in the log's place is no regular file.
+        """
+        if self._append(trace_id, block):
+            return
+        raise LogFullError(
+            f"the trace is full, its log has reached {self._max_log_bytes:.0f} bytes (the daemon's --max-trace-size)"
+        )
+
+    def _append(self, trace_id: TraceId, block: bytes) -> bool:
+        """As `append`; false if the log is full."""
+        log = self._logs.get(trace_id) or self._open(trace_id)
+        if time.monotonic() >= self._look_at_s[trace_id]:
+            log = self._look(trace_id, log)
+        limit = self._max_log_bytes
+        if log.size >= limit:
+            return False
+        if trace_id not in self._clocked:
+            block = clock_line() + block
+        if log.size + len(block) >= limit:
+            # The mark comes with the run that fills the log, so that each log has exactly one, whoever writes next.
+            block += full_line(int(limit), block[block.rfind(b"\n", 0, -1) + 1 :])
+        log.append(block)
+        self._clocked.add(trace_id)
+        return True
+
+    def mark_lost(self, trace_id: TraceId, events: int, one: bytes) -> None:
+        """Mark the place in the log where so many events are missing, this one among them; a full log has no room.
+
+        Raises:
+            OSError: It was not written.
+        """
+        self._append(trace_id, lost_line(events, one))
+
+    def sync(self) -> Iterator[str]:
+        """With fsync "always", bring all logs to the disk; yields what went wrong."""
+        if self._fsync == "always":
+            for log in self._logs.values():
+                yield from _sync(log)
+
+    def _open(self, trace_id: TraceId) -> LogWriter:
+        path = self.path(trace_id)
+        if self._hold_directory and not self._only_log:
+            self._hold_directory()
+        log = LogWriter(path)
+        if log.size == 0:
+            self._begin(trace_id)
+        try:
+            log.cut_torn_tail(partial(self._keep_tail, trace_id))
+        except BaseException:  # no event may come behind half a line: the next try opens it anew
+            log.close()
+            raise
+        self._logs[trace_id] = log
+        self._look_at_s[trace_id] = time.monotonic() + REMOVED_CHECK_S
+        self._log_from.setdefault(trace_id, log.size)
+        return log
+
+    def _begin(self, trace_id: TraceId) -> None:
+        """Forget the log that was there before, if it was removed, and its exports at exit."""
+        self._log_from[trace_id] = 0
+        if trace_id in self._clocked:
+            self._clocked.remove(trace_id)
+            self._on_removed(trace_id)
+
+    def _keep_tail(self, trace_id: TraceId, tail: bytes) -> None:
+        """Keep what is about to be cut.
+
+        Raises:
+            OSError: It cannot be kept now.
+        """
+        reason = "a torn line at the end of the log, left by a daemon that was killed"
+        try:
+            self._account(trace_id).add(0, 0, reason, tail[:KEPT_BYTES], always=True)
+        except UnsafePathError as error:  # time will not heal it
+            self._complain(trace_id, reason, error)
+        else:
+            account = rejects_path(self.path(trace_id)).name
+            logger.warning("%s: %s; it goes to %s", self.path(trace_id), reason, account)
+        self._owed.setdefault(trace_id, Totals()).refused += 1
+
+    def _look(self, trace_id: TraceId, log: LogWriter) -> LogWriter:
+        self._look_at_s[trace_id] = time.monotonic() + REMOVED_CHECK_S
+        if not log.was_removed():
+            return log
+        logger.warning("%s was removed or renamed while in use; it is begun anew", log.path)
+        log.close()
+        del self._logs[trace_id]
+        if rejected := self._rejected.pop(trace_id, None):
+            rejected.close()
+        return self._open(trace_id)
+
+    def reject(self, trace_id: TraceId, client_pid: int, refused: Refused) -> None:
+        """Keep a refused line in the trace's account, as far as there is room."""
+        try:
+            self._account(trace_id).add(refused.line_no, client_pid, refused.reason, refused.line)
+        except (OSError, UnsafePathError) as error:
+            self._complain(trace_id, "a refused line", error)
+
+    def end(self, trace_id: TraceId, totals: Totals) -> None:
+        """The trace has no clients any more: record the totals and close its files."""
+        log = self._logs.pop(trace_id, None)
+        self._look_at_s.pop(trace_id, None)
+        totals.add(self._owed.pop(trace_id, Totals()))
+        if totals:
+            size = log.size if log else log_size(self.path(trace_id))
+            try:
+                self._account(trace_id).record(totals, min(self._log_from.get(trace_id, size), size), size)
+                self._log_from.pop(trace_id, None)
+            except (OSError, UnsafePathError) as error:
+                self._owed[trace_id] = totals  # for the next record
+                self._complain(trace_id, "the totals", error)
+        if log:
+            if self._fsync != "never":
+                for reason in _sync(log):
+                    logger.error("%s may not be on the disk: %s", log.path, reason)
+            log.close()
+        if rejected := self._rejected.pop(trace_id, None):
+            rejected.close()
+
+    def _complain(self, trace_id: TraceId, what: str, error: Exception) -> None:
+        if self._complain_now(trace_id):
+            logger.warning("%s: %s could not be kept: %s", rejects_path(self.path(trace_id)), what, error)
+
+    def _account(self, trace_id: TraceId) -> RejectsFile:
+        if trace_id not in self._rejected:
+            self._rejected[trace_id] = RejectsFile(rejects_path(self.path(trace_id)))
+        return self._rejected[trace_id]
+
+    def forget(self, trace_id: TraceId) -> None:
+        """Forget a trace that we have removed ourselves, unless it has begun anew."""
+        if trace_id not in self._logs and not self.path(trace_id).exists():
+            self._clocked.discard(trace_id)
+            self._on_removed(trace_id)
+
+    def begin_export(self, trace_id: TraceId, refused: int, missing: str) -> Snapshot:
+        """The trace as it is now; nobody removes its log until `end_export`, even if the trace ends before."""
+        held = self._holds.setdefault(trace_id, _Hold())
+        held.exports += 1
+        if held.fd is None:
+            held.fd = hold(self.path(trace_id))
+        return snapshot(self.path(trace_id), trace_id, refused, missing)
+
+    def held(self) -> int:
+        """The number of logs that exports wait to read."""
+        return len(self._holds)
+
+    def end_export(self, trace_id: TraceId) -> None:
+        """An export of this trace is done, or has failed."""
+        held = self._holds[trace_id]
+        held.exports -= 1
+        if not held.exports:
+            del self._holds[trace_id]
+            if held.fd is not None:
+                os.close(held.fd)
+
+
+def _sync(log: LogWriter) -> Iterator[str]:
+    try:
+        log.sync()
+    except OSError as error:
+        yield error.strerror or str(error)

@@ -1,0 +1,161 @@
+"""`pytest --tracerd=FILE`: a span for the run, each worker, test, phase and fixture, and all of them in one FILE."""
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+
+import pytest
+
+import tracerd.client
+from tracerd.socket_path import socket_path
+
+PATIENCE_S = 30.0
+"""How long the daemon may take to write the file."""
+
+_VARIABLES = ("TRACERD_TRACE_ID", "TRACERD_SOCKET")
+
+
+class Recorder:
+    """Records this process: the only one, or one worker of xdist, or the one that controls them.
+
+    Args:
+        config: The run.
+        path: Which file to write in the end.
+
+    Raises:
+        pytest.UsageError: There is no daemon, and none could be started.
+    """
+
+    def __init__(self, config: pytest.Config, path: str) -> None:
+        workerinput: dict[str, object] = getattr(config, "workerinput", {})
+        worker = workerinput.get("workerid")
+        self._worker = str(worker) if worker else None
+        self._path = path
+        self._said = ""
+        self._environ = {name: os.environ.get(name) for name in _VARIABLES}
+        if self._worker is None:
+            _reach_daemon()
+            # Workers and whatever the tests start write to the same trace; so do we, if somebody records us already.
+            os.environ.setdefault("TRACERD_TRACE_ID", f"pytest-{int(time.time())}-{secrets.token_hex(8)}")
+            os.environ["TRACERD_SOCKET"] = os.path.abspath(socket_path())
+        place = os.environ["TRACERD_TRACE_ID"], os.environ["TRACERD_SOCKET"]
+        self._client = tracerd.client.Client(*place)
+        tracerd.client.connect(*place)  # for the tests, which may end it or replace it
+        self._client.process_name(f"pytest {self._worker}" if self._worker else "pytest")
+        self._run = self._client.span(f"worker {self._worker}" if self._worker else "run", cat="pytest")
+        self._test = self._run
+        self._removals: dict[int, tracerd.client.Span] = {}
+
+    # -------------------------------------------------------------- the run
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """The run begins."""
+        self._run.start()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collection(self) -> Generator[None, object, object]:
+        """Tests are collected."""
+        with self._client.span("collect", cat="pytest"):
+            return (yield)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """The run has ended; when that of the controller has, all workers have gone."""
+        self._run.end()
+        tracerd.client.flush(PATIENCE_S)  # what the tests themselves have told
+        if self._worker is not None:
+            self._client.flush(PATIENCE_S)
+        elif self._client.emit_tef(self._path, PATIENCE_S):
+            self._said = f"tracerd: wrote {self._path}, of the trace {self._client.trace_id}"
+        else:
+            reason = self._client.errors[-1] if self._client.errors else "the daemon does not answer"
+            self._said = f"tracerd: no whole trace in {self._path}: {reason}"
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say what became of the file."""
+        if self._said:
+            terminalreporter.write_line(self._said)
+
+    def pytest_unconfigure(self) -> None:
+        """Leave everything as it was."""
+        self._client.close()
+        own = tracerd.client.default_client()
+        if own is not None:
+            own.close()
+        for name, value in self._environ.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+    # -------------------------------------------------------------- tests and fixtures
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """One test, with all that it needs."""
+        with self._client.span(item.nodeid, cat="test") as self._test:
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self) -> Generator[None, object, object]:
+        """Its fixtures are set up."""
+        with self._client.span("setup", cat="phase"):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self) -> Generator[None, object, object]:
+        """It runs."""
+        with self._client.span("call", cat="phase"):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self) -> Generator[None, object, object]:
+        """Its fixtures are torn down."""
+        with self._client.span("teardown", cat="phase"):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """A phase has ended: passed, failed or skipped; the test is what its worst phase is."""
+        report = yield
+        if report.when == "call" or report.outcome != "passed":
+            # pytest calls a test skipped that failed as it was expected to.
+            expected = report.outcome == "skipped" and hasattr(report, "wasxfail")
+            self._test.set(outcome="xfailed" if expected else report.outcome)
+        return report
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: "pytest.FixtureDef[object]") -> Generator[None, object, object]:
+        """A fixture is made; when it is removed, what is added last comes first."""
+        with self._client.span(f"fixture {fixturedef.argname}", cat="fixture", scope=fixturedef.scope):
+            value = yield
+        removal = self._client.span(f"remove {fixturedef.argname}", cat="fixture", scope=fixturedef.scope)
+        fixturedef.addfinalizer(removal.start)
+        self._removals[id(fixturedef)] = removal
+        return value
+
+    def pytest_fixture_post_finalizer(self, fixturedef: "pytest.FixtureDef[object]") -> None:
+        """A fixture has been removed."""
+        removal = self._removals.pop(id(fixturedef), None)
+        if removal is not None:
+            removal.end()
+
+
+def _reach_daemon() -> None:
+    """Make sure that a daemon runs: if not, start one in the background, as a person would."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(socket_path())
+            return
+        except OSError:
+            pass
+    # -P: a directory `tracerd` that happens to lie in the current directory is not ours.
+    command = [sys.executable, "-P", "-m", "tracerd", "serve", "--daemonize"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise pytest.UsageError(f"--tracerd: no daemon runs, and none could be started: {done.stderr.strip()}")

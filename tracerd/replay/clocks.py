@@ -1,0 +1,90 @@
+"""Whether the processes of a trace took their times from one clock."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import median_low
+
+from tracerd.replay.kinds import BOOTS, CLOCKS, Finding
+
+DAY_NS = 24 * 3600 * 10**9
+SAMPLES = 63
+"""Times kept of each process; their median is its time, which one wild value does not move."""
+
+
+@dataclass(slots=True)
+class Process:
+    """A process: when it wrote first, in the log and by its clock."""
+
+    pid: int | str
+    line_no: int
+    samples: list[int] = field(default_factory=list[int])
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A clock line of the daemon.
+
+    Attributes:
+        line_no: Where it stands.
+        readings: Clocks by name, in nanoseconds.
+        boot_id: Of the boot in which it was written.
+    """
+
+    line_no: int
+    readings: dict[str, int]
+    boot_id: str
+
+
+def boot_findings(clocks: list[Clock]) -> Iterator[Finding]:
+    """Clock lines that were written after a restart of the machine."""
+    for before, clock in pairwise(clocks):
+        if clock.boot_id != before.boot_id:
+            reason = f"the machine was restarted since the clock line {before.line_no}: times before and after mix"
+            yield Finding(clock.line_no, BOOTS, reason)
+
+
+def clock_findings(processes: list[Process], clocks: list[Clock]) -> Iterator[Finding]:
+    """Processes whose clock is not that of the most.
+
+    Times of one clock lie less than a day apart, or further along on it: traces may go on for days. Without a clock
+    line nobody knows what is further along, and a day apart is another clock.
+    """
+    found = [(median_low(process.samples), process) for process in processes if process.samples]
+    groups: list[list[tuple[int, Process]]] = []
+    for time, process in sorted(found, key=lambda pair: pair[0]):
+        if groups and time - groups[-1][-1][0] <= DAY_NS:
+            groups[-1].append((time, process))
+        else:
+            groups.append([(time, process)])
+    if len(groups) < 2:
+        return
+    named = [(_clock_of(group[0][0], clocks), group) for group in groups]
+    sizes: dict[str, int] = {}
+    for name, group in named:
+        sizes[name] = sizes.get(name, 0) + len(group)
+    usual = max(sizes, key=lambda name: sizes[name])
+    for name, group in named:
+        if name != usual:
+            for time, process in group:
+                place = f"{time / 1e9:.0f} s{name}"
+                reason = f"process {process.pid} is at {place}; most processes are at {_place(named, usual)}"
+                yield Finding(process.line_no, CLOCKS, reason)
+
+
+def _place(named: list[tuple[str, list[tuple[int, Process]]]], usual: str) -> str:
+    first = next(group[0][0] for name, group in named if name == usual)
+    return f"{first / 1e9:.0f} s{usual}"
+
+
+def _clock_of(time: int, clocks: list[Clock]) -> str:
+    """Which clock a time was taken from, as a reason says it; without a clock line, and by none, the time itself."""
+    fitting = [
+        (time - reading, name)
+        for clock in clocks
+        for name, reading in clock.readings.items()
+        if time >= reading - DAY_NS
+    ]
+    if fitting:
+        return f", by {min(fitting)[1]}"
+    return f", by none of the machine's clocks ({time // DAY_NS} days)" if clocks else f" ({time // DAY_NS} days)"

@@ -1,0 +1,160 @@
+"""A stream of lines to findings: each line is looked at once, and what takes the whole trace is played at the end."""
+
+import re
+
+import msgspec
+
+from tracerd.core.lines import BadLine, check_line, decode_run
+from tracerd.core.perfetto import export_line
+from tracerd.core.tef import CLOCK_NAME, COMPLETE, COUNTER, CPU_PROFILE, METADATA
+from tracerd.replay.clocks import DAY_NS, Clock
+from tracerd.replay.events import (
+    ORDINARY,
+    UNSET,
+    Event,
+    Unset,
+    exact_event,
+    garbled_number,
+    garbled_time,
+    has_many_digits,
+    object_args,
+    pairs,
+)
+from tracerd.replay.kinds import (
+    BLANK_LINE,
+    GARBLED_NUMBER,
+    LEFT_OUT,
+    NOT_JSON,
+    NULL_VALUE,
+    REPAIRED,
+    TIME_RANGE,
+    TORN_LINE,
+    Finding,
+    Findings,
+    Kind,
+)
+from tracerd.replay.observer import Observer
+from tracerd.replay.slices import Names
+from tracerd.replay.trace import Trace
+
+NO_ARGS = msgspec.Raw(b"{}")
+_BLANKS = b" \t\r\n"
+_NULL = re.compile(rb"\bnull\b")
+
+
+class Player:
+    """Looks at one log.
+
+    Args:
+        findings: Where to put what is found; complete after `finish`.
+        watcher: Is told of what the log holds: of events when they are fed, of spans by `finish`.
+
+    Attributes:
+        lines: Lines fed so far.
+        names: What the numbers of names and cats stand for.
+    """
+
+    def __init__(self, findings: Findings, watcher: Observer | None = None) -> None:
+        self.lines = 0
+        self.names = Names()
+        self._report = findings.add
+        self._trace = Trace(self._report, self.names, watcher)
+        self._clocks: list[Clock] = []
+
+    def feed(self, block: bytes) -> None:
+        """Look at the next whole lines; only the very last of a log may lack its newline."""
+        run = None if has_many_digits(block) else decode_run(block, ORDINARY)
+        if run is not None:
+            self._take_run(run, block)
+            return
+        middle = block.find(b"\n", len(block) // 2) + 1
+        if not 0 < middle < len(block):
+            middle = block.rfind(b"\n", 0, -1) + 1
+        if middle:
+            self.feed(block[:middle])
+            self.feed(block[middle:])
+            return
+        self.lines += 1
+        self._take_line(block)
+
+    def _take_run(self, run: list[Event], block: bytes) -> None:
+        for at, event in enumerate(run):
+            self.lines += 1
+            ph = event.ph[:1]
+            if (
+                ph in ("", CPU_PROFILE)
+                or (event.dur is UNSET and ph == COMPLETE)
+                or (event.ts is UNSET and ph != METADATA)
+                or (ph == COUNTER and not isinstance(event.args, Unset) and _NULL.search(event.args))
+            ):
+                self._take_line(block.split(b"\n")[at])
+            else:
+                self._take(event)
+
+    def _take_line(self, raw: bytes) -> None:
+        """Look at one line exactly."""
+        line = raw.strip(_BLANKS)
+        taken = export_line(line)
+        if isinstance(taken, BadLine):
+            self._leave_out(raw, line, taken)
+            return
+        checked = check_line(line)
+        if checked is not line:
+            self._say(REPAIRED, "nan, inf, invalid UTF-8 or surrogate escapes: repaired in trace.json")
+        elif taken is not line:
+            for key, value in pairs(object_args(exact_event(line)) or NO_ARGS):
+                if value is None:
+                    self._say(NULL_VALUE, f'"{key[:60]}" is null in this counter: it is left out')
+        if number := garbled_number(taken):
+            time = garbled_time(taken)
+            self._say(TIME_RANGE if time else GARBLED_NUMBER, time or number)
+        self._take(exact_event(taken))
+
+    def _leave_out(self, raw: bytes, line: bytes, bad: BadLine) -> None:
+        if not line:
+            self._say(BLANK_LINE, "a blank line")
+        elif not isinstance(check_line(line), BadLine):
+            self._say(LEFT_OUT, f"{bad.reason}: left out of trace.json")
+        elif raw.endswith(b"\n"):
+            self._say(NOT_JSON, f"{bad.reason}: left out of trace.json")
+        else:
+            self._say(TORN_LINE, "the last line is torn: left out of trace.json")
+
+    def _say(self, kind: Kind, reason: str) -> None:
+        self._report(Finding(self.lines, kind, reason))
+
+    def _take(self, event: Event) -> None:
+        if event.ph == METADATA and event.name == CLOCK_NAME:
+            self._note_clock(event)
+        else:
+            self._trace.take(self.lines, event)
+
+    def _note_clock(self, event: Event) -> None:
+        if isinstance(event.args, Unset):
+            return
+        try:
+            told = _CLOCK.decode(event.args)
+        except msgspec.ValidationError:
+            return  # somebody else's
+        self._clocks.append(_clock(self.lines, told))
+
+    def finish(self) -> None:
+        """Find what takes the whole trace."""
+        self._trace.finish(self._clocks)
+
+
+class _ClockArgs(msgspec.Struct):
+    monotonic_us: int
+    boottime_us: int
+    realtime_us: int
+    boot_id: str
+
+
+_CLOCK = msgspec.json.Decoder(_ClockArgs)
+
+
+def _clock(line_no: int, told: _ClockArgs) -> Clock:
+    readings = {"CLOCK_MONOTONIC": told.monotonic_us * 1000, "CLOCK_REALTIME": told.realtime_us * 1000}
+    if (told.boottime_us - told.monotonic_us) * 1000 > DAY_NS:  # else nobody can tell them apart
+        readings["CLOCK_BOOTTIME"] = told.boottime_us * 1000
+    return Clock(line_no, readings, told.boot_id)

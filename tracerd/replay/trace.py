@@ -1,0 +1,236 @@
+"""All events of a trace: what is wrong with each by itself, and where it is to be played."""
+
+from collections.abc import Callable
+
+from tracerd.replay.asyncs import Asyncs
+from tracerd.replay.clocks import SAMPLES, Clock, boot_findings, clock_findings
+from tracerd.replay.events import (
+    Event,
+    Unset,
+    async_id,
+    bad_counter_values,
+    flow_id,
+    nanoseconds,
+    object_args,
+    pairs,
+)
+from tracerd.replay.flows import Bound, Flows, Id, Step
+from tracerd.replay.kinds import (
+    ASYNC_WITHOUT_ID,
+    BAD_NAME,
+    BIND_ID,
+    COUNTER_VALUE,
+    COUNTER_WITHOUT_ARGS,
+    FLOW_ID,
+    IGNORED_PHASE,
+    INSTANT_WITHOUT_PID,
+    INSTANT_WITHOUT_TID,
+    NEGATIVE_DUR,
+    NEGATIVE_TS,
+    NO_NAME,
+    TIME_RANGE,
+    Finding,
+    Kind,
+)
+from tracerd.replay.observer import Observer
+from tracerd.replay.order import INT64_MAX, Order
+from tracerd.replay.slices import PENDING, UNNAMED, Names, SliceStack, Track
+from tracerd.replay.threads import Id as ThreadId
+from tracerd.replay.threads import Thread, Threads
+
+MAX_TIME_US = INT64_MAX // 1000
+
+
+class Trace:
+    """What the lines of a log say, until all of it is known.
+
+    Args:
+        report: Called with each finding, in no order.
+        names: The numbers of names and cats.
+        watcher: Is told of events and spans.
+    """
+
+    def __init__(self, report: Callable[[Finding], None], names: Names, watcher: Observer | None) -> None:
+        self._report = report
+        self._watcher = watcher
+        self._order = Order()
+        self._names = names
+        self._unnamed = self._names.number(UNNAMED)
+        self._threads = Threads(report)
+        self._global_instants = Track()
+        self._asyncs = Asyncs(names, report, watcher)
+        self._bound: dict[int, Bound] = {}  # by line
+        self._line_no = 0
+
+    def take(self, line_no: int, event: Event) -> None:
+        """Look at an event, in the order of the log."""
+        self._line_no = line_no
+        phase = event.ph[:1]
+        thread = self._threads.find(event.pid, event.tid, line_no)
+        ts = 0 if isinstance(event.ts, Unset) else self._time(event.ts, "ts")
+        dur = 0 if isinstance(event.dur, Unset) else self._time(event.dur, "dur")
+        if ts < 0:
+            self._say(NEGATIVE_TS, f"ts {event.ts} is negative: dropped")
+            return
+        if self._watcher is not None:
+            self._watcher.take(line_no, event, thread, ts, dur)
+        self._order.push(ts, is_x=phase == "X")
+        if phase != "M" and len(thread.process.samples) < SAMPLES:
+            thread.process.samples.append(ts)
+        match phase:
+            case "X" | "B" | "E":
+                if phase == "X" and dur < 0:
+                    self._say(NEGATIVE_DUR, f"dur {event.dur} is negative")
+                self._add(thread.track, phase, ts, dur, event)
+                if phase != "E" and not isinstance(event.bind_id, Unset):
+                    self._bind(event, self._bound)
+            case "i" | "I" | "R":
+                self._instant(event, thread, ts)
+            case "C":
+                self._counter(event)
+            case "b" | "n" | "e":
+                self._async(event, phase, thread, ts)
+            case "s" | "t" | "f":
+                self._flow(event, phase, thread, ts)
+            case "M":
+                self._metadata(event)
+            case _:
+                self._say(IGNORED_PHASE, f'ph "{event.ph[:20]}" is ignored')
+
+    def _say(self, kind: Kind, reason: str) -> None:
+        self._report(Finding(self._line_no, kind, reason))
+
+    def _time(self, time: int | float, key: str) -> int:
+        if isinstance(time, int) and 0 <= time <= MAX_TIME_US:
+            return time * 1000
+        if not -MAX_TIME_US <= time <= MAX_TIME_US:
+            self._say(TIME_RANGE, f"{key} {time:g} us are more than 292 years: shown at another time")
+        return nanoseconds(time)
+
+    def _add(self, track: Track, phase: str, ts: int, dur: int, event: Event) -> None:
+        name, cat = self._names.number(event.name), self._names.number(event.cat)
+        track.add(phase, ts, dur, name, cat, self._line_no)
+
+    def _metadata(self, event: Event) -> None:
+        if event.name not in ("process_name", "thread_name"):
+            return
+        named = False
+        if args := object_args(event):
+            for key, value in pairs(args):
+                if key == "name":
+                    named = True
+                    if not (value and isinstance(value, str)):
+                        self._say(BAD_NAME, f"args.name of {event.name} is no string, or is empty")
+        if not named:
+            self._say(NO_NAME, f"{event.name} without args.name names nothing")
+
+    # ---------------------------------------------------------- single events
+
+    def _instant(self, event: Event, thread: Thread, ts: int) -> None:
+        if event.s == "g":
+            self._add(self._global_instants, "i", ts, 0, event)
+        elif event.s == "p":
+            if thread.has_pid:
+                self._add(thread.process_track, "i", ts, 0, event)
+            else:
+                self._say(INSTANT_WITHOUT_PID, 'i with "s":"p" has no pid: dropped')
+        elif thread.has_tid:
+            self._add(thread.track, "i", ts, 0, event)
+        else:
+            self._say(INSTANT_WITHOUT_TID, "i of a thread has no tid: dropped")
+
+    def _counter(self, event: Event) -> None:
+        args = object_args(event)
+        if args is None:
+            self._say(COUNTER_WITHOUT_ARGS, "C has no object args: dropped")
+            return
+        for key in bad_counter_values(args):
+            self._say(COUNTER_VALUE, f'"{key[:60]}" is no number: dropped')
+
+    def _async(self, event: Event, phase: str, thread: Thread, ts: int) -> None:
+        id_ = async_id(event)
+        if id_ is None or not thread.has_pid:
+            self._say(ASYNC_WITHOUT_ID, f"{phase} has no {'id' if thread.has_pid else 'pid'}: dropped")
+            return
+        is_local, value = id_
+        pid = thread.process.pid
+        name, cat = self._names.number(event.name), self._names.number(event.cat)
+        self._asyncs.add(phase, ts, pid, (pid if is_local else None, cat, value), name, cat, self._line_no)
+        if phase != "e" and not isinstance(event.bind_id, Unset):
+            self._bind(event, self._asyncs.bound)
+
+    # ---------------------------------------------------------- flows
+
+    def _flow(self, event: Event, phase: str, thread: Thread, ts: int) -> None:
+        number = None if isinstance(event.id, Unset) else flow_id(event.id)
+        if number is None:
+            self._say(FLOW_ID, f"{phase} has no id, or one that is neither an integer nor hex digits: no arrow")
+            return
+        step: Step
+        match phase:
+            case "s":
+                step = "start"
+            case "t":
+                step = "step"
+            case _:
+                step = "end" if event.bp == "e" else "await"
+        id_: Id = (number, self._names.number(event.cat), self._names.number(event.name))
+        self._bound[self._line_no] = Bound(id_, step)
+        self._add(thread.track, phase, ts, 0, event)
+
+    def _bind(self, event: Event, bound: dict[int, Bound]) -> None:
+        number = None if isinstance(event.bind_id, Unset) else flow_id(event.bind_id)
+        if number is None:
+            self._say(BIND_ID, "bind_id is neither an integer nor hex digits: no arrow")
+            return
+        step: Step | None = None
+        if event.flow_in and event.flow_out:
+            step = "step"
+        elif event.flow_out:
+            step = "start"
+        elif event.flow_in:
+            step = "end"
+        bound[self._line_no] = Bound(number, step)
+
+    # ---------------------------------------------------------- the whole trace
+
+    def finish(self, clocks: list[Clock]) -> None:
+        """Play all tracks, and report what happens there."""
+        flows = Flows(self._report)
+        self._play(None, None, self._global_instants, flows)
+        for pid, tid, track in self._threads.tracks():
+            self._play(pid, tid, track, flows)
+        self._asyncs.finish(self._order.rank, flows, self._unnamed)
+        flows.finish()
+        for finding in boot_findings(clocks):
+            self._report(finding)
+        for finding in clock_findings(self._threads.processes(), clocks):
+            self._report(finding)
+
+    def _play(self, pid: ThreadId | None, tid: ThreadId | None, track: Track, flows: Flows) -> None:
+        record = self._watcher.track(pid, tid) if self._watcher is not None and track.phases else None
+        stack = SliceStack(self._names, self._report, record=record)
+        waiting: list[tuple[Id, int]] = []
+        for at, phase in track.in_order(self._order.rank):
+            ts, name, cat, line_no = track.ts[at], track.name[at], track.cat[at], track.line_no[at]
+            started = False
+            match phase:
+                case "X":
+                    started = stack.start(ts, track.dur[at], name or self._unnamed, cat, line_no, is_x=True)
+                case "B":
+                    started = stack.start(ts, PENDING, name or self._unnamed, cat, line_no)
+                case "i":
+                    started = stack.start(ts, 0, name, cat, line_no)
+                case "E":
+                    stack.end(ts, name, cat, line_no)
+                case _:
+                    pass
+            if started and waiting:
+                flows.arrive(waiting, ts, self._order.rank(ts, phase, track.dur[at]), line_no)
+                waiting = []
+            if bound := self._bound.get(line_no):
+                flows.bind(bound, stack, ts, self._order.rank(ts, phase, track.dur[at]), line_no)
+                if bound.step == "await":
+                    waiting.append((bound.id, line_no))
+        stack.finish()
+        flows.never_arrive(waiting)

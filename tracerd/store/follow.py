@@ -1,0 +1,190 @@
+"""Logs as they grow: all of a directory, or one.
+
+Strategy: look, ten times a second. A log that grows is held open, so that it can be read to its end after it was
+removed, and so that its place among the files (its inode) is not given to the log that replaces it. Everything is read
+in blocks, and nothing is kept: who reads slowly is behind, and the logs are the buffer.
+"""
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tracerd.errors import UnsafePathError
+from tracerd.store.log import BLOCK_BYTES, is_file_at, open_for_reading, read_blocks, start_of_last_line
+from tracerd.store.traces import LogFile, list_logs, log_at
+
+MAX_HELD = 200
+"""Logs held open at a time; those that grew last."""
+
+MAX_EARLIER_BYTES = 64 * 1024 * 1024
+"""Reading so much takes a few hundredths of a second."""
+
+LIST_SHARE = 0.1
+"""The part of the time that listing a directory may take: it takes 10 us for each log in it."""
+
+
+class Growing:
+    """An open log, and how far it has been read.
+
+    Args:
+        path: The log.
+        trace_id: Its trace.
+        offset: Where to begin; the line that holds this byte is taken whole.
+
+    Attributes:
+        seen: How long it was when it was read.
+
+    Raises:
+        OSError: It cannot be opened.
+        UnsafePathError: It is not a regular file.
+    """
+
+    def __init__(self, path: Path, trace_id: str, offset: int) -> None:
+        self.path = path
+        self.trace_id = trace_id
+        self._fd = open_for_reading(path)
+        self.offset = start_of_last_line(self._fd, offset)
+        self.seen: int | None = None
+
+    def first_line(self) -> bytes:
+        """Its first line, or the beginning of that."""
+        return os.pread(self._fd, 4096, 0).partition(b"\n")[0]
+
+    def earlier_lines(self, needle: bytes) -> Iterator[bytes]:
+        """Lines with these bytes of what has been passed over, or of its beginning if that is long."""
+        # Opened once more, for `new_blocks` may be at work; through the descriptor, since the path may be another file.
+        with open(f"/proc/self/fd/{self._fd}", "rb", buffering=0) as file:
+            for block in read_blocks(file.fileno(), min(self.offset, MAX_EARLIER_BYTES)):
+                at = block.find(needle)
+                while at >= 0:
+                    end = block.find(b"\n", at)
+                    yield block[block.rfind(b"\n", 0, at) + 1 : end]
+                    at = block.find(needle, end) if end >= 0 else -1
+
+    def start_at_last(self, count: int, wanted: Callable[[bytes], bool]) -> None:
+        """Go to where the last lines begin.
+
+        Args:
+            count: How many.
+            wanted: Whether a line counts.
+        """
+        start = os.fstat(self._fd).st_size
+        self.offset = start_of_last_line(self._fd, start)
+        rest = b""
+        while count > 0 and start > 0:
+            end, start = start, max(0, start - BLOCK_BYTES)
+            block = os.pread(self._fd, end - start, start) + rest
+            head = 0 if start == 0 else block.find(b"\n") + 1
+            if start and not head:
+                rest = block
+                continue
+            rest, lines = block[:head], block[head:].split(b"\n")
+            place = start + len(block) - len(lines.pop())
+            for line in reversed(lines):
+                place -= len(line) + 1
+                if wanted(line):
+                    self.offset = place
+                    count -= 1
+                    if count == 0:
+                        return
+
+    def new_blocks(self) -> Iterator[bytes]:
+        """What has been added, in blocks of whole lines; half a line is left for the next time."""
+        size = os.fstat(self._fd).st_size
+        if size < self.offset:  # cut, or written anew in place
+            self.offset = 0
+        elif size == self.seen:
+            return
+        self.seen = size
+        os.lseek(self._fd, self.offset, os.SEEK_SET)
+        for block in read_blocks(self._fd, size - self.offset):
+            if not block.endswith(b"\n"):
+                return
+            self.offset += len(block)
+            yield block
+
+    def is_gone(self) -> bool:
+        """Whether something else, or nothing, is at its path."""
+        return not is_file_at(self.path, self._fd)
+
+    def close(self) -> None:
+        """Close it."""
+        os.close(self._fd)
+
+
+class Live:
+    """The logs to follow.
+
+    Args:
+        directory: All of it is followed; a log that is there already, from its end on.
+        path: Of the one log to follow instead, which need not be there yet.
+    """
+
+    def __init__(self, directory: Path, path: Path | None = None) -> None:
+        self._directory = directory
+        self._path = path
+        self._held: dict[Path, Growing] = {}  # the one that grew last is the last
+        self._lengths: dict[Path, int] = {}  # of those not held
+        self.list_at = 0.0
+        if path is None:
+            self._lengths = {log.path: log.size for log in self._list()}
+            for known in [*self._lengths][-MAX_HELD:]:
+                self._hold(known, self._lengths[known])
+
+    def hold(self, log: Growing) -> None:
+        """Follow a log from where it has been read to."""
+        if before := self._held.pop(log.path, None):
+            before.close()
+        self._held[log.path] = log
+
+    def poll(self) -> Iterator[tuple[Growing, bytes]]:
+        """What has been added since the last time, in blocks; a log that was replaced is another one, read from 0."""
+        if time.monotonic() >= self.list_at:
+            yield from self._look_around()
+        for path, log in [*self._held.items()]:
+            for block in log.new_blocks():
+                self._held[path] = self._held.pop(path)
+                yield log, block
+
+    def _look_around(self) -> Iterator[tuple[Growing, bytes]]:
+        for path, log in [*self._held.items()]:
+            if log.is_gone():
+                yield from self._let_go(path)
+                del self._lengths[path]
+        start = time.monotonic()
+        found = {log.path: log.size for log in self._list()}
+        self.list_at = start + (time.monotonic() - start) / LIST_SHARE
+        self._lengths = {path: length for path, length in self._lengths.items() if path in found}
+        for path, size in found.items():
+            if path not in self._held and size != self._lengths.get(path):
+                known = self._lengths.get(path, 0)
+                # It was quiet for long, or is new. That it was replaced since shows in its size only.
+                self._hold(path, known if known <= size else 0)
+                if len(self._held) > MAX_HELD:
+                    yield from self._let_go(next(iter(self._held)))
+
+    def _list(self) -> list[LogFile]:
+        if self._path is None:
+            return list_logs(self._directory)
+        log = log_at(self._path)
+        return [log] if log else []
+
+    def _hold(self, path: Path, offset: int) -> None:
+        with contextlib.suppress(OSError, UnsafePathError):  # gone already, or not for us
+            self.hold(Growing(path, path.name.removesuffix(".jsonl"), offset))
+            self._lengths.pop(path, None)
+
+    def _let_go(self, path: Path) -> Iterator[tuple[Growing, bytes]]:
+        """Read a log to its end, and close it."""
+        log = self._held.pop(path)
+        for block in log.new_blocks():
+            yield log, block
+        self._lengths[path] = log.seen or 0
+        log.close()
+
+    def close(self) -> None:
+        """Close all logs."""
+        for log in self._held.values():
+            log.close()

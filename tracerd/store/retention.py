@@ -1,0 +1,214 @@
+"""What may stay in the directory of logs, and the removal of what may not: for `tracerd clear` and for the daemon.
+
+A trace that anybody has open is never touched. Its daemon holds a shared lock on each file that it writes or still has
+to export; we take the exclusive one first, without waiting.
+"""
+
+import contextlib
+import fcntl
+import logging
+import math
+import os
+import stat
+import time
+from collections.abc import Collection
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from tracerd.errors import InvalidTraceIdError, NoSuchTraceError
+from tracerd.store.log import is_file_at
+from tracerd.store.rejects import rejects_path
+from tracerd.store.traces import SUFFIX
+from tracerd.text import printable, size_text
+from tracerd.trace_id import TraceId
+
+logger = logging.getLogger(__name__)
+
+ACCOUNT_SUFFIX = ".rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTrace:
+    """What a trace keeps in the directory: its log, the account beside it, or only an account.
+
+    Attributes:
+        trace_id: Its name; for a file from elsewhere it may be no valid trace id.
+        log: Where the log is, or would be.
+        size: Of both files, in bytes.
+        last_write_s: When one of them was last written, in seconds of the Unix epoch.
+    """
+
+    trace_id: str
+    log: Path
+    size: int
+    last_write_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What may stay.
+
+    Attributes:
+        max_age_s: Nothing that was last written longer ago.
+        max_total_bytes: Not more than this in all; the oldest go first.
+        keep: The newest so many stay in any case.
+    """
+
+    max_age_s: float = math.inf
+    max_total_bytes: float = math.inf
+    keep: int = 0
+
+    def __bool__(self) -> bool:
+        """Whether anything is limited."""
+        return self.can_expire or self.max_total_bytes < math.inf
+
+    @property
+    def can_expire(self) -> bool:
+        """Whether a trace can exceed a limit by getting old."""
+        return self.max_age_s < math.inf
+
+
+NO_LIMITS = Limits()
+
+
+# ------------------------------------------------------------------ the decision
+
+
+def surplus(
+    traces: Collection[StoredTrace], limits: Limits, now_s: float, in_use: Collection[StoredTrace] = ()
+) -> list[StoredTrace]:
+    """Which of these traces have to go, oldest first.
+
+    Args:
+        traces: All that there are.
+        limits: What may stay.
+        now_s: The time, in seconds of the Unix epoch.
+        in_use: Those that cannot be removed; they count all the same.
+    """
+    oldest_first = sorted(traces, key=lambda trace: (trace.last_write_s, trace.trace_id))
+    total = sum(trace.size for trace in traces)
+    chosen: list[StoredTrace] = []
+    for trace in oldest_first[: max(0, len(oldest_first) - limits.keep)]:
+        if trace in in_use:
+            continue
+        if now_s - trace.last_write_s > limits.max_age_s or total > limits.max_total_bytes:
+            chosen.append(trace)
+            total -= trace.size
+    return chosen
+
+
+# ------------------------------------------------------------------ the directory
+
+
+def stored_traces(directory: Path) -> list[StoredTrace]:
+    """All that traces keep in this directory, oldest last write first; nothing if there is no such directory.
+
+    Raises:
+        NoSuchTraceError: The directory cannot be read.
+    """
+    try:
+        names = os.listdir(directory)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise NoSuchTraceError(f"cannot read the directory {directory}: {error.strerror}") from None
+    stems = {
+        name.removesuffix(suffix)
+        for name in names
+        for suffix in (SUFFIX, ACCOUNT_SUFFIX)
+        if name.endswith(suffix) and not name.startswith(".")
+    }
+    found = [trace for stem in stems if (trace := stored_trace(directory / f"{stem}{SUFFIX}"))]
+    return sorted(found, key=lambda trace: (trace.last_write_s, trace.trace_id))
+
+
+def stored_trace(log: Path) -> StoredTrace | None:
+    """What is kept of the trace with this log; None if nothing is, or no regular file."""
+    files: list[os.stat_result] = []
+    for path in (log, rejects_path(log)):
+        with contextlib.suppress(FileNotFoundError):
+            files.append(path.lstat())
+    if not files or not all(stat.S_ISREG(file.st_mode) for file in files):
+        return None
+    size, last_write_s = sum(file.st_size for file in files), max(file.st_mtime for file in files)
+    return StoredTrace(log.name.removesuffix(SUFFIX), log, size, last_write_s)
+
+
+# ------------------------------------------------------------------ the removal
+
+
+def is_in_use(trace: StoredTrace) -> bool:
+    """Whether somebody has a file of this trace open, as far as can be told: `remove` says the rest."""
+    with ExitStack() as stack, contextlib.suppress(OSError):
+        return _lock(trace, stack) is None
+    return False
+
+
+def remove(trace: StoredTrace) -> bool:
+    """Remove a trace; False if it is in use, or was written since it was listed.
+
+    Raises:
+        OSError: It cannot be removed.
+    """
+    with ExitStack() as stack:
+        locked = _lock(trace, stack)
+        if locked is None:
+            return False
+        if locked and stored_trace(trace.log) != trace:
+            return False
+        # The account goes first: who opens the log now waits for us, finds it gone, and begins anew. Were the log gone
+        # first, that new trace might have an account by the time we come to remove the old one.
+        for path in reversed(locked):
+            path.unlink(missing_ok=True)
+    return True
+
+
+def _lock(trace: StoredTrace, stack: ExitStack) -> list[Path] | None:
+    """The files of the trace, the log first, locked until the stack is left; None if somebody else has one open."""
+    locked: list[Path] = []
+    for path in (trace.log, rejects_path(trace.log)):
+        try:
+            # For writing, because an exclusive lock on NFS asks for it.
+            fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        stack.callback(os.close, fd)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return None
+        if not is_file_at(path, fd):
+            return None  # begun anew a moment ago
+        locked.append(path)
+    return locked
+
+
+def enforce(directory: Path, limits: Limits) -> list[TraceId]:
+    """Remove from this directory what exceeds the limits and is not in use; the traces removed.
+
+    Raises:
+        NoSuchTraceError: The directory cannot be read.
+    """
+    traces = stored_traces(directory)
+    now_s = time.time()
+    removed: list[TraceId] = []
+    in_use: set[StoredTrace] = set()
+    while chosen := surplus(traces, limits, now_s, in_use):
+        for trace in chosen:
+            if not _try_remove(trace):
+                in_use.add(trace)
+                continue
+            traces.remove(trace)
+            logger.info("removed the trace %s, %s", printable(trace.trace_id), size_text(trace.size))
+            with contextlib.suppress(InvalidTraceIdError):
+                removed.append(TraceId(trace.trace_id))
+    return removed
+
+
+def _try_remove(trace: StoredTrace) -> bool:
+    try:
+        return remove(trace)
+    except OSError as error:
+        logger.warning("cannot remove the trace %s: %s", printable(trace.trace_id), error.strerror)
+        return False
