@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness import PATIENCE_S, Client, event, short_dir, tracerd, wait_until
-from tracerd.daemon.listeners import holder
+from tracerd.store.lock import holder
 
 SERVE = [sys.executable, "-m", "tracerd", "serve", "--daemonize"]
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.harness import PATIENCE_S, short_dir, wait_until
-from tracerd.daemon.listeners import holder
+from tracerd.store.lock import holder
 
 TRACERD = Path(sys.executable).parent / "tracerd"
 """The command as it is installed: `python -m` takes longer to start."""

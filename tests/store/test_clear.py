@@ -19,7 +19,7 @@ from tests.harness import PATIENCE_S, Daemon, event, tracerd, wait_until, words_
 from tracerd.core.counts import Totals
 from tracerd.daemon.trace_files import TraceFiles
 from tracerd.errors import ExportError
-from tracerd.store import log as log_module
+from tracerd.store import files as files_module
 from tracerd.store.export import write_tef
 from tracerd.store.log import LogWriter
 from tracerd.store.rejects import RejectsFile, rejects_path
@@ -490,8 +490,8 @@ def waiting(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
         event.set()
         time.sleep(0.001)
 
-    monkeypatch.setattr(log_module, "LOCK_TRIES", 100_000)
-    monkeypatch.setattr(log_module, "pause", pause)
+    monkeypatch.setattr(files_module, "LOCK_TRIES", 100_000)
+    monkeypatch.setattr(files_module, "pause", pause)
     return event
 
 

@@ -63,7 +63,7 @@ def clear(traces: tuple[str, ...], directory: Path, older_than: float | None, ke
 
 def _check(directory: Path) -> None:
     """Refuse a directory that is no daemon's: other programs keep files there that end in `.jsonl`, too."""
-    from tracerd.store.traces import LOCK_NAME
+    from tracerd.store.lock import LOCK_NAME
 
     if directory.exists() and not (directory / LOCK_NAME).exists():
         raise UnsafePathError(

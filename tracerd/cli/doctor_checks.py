@@ -19,13 +19,13 @@ import msgspec
 
 from tracerd import __version__
 from tracerd.daemon.control import ask
-from tracerd.daemon.listeners import MAX_SOCKET_PATH_BYTES, holder, lock_path
+from tracerd.daemon.listeners import MAX_SOCKET_PATH_BYTES
 from tracerd.daemon.status import DaemonStatus
 from tracerd.errors import InvalidTraceIdError, NoDaemonError, TracerdError, UnsafePathError
+from tracerd.store.lock import LOCK_NAME, holder, lock_path
 from tracerd.store.paths import check_private
 from tracerd.store.rejects import rejects_path
 from tracerd.store.retention import stored_traces
-from tracerd.store.traces import LOCK_NAME
 from tracerd.text import size_text
 from tracerd.trace_id import TraceId
 

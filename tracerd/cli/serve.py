@@ -141,14 +141,14 @@ def serve(
         pid = start(log)
         click.echo(f"tracerd runs with pid {pid}; its log is {printable(str(log))}", err=True)
         return
-    from tracerd.daemon.listeners import AnyListener, Listener, Lock, PassedListener, PrivateDirectory, lock_path
+    from tracerd.daemon.listeners import AnyListener, Listener, PassedListener
     from tracerd.daemon.server import Server  # trio takes a while to import
     from tracerd.daemon.stderr_log import StderrHandler
     from tracerd.store.export import Forbidden
+    from tracerd.store.lock import LOCK_NAME, Lock, TraceDirectory, lock_path
     from tracerd.store.paths import check_private, make_private
     from tracerd.store.rejects import rejects_path
     from tracerd.store.retention import Limits
-    from tracerd.store.traces import LOCK_NAME
 
     # From the first moment that clients can connect, a signal is an orderly stop: it waits until we listen to it. It
     # comes before the first thread, which would take it otherwise.
@@ -181,8 +181,8 @@ def serve(
                 raise UnsafePathError(f"cannot use {log}: {min(shared)} is a socket or lock of the daemon's own")
             stack.callback(Lock(lock_path(log), f"the file {log}").release)
             own_files |= log_files
-        spool = PrivateDirectory(directory, LOCK_NAME)
-        stack.callback(spool.release)
+        trace_directory = TraceDirectory(directory, LOCK_NAME)
+        stack.callback(trace_directory.release)
         listeners: list[AnyListener] = []
         for sock in passed:
             listeners.append(PassedListener(sock))
@@ -200,7 +200,7 @@ def serve(
             max_unfinished_bytes=max_unfinished_bytes,
             max_log_bytes=max_trace_size,
             fsync=fsync,
-            hold_directory=spool.hold,
+            ensure_directory=trace_directory.ensure,
             limits=Limits(max_age, max_total_size),
             forbidden=Forbidden(os.path.realpath(directory), frozenset(own_files)),
         )

@@ -20,8 +20,8 @@ def stop(socket: Path, now: bool) -> None:
     import msgspec
 
     from tracerd.daemon.control import ask, daemon_pid
-    from tracerd.daemon.listeners import holder, lock_path
     from tracerd.daemon.status import DaemonStatus
+    from tracerd.store.lock import holder, lock_path
 
     pid = daemon_pid(socket)
     reply = ask(socket, b"DIE\n" if now else b"DIE_WHEN_IDLE\nSTATUS\n")

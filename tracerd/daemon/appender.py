@@ -27,7 +27,7 @@ class Appender:
 
     Args:
         state: Which traces wait, and what counts as stored.
-        recorder: Writes the logs.
+        trace_files: Writes the logs.
         perform: Performs what the state decides.
         on_pending_done: Told when nothing of a trace waits any more: it may have ended meanwhile.
     """
@@ -35,12 +35,12 @@ class Appender:
     def __init__(
         self,
         state: DaemonState,
-        recorder: TraceFiles,
+        trace_files: TraceFiles,
         perform: Callable[[Iterable[Action]], None],
         on_pending_done: Callable[[], None],
     ) -> None:
         self._state = state
-        self._recorder = recorder
+        self._trace_files = trace_files
         self._perform = perform
         self._on_pending_done = on_pending_done
         self._waiting = state.backlog.traces
@@ -61,7 +61,7 @@ class Appender:
     def _write(self, append: Append) -> str:
         """Write these events; why they cannot be written now, or an empty string if they are settled."""
         try:
-            self._recorder.append(append.trace_id, append.events.block)
+            self._trace_files.append(append.trace_id, append.events.block)
         except LogFullError as error:
             self._perform(self._state.full(append, str(error)))
         except UnsafePathError as error:  # time will not heal it
@@ -86,7 +86,7 @@ class Appender:
                 return reason
         if waiting.lost:
             try:
-                self._recorder.mark_lost(trace_id, waiting.lost, waiting.lost_line)
+                self._trace_files.mark_lost(trace_id, waiting.lost, waiting.lost_line)
             except (OSError, TracerdError) as error:
                 return _reason(error)
         self._state.pending_done(trace_id, trio.current_time())

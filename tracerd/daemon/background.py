@@ -12,7 +12,7 @@ from collections.abc import Generator, MutableMapping
 from pathlib import Path
 
 from tracerd.errors import StartError, TracerdError, UnsafePathError
-from tracerd.store.log import open_for_append
+from tracerd.store.files import open_for_append
 from tracerd.store.paths import check_private, make_private
 from tracerd.text import printable
 

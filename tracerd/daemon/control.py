@@ -4,8 +4,9 @@ import os
 import socket
 from pathlib import Path
 
-from tracerd.daemon.listeners import holder, lock_path, peer_of, welcome_uids
+from tracerd.daemon.listeners import peer_of, welcome_uids
 from tracerd.errors import NoDaemonError, UnsafePathError
+from tracerd.store.lock import holder, lock_path
 from tracerd.store.paths import check_private
 
 ANSWER_S = 10.0

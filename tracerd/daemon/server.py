@@ -81,7 +81,7 @@ class Server:
         max_unfinished_bytes: When lines that have not ended yet take more, the longest is refused.
         max_log_bytes: A log that has reached this size takes no more.
         fsync: When logs are brought to the disk.
-        hold_directory: Makes sure that the directory is there and ours, before a log is opened in it.
+        ensure_directory: Makes sure that the directory is there and ours, before a log is opened in it.
         limits: What may stay in the directory.
         forbidden: What no export may touch.
     """
@@ -96,7 +96,7 @@ class Server:
         max_unfinished_bytes: int = DEFAULT_MAX_UNFINISHED_BYTES,
         max_log_bytes: float = math.inf,
         fsync: Fsync = "never",
-        hold_directory: Callable[[], object] | None = None,
+        ensure_directory: Callable[[], object] | None = None,
         limits: Limits = NO_LIMITS,
         forbidden: Forbidden,
     ) -> None:
@@ -108,15 +108,15 @@ class Server:
         self._forbidden = forbidden
         self._welcome = welcome_uids()
         self._state = DaemonState(only_trace[0] if only_trace else None)
-        self._recorder = TraceFiles(
+        self._trace_files = TraceFiles(
             directory,
             only_trace[1] if only_trace else None,
             self._state.forget,
             max_log_bytes,
             fsync,
-            hold_directory,
+            ensure_directory,
         )
-        self._outages = Appender(self._state, self._recorder, self._perform, self._check_for_ends)
+        self._appender = Appender(self._state, self._trace_files, self._perform, self._check_for_ends)
         self._housekeeping = Housekeeping(directory, limits, self._forget)
         self._connections: dict[ClientId, Connection] = {}
         self._closing: set[Connection] = set()  # done with, but with replies still to be sent
@@ -139,7 +139,7 @@ class Server:
                 for listener in self._listeners:
                     self._readers.start_soon(self._accept_loop, listener)
                 self._readers.start_soon(self._barrier_loop)
-                self._readers.start_soon(self._outages.retry_loop)
+                self._readers.start_soon(self._appender.retry_loop)
                 self._readers.start_soon(self._housekeeping.loop)
                 await self._stop.wait()
                 self._readers.cancel_scope.cancel()
@@ -184,7 +184,7 @@ class Server:
             OSError: There is no file descriptor for another, or for its log, or none would be left for exports.
         """
         traces = len(self._state.traces) + self._state.without_trace + 1
-        files = FILES_PER_TRACE * traces + self._recorder.held()
+        files = FILES_PER_TRACE * traces + self._trace_files.pinned()
         if len(self._connections) + files > self._max_descriptors:
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         try:
@@ -269,16 +269,16 @@ class Server:
         for action in actions:
             match action:
                 case Append():
-                    self._outages.append(action)
+                    self._appender.append(action)
                 case Reject(trace_id, client_pid, refused):
-                    self._recorder.reject(trace_id, client_pid, refused)
+                    self._trace_files.reject(trace_id, client_pid, refused)
                 case Export():
                     self._pending.append(action)
                     self._work.set()
                 case ReplyError(client, line, logged):
                     self._reply(client, line, droppable=True, logged=logged)
                 case ReplyOk(client):
-                    for reason in self._recorder.sync():
+                    for reason in self._trace_files.sync():
                         self._reply(client, encode_error(0, f"not on the disk: {reason}"), droppable=True)
                     self._reply(client, self._state.ok_line(client), droppable=False)
                 case ReplyStatus(client):
@@ -286,7 +286,7 @@ class Server:
                     if connection is not None and connection.has_room():
                         self._reply(client, self._status(), droppable=False)
                 case EndTrace(trace_id, totals):
-                    self._recorder.end(trace_id, totals)
+                    self._trace_files.end(trace_id, totals)
                     self._housekeeping.look_again()
                 case Close(client):
                     self._close(self._connections.pop(client))
@@ -298,7 +298,7 @@ class Server:
     def _forget(self, trace_id: TraceId) -> None:
         """Forget a trace that housekeeping has removed."""
         if trace_id not in self._state.traces:
-            self._recorder.forget(trace_id)
+            self._trace_files.forget(trace_id)
 
     def _reply(self, client: ClientId, line: bytes, *, droppable: bool, logged: bool = True) -> None:
         connection = self._connections.get(client)
@@ -373,16 +373,16 @@ class Server:
 
     def _start_exports(self, pending: list[Export], *, complete: bool) -> None:
         for export in pending:
-            missing = self._outages.write_waiting(export.trace_id)
+            missing = self._appender.write_waiting(export.trace_id)
             if missing:
                 missing = f"the log cannot be written: {missing}"
             elif not complete:
                 missing = "out of file descriptors to accept all clients"
             refused = self._state.unrecorded_refusals(export.trace_id)
-            self._exports.add(export, self._recorder.begin_export(export.trace_id, refused, missing))
+            self._exports.add(export, self._trace_files.begin_export(export.trace_id, refused, missing))
 
     def _export_ended(self, export: Export, error: str) -> None:
-        self._recorder.end_export(export.trace_id)
+        self._trace_files.end_export(export.trace_id)
         self._housekeeping.look_again()
         self._perform(self._state.export_ended(export.export_id, error))
 
@@ -400,7 +400,7 @@ class Server:
             # They promise what was written before they were asked for, and some of it may wait in a queue that would
             # else be left to the next daemon. One pass will do: whoever is accepted now asks for nothing more.
             complete &= self._read_to_the_end([listener for listener in self._listeners if listener.outlives_us])
-        self._outages.give_up()
+        self._appender.give_up()
         self._perform(self._state.end_due_traces(math.inf))
         pending, self._pending = self._pending, []
         self._start_exports(pending, complete=complete)

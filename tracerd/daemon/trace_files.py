@@ -14,7 +14,8 @@ from tracerd.core.counts import Totals
 from tracerd.core.protocol import KEPT_BYTES, Refused
 from tracerd.daemon.stderr_log import LogThrottle
 from tracerd.errors import LogFullError, UnsafePathError
-from tracerd.store.log import LogWriter, hold
+from tracerd.store.files import pin
+from tracerd.store.log import LogWriter
 from tracerd.store.own_lines import clock_line, full_line, lost_line
 from tracerd.store.rejects import RejectsFile, rejects_path
 from tracerd.store.traces import Snapshot, log_path, log_size, snapshot
@@ -30,7 +31,7 @@ REMOVED_CHECK_S = 5.0
 
 
 @dataclass(slots=True)
-class _Hold:
+class _Pin:
     """What keeps a log from being removed while exports wait to read it."""
 
     exports: int = 0
@@ -46,7 +47,7 @@ class TraceFiles:
         on_removed: Told when a log was removed under us, and was begun anew.
         max_log_bytes: A log that has reached this size takes no more.
         fsync: When logs are brought to the disk.
-        hold_directory: Makes sure that the directory is there and ours, before a log is opened in it.
+        ensure_directory: Makes sure that the directory is there and ours, before a log is opened in it.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class TraceFiles:
         on_removed: Callable[[TraceId], None],
         max_log_bytes: float = math.inf,
         fsync: Fsync = "never",
-        hold_directory: Callable[[], object] | None = None,
+        ensure_directory: Callable[[], object] | None = None,
     ) -> None:
         self._directory = directory
         self._only_log = only_log
@@ -67,9 +68,9 @@ class TraceFiles:
         self._look_at_s: dict[TraceId, float] = {}
         self._max_log_bytes = max_log_bytes
         self._fsync = fsync
-        self._hold_directory = hold_directory
+        self._ensure_directory = ensure_directory
         self._complain_now = LogThrottle()
-        self._holds: dict[TraceId, _Hold] = {}
+        self._pins: dict[TraceId, _Pin] = {}
         self._log_from: dict[TraceId, int] = {}  # how long each log was when we began to count
         self._owed: dict[TraceId, Totals] = {}  # counted, and in no record yet
 
@@ -124,8 +125,8 @@ class TraceFiles:
 
     def _open(self, trace_id: TraceId) -> LogWriter:
         path = self.path(trace_id)
-        if self._hold_directory and not self._only_log:
-            self._hold_directory()
+        if self._ensure_directory and not self._only_log:
+            self._ensure_directory()
         log = LogWriter(path)
         if log.size == 0:
             self._begin(trace_id)
@@ -218,24 +219,24 @@ class TraceFiles:
 
     def begin_export(self, trace_id: TraceId, refused: int, missing: str) -> Snapshot:
         """The trace as it is now; nobody removes its log until `end_export`, even if the trace ends before."""
-        held = self._holds.setdefault(trace_id, _Hold())
-        held.exports += 1
-        if held.fd is None:
-            held.fd = hold(self.path(trace_id))
+        pinned = self._pins.setdefault(trace_id, _Pin())
+        pinned.exports += 1
+        if pinned.fd is None:
+            pinned.fd = pin(self.path(trace_id))
         return snapshot(self.path(trace_id), trace_id, refused, missing)
 
-    def held(self) -> int:
+    def pinned(self) -> int:
         """The number of logs that exports wait to read."""
-        return len(self._holds)
+        return len(self._pins)
 
     def end_export(self, trace_id: TraceId) -> None:
         """An export of this trace is done, or has failed."""
-        held = self._holds[trace_id]
-        held.exports -= 1
-        if not held.exports:
-            del self._holds[trace_id]
-            if held.fd is not None:
-                os.close(held.fd)
+        pinned = self._pins[trace_id]
+        pinned.exports -= 1
+        if not pinned.exports:
+            del self._pins[trace_id]
+            if pinned.fd is not None:
+                os.close(pinned.fd)
 
 
 def _sync(log: LogWriter) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import IO
 
 from tracerd.errors import UnsafePathError, ViewError
 from tracerd.store.export import Progress, Summary, write_tef
-from tracerd.store.log import open_for_reading
+from tracerd.store.files import open_for_reading
 from tracerd.store.traces import Snapshot
 
 SUFFIXES = (".json", ".json.gz")

@@ -21,7 +21,8 @@ from tracerd.core.lines import BadLine, check_line
 from tracerd.core.perfetto import export_line, export_run
 from tracerd.core.tef import HEAD, SEPARATOR, perfetto_text, tail
 from tracerd.errors import ExportError, UnsafePathError
-from tracerd.store.log import open_for_reading, read_blocks
+from tracerd.store.files import open_for_reading
+from tracerd.store.log import read_blocks
 from tracerd.store.own_lines import CLOCK_PREFIX
 from tracerd.store.paths import real_path
 from tracerd.store.rejects import read_rejects, rejects_path

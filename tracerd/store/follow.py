@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tracerd.errors import UnsafePathError
-from tracerd.store.log import BLOCK_BYTES, is_file_at, open_for_reading, read_blocks, start_of_last_line
+from tracerd.store.files import is_file_at, open_for_reading
+from tracerd.store.log import BLOCK_BYTES, read_blocks, start_of_last_line
 from tracerd.store.traces import LogFile, list_logs, log_at
 
 MAX_HELD = 200

@@ -4,118 +4,15 @@ The daemon is the only writer of a log, so its length is known without asking an
 """
 
 import contextlib
-import errno
-import fcntl
 import os
-import stat
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tracerd.core.lines import check_line
-from tracerd.errors import UnsafePathError
+from tracerd.store.files import is_file_at, open_shared
 
 BLOCK_BYTES = 64 * 1024
 """Bytes a reader handles per C call: larger blocks hold the interpreter for longer than a daemon may wait."""
-
-LOCK_TRIES = 5
-LOCK_PAUSE_S = 0.001
-"""Who removes a file holds its lock for the time of an unlink; clients must not wait for anybody else."""
-
-
-def open_for_append(path: Path, *, readable: bool = False) -> int:
-    """A descriptor of a regular file of ours that only ever grows; made with mode 0600 if it is not there.
-
-    Raises:
-        UnsafePathError: A symbolic link, pipe or device is in the way.
-        OSError: It cannot be opened.
-    """
-    access = os.O_RDWR if readable else os.O_WRONLY
-    return _regular(path, access | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-
-
-def _regular(path: Path, flags: int) -> int:
-    try:
-        fd = os.open(path, flags, 0o600)
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise UnsafePathError(f"{path} is a symbolic link") from None
-        if error.errno in (errno.EISDIR, errno.ENXIO):  # a directory, a socket
-            raise UnsafePathError(f"{path} is not a regular file") from None
-        raise
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise UnsafePathError(f"{path} is not a regular file")
-    return fd
-
-
-def open_for_reading(path: Path) -> int:
-    """A descriptor of a regular file; opening never waits, whatever lies there.
-
-    Raises:
-        UnsafePathError: A symbolic link, directory, pipe or device is there.
-        OSError: It cannot be opened.
-    """
-    return _regular(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-
-
-def open_shared(path: Path) -> int:
-    """As `open_for_append`, with a shared lock that tells others (who may remove what lies here) that it is in use.
-
-    Raises:
-        UnsafePathError: It is not a regular file.
-        OSError: It cannot be opened.
-    """
-    while True:
-        fd = open_for_append(path, readable=True)
-        try:
-            _lock_shared(fd, path)
-            if is_file_at(path, fd):
-                return fd
-        except BaseException:
-            os.close(fd)
-            raise
-        os.close(fd)
-
-
-def pause() -> None:
-    """Between two tries for a lock."""
-    time.sleep(LOCK_PAUSE_S)
-
-
-def _lock_shared(fd: int, path: Path) -> None:
-    """Take a shared lock, waiting no longer than somebody takes to remove this very file: then it is begun anew."""
-    for _ in range(LOCK_TRIES):
-        try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            pause()
-        else:
-            return
-    raise BlockingIOError(errno.EWOULDBLOCK, "another process has locked it", str(path))
-
-
-def hold(path: Path) -> int | None:
-    """A descriptor that keeps others from removing the file while it is open; None if the file cannot be opened."""
-    try:
-        fd = open_for_reading(path)
-    except (OSError, UnsafePathError):
-        return None
-    try:
-        _lock_shared(fd, path)
-    except OSError:
-        os.close(fd)
-        return None
-    return fd
-
-
-def is_file_at(path: Path, fd: int) -> bool:
-    """Whether this descriptor is of the file that the path names now."""
-    try:
-        there = path.lstat()
-    except FileNotFoundError:
-        return False
-    return os.path.samestat(os.fstat(fd), there)
 
 
 class LogWriter:

@@ -19,7 +19,7 @@ import orjson
 
 from tracerd.core.counts import Totals
 from tracerd.errors import UnsafePathError
-from tracerd.store.log import open_for_reading, open_shared
+from tracerd.store.files import open_for_reading, open_shared
 
 _RECORD_PREFIX = b'{"stored"'
 _LINE_PREFIX = b'{"line"'

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tracerd.errors import InvalidTraceIdError, NoSuchTraceError
-from tracerd.store.log import is_file_at
+from tracerd.store.files import is_file_at
 from tracerd.store.rejects import rejects_path
 from tracerd.store.traces import SUFFIX
 from tracerd.text import printable, size_text

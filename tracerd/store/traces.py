@@ -15,9 +15,6 @@ from tracerd.store.rejects import Account, read_rejects, rejects_path
 from tracerd.trace_id import TraceId
 
 SUFFIX = ".jsonl"
-LOCK_NAME = ".lock"
-"""The file in the directory that its daemon locks; once made it stays."""
-
 LATEST = "latest"
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote, unquote
 
-from tracerd.store.log import open_for_reading
+from tracerd.store.files import open_for_reading
 from tracerd.ui.peer import Address, owner
 
 HOST = "127.0.0.1"
