@@ -245,7 +245,7 @@ def test_session_is_answered_as_shown(session: Session) -> None:
 
 def test_session_leaves_the_files_that_are_shown(session: Session) -> None:
     [log] = blocks(section(FORMAT, "## The log (.jsonl)"), "jsonl")
-    [account] = blocks(section(FORMAT, "## The account (.rejected)"), "jsonl")
+    [account] = blocks(section(FORMAT, "## The rejects file (.rejected)"), "jsonl")
     [trace_json] = blocks(section(FORMAT, "## trace.json"), "json")
 
     assert same_clock(session.log) == same_clock(log)
@@ -258,7 +258,7 @@ def test_session_leaves_the_files_that_are_shown(session: Session) -> None:
 
 def test_shown_log_is_as_long_as_its_account_says() -> None:
     [log] = blocks(section(FORMAT, "## The log (.jsonl)"), "jsonl")
-    [account] = blocks(section(FORMAT, "## The account (.rejected)"), "jsonl")
+    [account] = blocks(section(FORMAT, "## The rejects file (.rejected)"), "jsonl")
 
     assert json.loads(account.splitlines()[-1])["log_bytes"] == len(log.encode())
 
@@ -396,6 +396,26 @@ def test_design_names_every_module_in_the_rows_of_the_import_contract() -> None:
     assert {code(row[1]) for row in table} == there - {"__init__", "__main__"}
 
 
+SHARED = {"errors", "redact", "socket_path", "text", "trace_id"}
+"""The modules at the top level, which every folder may import."""
+
+
+def test_design_names_what_each_folder_imports() -> None:
+    [table] = tables(section(DESIGN, "## Modules"))
+    for _, name, _, may_import in table:
+        files = (ROOT / "tracerd" / code(name)).rglob("*.py")
+        found = re.findall(r"^ *(?:from|import) tracerd\.(\w+)", "".join(map(Path.read_text, files)), re.MULTILINE)
+        if not may_import.startswith("everything"):
+            assert set(found) - SHARED - {code(name)} <= set(re.findall("`(.*?)`", may_import)), name
+
+
+def test_core_store_and_daemon_can_be_read_in_an_afternoon() -> None:
+    assert "`core`, `store` and `daemon` together have fewer than 5,000 lines." in DESIGN
+    files = [file for folder in ("core", "store", "daemon") for file in (ROOT / "tracerd" / folder).rglob("*.py")]
+
+    assert sum(len(file.read_text().splitlines()) for file in files) < 5000
+
+
 # --------------------------------------------------------------- all of them
 
 
@@ -422,3 +442,16 @@ def test_prose_has_one_sentence_a_line(document: Path) -> None:
     lines = [line for line in prose.splitlines() if not re.match(r"\||- |[0-9]+\. ", line)]
 
     assert [line for line in lines if re.search(r"[a-z)`]\. [A-Z`]", line)] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_that_are_named_exist(document: Path) -> None:
+    text = document.read_text()
+    named = re.findall(r"(?<![\w/])(?:tracerd|tests|bench|data)/[\w/.]+\w", text)
+    if document.name == "design.md":
+        folders = "|".join(path.name for path in (ROOT / "tracerd").iterdir() if (path / "__init__.py").exists())
+        modules = re.findall(rf"`((?:{folders})/\w+)(?:\.py)?`", text)
+        assert len(modules) > 10
+        named += [f"tracerd/{module}.py" for module in modules]
+
+    assert [name for name in named if not (ROOT / name).exists()] == []
