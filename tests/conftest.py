@@ -1,5 +1,6 @@
 """Fixtures that many test files use."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,12 @@ from tests.harness import Daemon, running_daemon
 from tests.perfetto.fixture import perfetto
 
 __all__ = ["daemon", "perfetto", "shared_daemon"]
+
+# A suite that is started with nohup, or in the background of a script, would hand its ignored signals down to the
+# programs it starts, and those could not be stopped by them.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes says more of what else the machine does than of us.
 settings.register_profile("tracerd", deadline=None)

@@ -16,6 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+ROOT = Path(__file__).parent.parent
+"""The repository: what tests read that is no code, such as documents, lies below it."""
+
 PATIENCE_S = 30.0
 """How long a test waits for what must happen, on a machine that may be busy."""
 
@@ -127,23 +130,31 @@ class Client:
         self.close()
 
 
+def serve(
+    *options: str | Path, before: Iterable[str | Path] = (), uid: int | None = None, **process: object
+) -> "subprocess.Popen[bytes]":
+    """Start `tracerd serve`: the only place in the tests that starts a daemon in the foreground.
+
+    Args:
+        options: Of `serve`.
+        before: A program that becomes the daemon, and its own arguments: the command of the daemon follows them.
+        uid: Another user to be; only root can.
+        process: For `subprocess.Popen`.
+    """
+    python = ["-m", "tracerd"] if uid is None else ["-c", BECOME_USER, str(uid)]
+    command = [*map(str, before), sys.executable, *python, "serve", *map(str, options)]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, **process)  # type: ignore[call-overload, no-any-return]  # the caller's business
+
+
 class Daemon:
     """A running daemon; its socket and its directory of logs."""
 
-    def __init__(
-        self, home: Path, *options: str, socket_name: str = "s", uid: int | None = None, **process: object
-    ) -> None:
+    def __init__(self, home: Path, *options: str, socket_name: str = "s", **process: object) -> None:
         self.socket = home / socket_name
         self.dir = home / "logs"
         self.stderr_path = home / "stderr"
-        python = ["-m", "tracerd"] if uid is None else ["-c", BECOME_USER, str(uid)]
-        self._start(
-            [sys.executable, *python, "serve", "--socket", str(self.socket), "-d", str(self.dir), *options], process
-        )
-
-    def _start(self, command: list[str], process: dict[str, object]) -> None:
         with self.stderr_path.open("ab") as stderr:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=stderr, **process)  # type: ignore[call-overload]  # the caller's business
+            self.process = serve("--socket", self.socket, "-d", self.dir, *options, stderr=stderr, **process)  # type: ignore[arg-type]  # serve's business
         wait_until(lambda: self.process.poll() is not None or self._answers(), "the daemon to listen")
         assert self.process.poll() is None, self.stderr()
 

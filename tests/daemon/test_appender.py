@@ -41,12 +41,10 @@ class SmallDisk(Daemon):
 
     def __init__(self, home: Path, mib: int = 4, *options: str) -> None:
         self.size = mib * 1024 * 1024
-        super().__init__(home, *options)
-
-    def _start(self, command: list[str], process: dict[str, object]) -> None:
-        self.dir.mkdir(mode=0o700)
-        mount = f"mount -t tmpfs -o size={self.size},mode=700 tmpfs {self.dir}"
-        super()._start([*UNSHARE, "sh", "-c", f'{mount} && exec "$@"', "sh", *command], process)
+        where = home / "logs"
+        where.mkdir(mode=0o700)
+        mount = f"mount -t tmpfs -o size={self.size},mode=700 tmpfs {where}"
+        super().__init__(home, *options, before=[*UNSHARE, "sh", "-c", f'{mount} && exec "$@"', "sh"])
         self.dir = Path(f"/proc/{self.process.pid}/root{self.dir}")  # only the daemon and its children see the mount
 
     def fill(self) -> None:
@@ -382,13 +380,9 @@ def test_fsync(mode: str, before_ok: int, at_end: int, tmp_path: Path) -> None:
     """`always`: the log was brought to the disk, and its name too, before the OK was sent."""
     calls = tmp_path / "calls"
 
-    class Traced(Daemon):
-        def _start(self, command: list[str], process: dict[str, object]) -> None:
-            trace = ["strace", "-f", "-y", "-o", str(calls), "-e", "trace=fsync,sendto", "--"]
-            super()._start([*trace, *command], process)
-
+    strace = ["strace", "-f", "-y", "-o", calls, "-e", "trace=fsync,sendto", "--"]
     with short_dir() as home:
-        with Traced(home, "--fsync", mode) as daemon, daemon.connect() as client:
+        with Daemon(home, "--fsync", mode, before=strace) as daemon, daemon.connect() as client:
             client.send(b"OPEN t\n" + event(1))
             assert client.flush() == (1, 0, 0)
             client.finish()

@@ -15,11 +15,9 @@ from typing import TypedDict
 
 import pytest
 
-from tests.harness import PATIENCE_S, Daemon, short_dir, tracerd, wait_until
+from tests.harness import PATIENCE_S, ROOT, Daemon, short_dir, tracerd, wait_until
 from tests.perfetto.judge import Judge, Unavailable
 from tests.perfetto.screenshot import README_PICTURE, show
-
-ROOT = Path(__file__).parent.parent.parent
 
 
 class Args(TypedDict):

@@ -14,7 +14,7 @@ from typing import get_args
 
 import pytest
 
-from tests.harness import CLOCK_PREFIX, PATIENCE_S, Client, Daemon, short_dir, tracerd
+from tests.harness import CLOCK_PREFIX, PATIENCE_S, ROOT, Client, Daemon, short_dir, tracerd
 from tracerd import __version__
 from tracerd.cli import main
 from tracerd.core.limits import DEFAULT_MAX_LINE_BYTES
@@ -27,12 +27,11 @@ from tracerd.store.export import export_to_file
 from tracerd.store.traces import snapshot
 from tracerd.trace_id import MAX_TRACE_ID_BYTES
 
-ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()
 PROTOCOL = (ROOT / "docs/protocol.md").read_text()
 FORMAT = (ROOT / "docs/format.md").read_text()
 DESIGN = (ROOT / "docs/design.md").read_text()
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 BIN = Path(sys.executable).parent
 ELSEWHERE = "/home/ada"

@@ -5,15 +5,13 @@
 
 import re
 import shlex
-from pathlib import Path
 
 import orjson
 
-from tests.harness import tracerd
+from tests.harness import ROOT, tracerd
 
-DOCS = Path(__file__).parent.parent.parent / "docs"
-VIEW_MD = DOCS / "view.md"
-LOGS = DOCS / "view"
+VIEW_MD = ROOT / "docs/view.md"
+LOGS = ROOT / "docs/view"
 
 GOLDEN = {
     "show.jsonl": "show ./before.jsonl --json",

@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 
 from tests.exec.sandbox import TRACERD, own_sandbox
+from tests.harness import ROOT
 from tests.perfetto.screenshot import show
 
-PICTURE = Path(__file__).parent.parent.parent / "docs/exec.png"
+PICTURE = ROOT / "docs/exec.png"
 OPTIONS = ("--size", "1400x1760", "--expand", "make", "--select", "ar")
 
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypedDict
 
+from tests.harness import ROOT
 from tests.perfetto.judge import Unavailable, find_web_dist
 from tracerd.demo.run import record
 from tracerd.ui.assets import ui_files
@@ -23,7 +24,7 @@ from tracerd.ui.server import Page, Site
 SCRIPT = Path(__file__).with_name("screenshot.mjs")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
-DOCS = Path(__file__).parent.parent.parent / "docs"
+DOCS = ROOT / "docs"
 README_PICTURE = DOCS / "demo.png"
 README_OPTIONS = ("--size", "1400x1000", "--expand", "build,pack asyncio,check", "--select", "pack asyncio")
 

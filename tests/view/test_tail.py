@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.test_docs import ROOT, code, section, tables
-from tests.harness import PATIENCE_S, Daemon, event, events, on_a_terminal, tracerd, wait_until
+from tests.docs.test_docs import code, section, tables
+from tests.harness import PATIENCE_S, ROOT, Daemon, event, events, on_a_terminal, tracerd, wait_until
 from tracerd.store import follow as live_module
 from tracerd.store import log as log_module
 from tracerd.store.follow import Growing, Live

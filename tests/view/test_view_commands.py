@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.docs.test_docs import ROOT
-from tests.harness import Daemon, on_a_terminal, read_terminal, tracerd
+from tests.harness import ROOT, Daemon, on_a_terminal, read_terminal, tracerd
 from tests.view.view_cases import log
 from tracerd.cli import main
 

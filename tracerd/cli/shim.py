@@ -11,7 +11,7 @@ from tracerd.text import printable
 
 @click.command()
 @click.argument("directory", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
-@click.argument("names", metavar="NAME", nargs=-1, required=True)
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
 def shim(directory: Path, names: tuple[str, ...]) -> None:
     """Fill a folder with shims, which record the programs of their names.
 

@@ -1,0 +1,53 @@
+# What a developer runs. `just` comes with the extra `dev`; without it, copy the line.
+
+export PATH := justfile_directory() / ".venv/bin" + ":" + env("PATH")
+
+# List what there is.
+default:
+    @just --list
+
+# Install tracerd from this checkout, with all that its tests and its gate need.
+install:
+    python3 -m venv .venv
+    .venv/bin/pip install --quiet -e '.[test,dev]'
+
+# The tests that start no process: half a minute.
+fast *options:
+    pytest -m 'not processes' {{options}}
+
+# All tests, but for the forms that take minutes.
+test *options:
+    pytest {{options}}
+
+# The tests in the forms that take minutes, and hours.
+long *options:
+    pytest -m long {{options}}
+
+# Format, lint, types, imports, spelling: what needs no run.
+lint:
+    ruff format --check .
+    ruff check .
+    flake8-async --startable-in-context-manager stop_at_signal $(git ls-files '*.py')
+    mypy
+    pyright --pythonpath .venv/bin/python
+    lint-imports
+    codespell
+
+# How much of the core, the store and the rows their own tests run; fails below what it should be.
+coverage:
+    coverage erase
+    coverage run -m pytest -p no:cacheprovider tests/core tests/store
+    coverage report
+
+# What a change must pass: all of it, on a clean clone of the last commit.
+gate:
+    .ci/run
+
+# The benchmark, at a scale that takes a minute; `just bench --help` has the rest.
+bench *options='--runs 1 --scale 0.05':
+    python -m bench {{options}}
+
+# Write anew what documents show of the commands.
+docs:
+    python -m tests.docs.cli_docs
+    python -m tests.docs.view_docs

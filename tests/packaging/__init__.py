@@ -1,0 +1,1 @@
+"""What lies in the repository, and what is made of it for users."""

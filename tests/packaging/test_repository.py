@@ -1,0 +1,56 @@
+"""Each file in the repository has a place that is listed here; what came in by accident has none and fails."""
+
+from pathlib import PurePath
+
+from tests.harness import ROOT
+from tests.packaging.files import needs_checkout, tracked
+
+ROOT_FILES = {
+    ".gitignore",
+    ".pre-commit-config.yaml",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "README.md",
+    "hatch_build.py",
+    "justfile",
+    "pyproject.toml",
+}
+
+KINDS = {
+    ".ci": {"run"},
+    ".github": {".yml"},
+    "bench": {".py", ".c", ".h"},
+    "data": {".service", ".socket"},
+    "docs": {".json", ".jsonl", ".md", ".png"},
+    "tests": {".bin", ".c", ".gz", ".json", ".jsonl", ".md", ".mjs", ".py"},
+    "tracerd": {".py", ".typed"},
+}
+"""The kinds of files in each folder: their suffix, or their name if it has none."""
+
+SNIPPETS = "docs/clients"
+"""Clients in many languages, each of a kind of its own; tests/client/test_snippets.py lists and runs them."""
+
+MAX_BYTES = 1_000_000
+
+
+def is_listed(path: PurePath) -> bool:
+    if len(path.parts) == 1:
+        return path.name in ROOT_FILES
+    if path.parent.as_posix() == SNIPPETS:
+        return True
+    return (path.suffix or path.name) in KINDS.get(path.parts[0], set())
+
+
+@needs_checkout
+def test_each_file_is_listed() -> None:
+    assert [path for path in sorted(tracked()) if not is_listed(PurePath(path))] == []
+
+
+@needs_checkout
+def test_each_file_of_the_root_is_there() -> None:
+    assert tracked() >= ROOT_FILES
+
+
+@needs_checkout
+def test_no_file_is_large() -> None:
+    assert [path for path in tracked() if (ROOT / path).stat().st_size > MAX_BYTES] == []
