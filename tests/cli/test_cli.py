@@ -316,10 +316,11 @@ def test_strange_clock_line_from_elsewhere_does_no_harm(tmp_path: Path, strange:
 
 def test_clock_line_that_is_no_json_is_counted_as_left_out(tmp_path: Path) -> None:
     log = tmp_path / "foreign.jsonl"
-    log.write_bytes(CLOCK_PREFIX + b"oops\n" + CLOCK_PREFIX + b'"args":{"realtime_us":5}}\n' + GOOD)
+    lacks_readings = CLOCK_PREFIX + b'"args":{"realtime_us":5}}\n'
+    log.write_bytes(CLOCK_PREFIX + b"oops\n" + lacks_readings + GOOD)
     done = tracerd("get-tef", log)
     metadata = json.loads(done.stdout)["metadata"]
-    assert (metadata["events"], metadata["left_out"], metadata["clock"]) == (1, 1, {"realtime_us": 5})
+    assert (metadata["events"], metadata["left_out"], metadata["clock"]) == (1, 1, None)
     assert done.stderr.startswith(b"1 events written; 1 lines of the log left out:\n  line 1: not JSON")
 
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 from statistics import median_low
 
 from tracerd.replay.kinds import BOOTS, CLOCKS, Finding
+from tracerd.store.own_lines import ClockReadings
 
 DAY_NS = 24 * 3600 * 10**9
 SAMPLES = 63
@@ -34,6 +35,14 @@ class Clock:
     line_no: int
     readings: dict[str, int]
     boot_id: str
+
+
+def clock_at(line_no: int, readings: ClockReadings) -> Clock:
+    """The clocks that times of a trace can be told from, by a clock line."""
+    named = {"CLOCK_MONOTONIC": readings.monotonic_us * 1000, "CLOCK_REALTIME": readings.realtime_us * 1000}
+    if (readings.boottime_us - readings.monotonic_us) * 1000 > DAY_NS:  # else nobody can tell them apart
+        named["CLOCK_BOOTTIME"] = readings.boottime_us * 1000
+    return Clock(line_no, named, readings.boot_id)
 
 
 def boot_findings(clocks: list[Clock]) -> Iterator[Finding]:

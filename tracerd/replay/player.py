@@ -7,7 +7,7 @@ import msgspec
 from tracerd.core.lines import BadLine, check_line, decode_run
 from tracerd.core.perfetto import export_line
 from tracerd.core.tef import CLOCK_NAME, COMPLETE, COUNTER, CPU_PROFILE, METADATA
-from tracerd.replay.clocks import DAY_NS, Clock
+from tracerd.replay.clocks import Clock, clock_at
 from tracerd.replay.events import (
     ORDINARY,
     UNSET,
@@ -36,6 +36,7 @@ from tracerd.replay.kinds import (
 from tracerd.replay.observer import Observer
 from tracerd.replay.slices import Names
 from tracerd.replay.trace import Trace
+from tracerd.store.own_lines import decode_clock_args
 
 NO_ARGS = msgspec.Raw(b"{}")
 _BLANKS = b" \t\r\n"
@@ -132,29 +133,9 @@ class Player:
     def _note_clock(self, event: Event) -> None:
         if isinstance(event.args, Unset):
             return
-        try:
-            told = _CLOCK.decode(event.args)
-        except msgspec.ValidationError:
-            return  # somebody else's
-        self._clocks.append(_clock(self.lines, told))
+        if readings := decode_clock_args(event.args):
+            self._clocks.append(clock_at(self.lines, readings))
 
     def finish(self) -> None:
         """Find what takes the whole trace."""
         self._trace.finish(self._clocks)
-
-
-class _ClockArgs(msgspec.Struct):
-    monotonic_us: int
-    boottime_us: int
-    realtime_us: int
-    boot_id: str
-
-
-_CLOCK = msgspec.json.Decoder(_ClockArgs)
-
-
-def _clock(line_no: int, told: _ClockArgs) -> Clock:
-    readings = {"CLOCK_MONOTONIC": told.monotonic_us * 1000, "CLOCK_REALTIME": told.realtime_us * 1000}
-    if (told.boottime_us - told.monotonic_us) * 1000 > DAY_NS:  # else nobody can tell them apart
-        readings["CLOCK_BOOTTIME"] = told.boottime_us * 1000
-    return Clock(line_no, readings, told.boot_id)

@@ -23,7 +23,7 @@ from tracerd.core.tef import HEAD, SEPARATOR, perfetto_text, tail
 from tracerd.errors import ExportError, UnsafePathError
 from tracerd.store.files import open_for_reading
 from tracerd.store.log import read_blocks
-from tracerd.store.own_lines import CLOCK_PREFIX
+from tracerd.store.own_lines import CLOCK_PREFIX, ClockReadings, decode_clock
 from tracerd.store.paths import real_path
 from tracerd.store.rejects import read_rejects, rejects_path
 from tracerd.store.traces import Snapshot
@@ -59,13 +59,13 @@ class Summary:
         events: Events in the file.
         left_out: Lines of the log that are not in the file.
         first_left_out: The first few of them.
-        clock: The first clock line's readings, as they stand in the log.
+        clock: The readings of the first clock line.
     """
 
     events: int = 0
     left_out: int = 0
     first_left_out: list[LeftOut] = field(default_factory=list[LeftOut])
-    clock: dict[str, object] | None = None
+    clock: ClockReadings | None = None
 
 
 def write_tef(source: Snapshot, sink: Sink, progress: Progress = lambda _: None) -> Summary:
@@ -92,7 +92,7 @@ def write_tef(source: Snapshot, sink: Sink, progress: Progress = lambda _: None)
         "left_out": summary.left_out,
         "refused": account.totals.refused + source.refused,
         "complete": not source.missing,
-        "clock": summary.clock,
+        "clock": msgspec.to_builtins(summary.clock),
     }
     sink.write(tail(metadata))
     return summary
@@ -143,7 +143,7 @@ def _pick(block: bytes, line_no: int, summary: Summary) -> tuple[bytes, int, int
         if isinstance(taken, bytes):
             if is_clock:
                 if summary.clock is None:
-                    summary.clock = _clock(taken)
+                    summary.clock = decode_clock(taken)
                 continue
             good.append(taken + b"\n")
             continue
@@ -155,17 +155,6 @@ def _pick(block: bytes, line_no: int, summary: Summary) -> tuple[bytes, int, int
 
 def _left_out(number: int, line: bytes, bad: BadLine) -> LeftOut:
     return LeftOut(number, bad.reason if line.strip() else "a blank line")
-
-
-class _ClockLine(msgspec.Struct):
-    args: dict[str, object]
-
-
-def _clock(line: bytes) -> dict[str, object] | None:
-    try:
-        return msgspec.json.decode(line, type=_ClockLine).args
-    except (msgspec.DecodeError, RecursionError):
-        return None
 
 
 # ------------------------------------------------------------------ to a file, atomically

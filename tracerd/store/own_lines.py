@@ -1,4 +1,7 @@
-"""The lines of a log that no client has written: the daemon's own marks."""
+"""The lines of a log that no client has written: the daemon's own.
+
+All readers know them by how they begin. The clock line is also read, here and nowhere else.
+"""
 
 import time
 from pathlib import Path
@@ -21,17 +24,65 @@ LOST_PREFIX = b'{"ph":"i","s":"g","cat":"tracerd","name":"tracerd: '
 OWN_PREFIXES = (CLOCK_PREFIX, FULL_PREFIX, LOST_PREFIX)
 """How the lines begin that no client has written."""
 
+# ------------------------------------------------------------------ the clock line
+
+_Microseconds = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+
+class ClockReadings(msgspec.Struct, frozen=True):
+    """The clocks of the machine, all read at one moment, in microseconds.
+
+    Attributes:
+        monotonic_us: `CLOCK_MONOTONIC`, which clients take `ts` from.
+        boottime_us: `CLOCK_BOOTTIME`: as monotonic, but it goes on while the machine sleeps.
+        realtime_us: `CLOCK_REALTIME`: since 1970.
+        boot_id: Which boot: times of one boot can be compared.
+    """
+
+    monotonic_us: _Microseconds
+    boottime_us: _Microseconds
+    realtime_us: _Microseconds
+    boot_id: str
+
+
+class _ClockLine(msgspec.Struct):
+    args: ClockReadings
+
+
+_line_decoder = msgspec.json.Decoder(_ClockLine)
+_args_decoder = msgspec.json.Decoder(ClockReadings)
+
+
+def decode_clock(line: bytes) -> ClockReadings | None:
+    """What a clock line says; None for any other line, and for one from elsewhere that lacks a reading."""
+    if not line.startswith(CLOCK_PREFIX):
+        return None
+    try:
+        return _line_decoder.decode(line).args
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def decode_clock_args(args: bytes | msgspec.Raw) -> ClockReadings | None:
+    """As `decode_clock`, for who has the `args` of the event already."""
+    try:
+        return _args_decoder.decode(args)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
 
 def clock_line() -> bytes:
-    """The line that ties the clocks of a trace together: all read at one moment, in microseconds."""
-    boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    args = {
-        "monotonic_us": time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000,
-        "boottime_us": time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000,
-        "realtime_us": time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000,
-        "boot_id": boot_id,
-    }
-    return CLOCK_PREFIX + b'"args":' + orjson.dumps(args) + b"}\n"
+    """The line that ties the clocks of a trace together, as of now."""
+    readings = ClockReadings(
+        monotonic_us=time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000,
+        boottime_us=time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000,
+        realtime_us=time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000,
+        boot_id=Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+    )
+    return CLOCK_PREFIX + b'"args":' + msgspec.json.encode(readings) + b"}\n"
+
+
+# ------------------------------------------------------------------ where a log is full, and where events are missing
 
 
 _Id = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
@@ -43,34 +94,34 @@ class _Owner(msgspec.Struct, omit_defaults=True):
 
 
 def full_line(max_log_bytes: int, last_line: bytes) -> bytes:
-    """The line that marks where a log has become full.
+    """The line that stands where a log has become full.
 
     Args:
         max_log_bytes: The limit.
         last_line: The last event that was taken.
     """
-    return FULL_PREFIX + _rest_of_mark(last_line, {"max_log_bytes": max_log_bytes})
+    return FULL_PREFIX + _rest_of_line(last_line, {"max_log_bytes": max_log_bytes})
 
 
 def lost_line(events: int, one: bytes) -> bytes:
-    """The line that marks where events are missing, because the log could not be written for too long.
+    """The line that stands where events are missing, because the log could not be written for too long.
 
     Args:
         events: How many.
         one: One of them.
     """
-    return LOST_PREFIX + b'%d events lost",' % events + _rest_of_mark(one, {"events": events})
+    return LOST_PREFIX + b'%d events lost",' % events + _rest_of_line(one, {"events": events})
 
 
-def _rest_of_mark(neighbour: bytes, args: dict[str, int]) -> bytes:
-    """What follows the name of a mark.
+def _rest_of_line(neighbour: bytes, args: dict[str, int]) -> bytes:
+    """What follows the name.
 
-    Perfetto shows it on a track of its own, above all processes. It makes a row for any process that it has not seen,
-    though, and without a pid that is one of pid 0: so a mark borrows pid and tid of an event beside it.
+    Perfetto shows such an event on a track of its own, above all processes. It also makes a row for any process that
+    it has not seen, and an event without a pid is of pid 0: so ours borrows pid and tid of an event beside it.
     """
     try:
-        place: dict[str, int] = msgspec.to_builtins(msgspec.json.decode(neighbour, type=_Owner))
+        owner: dict[str, int] = msgspec.to_builtins(msgspec.json.decode(neighbour, type=_Owner))
     except msgspec.DecodeError:  # a pid that is a string, or the like
-        place = {}
-    rest = {"ts": time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000, **place, "args": args}
+        owner = {}
+    rest = {"ts": time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000, **owner, "args": args}
     return orjson.dumps(rest)[1:] + b"\n"

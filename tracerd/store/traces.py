@@ -5,12 +5,10 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from tracerd.core.counts import Totals
 from tracerd.errors import NoSuchTraceError
 from tracerd.store.log import read_blocks
-from tracerd.store.own_lines import CLOCK_PREFIX, OWN_PREFIXES
+from tracerd.store.own_lines import OWN_PREFIXES, decode_clock
 from tracerd.store.rejects import Account, read_rejects, rejects_path
 from tracerd.trace_id import TraceId
 
@@ -155,21 +153,8 @@ def _count_lines(block: bytes, prefix: bytes) -> int:
     return block.count(b"\n" + prefix) + block.startswith(prefix)
 
 
-class _Clock(msgspec.Struct):
-    realtime_us: int
-
-
-class _ClockLine(msgspec.Struct):
-    args: _Clock
-
-
 def start_s(log: LogFile) -> float | None:
     """When the trace began, in seconds of the Unix epoch, by the clock line in its first place; None without one."""
     with log.path.open("rb") as file:
-        first = file.readline(4096)
-    if not first.startswith(CLOCK_PREFIX):
-        return None
-    try:
-        return msgspec.json.decode(first, type=_ClockLine).args.realtime_us / 1e6
-    except (msgspec.DecodeError, RecursionError, OverflowError):  # a file from elsewhere
-        return None
+        clock = decode_clock(file.readline(4096))
+    return clock.realtime_us / 1e6 if clock else None

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from tracerd.rows.event import LOG, Event, given_name, level_of
-from tracerd.store.own_lines import CLOCK_PREFIX
+from tracerd.store.own_lines import decode_clock
 from tracerd.text import printable
 from tracerd.view.tables import duration_text
 
@@ -34,15 +34,6 @@ MAX_US: Final = 2**63 // 1000
 """Perfetto cannot hold a time or a duration of so many microseconds; such a one is shown as the event has it."""
 
 
-class _Readings(msgspec.Struct):
-    monotonic_us: int
-    realtime_us: int
-
-
-class _ClockLine(msgspec.Struct):
-    args: _Readings
-
-
 class Clock:
     """Times of a trace as times of day.
 
@@ -54,11 +45,7 @@ class Clock:
         self._offset_us: int | None = None
         self._second: int | None = None
         self._text = ""
-        if line.startswith(CLOCK_PREFIX):
-            try:
-                readings = msgspec.json.decode(line, type=_ClockLine).args
-            except (msgspec.DecodeError, RecursionError):
-                return
+        if readings := decode_clock(line):
             self._offset_us = readings.realtime_us - readings.monotonic_us
 
     def epoch_us(self, ts: int | float | None) -> int | None:
