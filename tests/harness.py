@@ -196,7 +196,7 @@ class Daemon:
             return []
         return [int(json.loads(line)["ts"]) for line in self.events(trace_id) if line.endswith(b"\n")]
 
-    def rejected(self, trace_id: str) -> list[dict[str, object]]:
+    def rejects(self, trace_id: str) -> list[dict[str, object]]:
         """The entries of the `.rejected` file."""
         path = self.dir / f"{trace_id}.rejected"
         return [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []

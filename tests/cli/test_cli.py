@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from tests.harness import CLOCK_PREFIX, Daemon, event, running_daemon, short_dir, tracerd
 from tracerd import __version__
 from tracerd.cli import main
-from tracerd.store.traces import LogFile
+from tracerd.store.traces import StoredTrace
 
 GOOD = b'{"ph":"X","ts":1,"dur":2,"name":"a"}\n'
 BAD = b'{"ph":"X","ts":1}\n'
@@ -278,9 +278,9 @@ def test_get_tef_into_a_closed_stdout_is_one_line(store: Path) -> None:
 
 
 def test_list_skips_a_log_that_is_removed_meanwhile(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    there = [LogFile(store / f"{name}.jsonl", name, 100, 1.0) for name in ("gone", "old")]
+    there = [StoredTrace(name, store / f"{name}.jsonl", True, 100, 100, 1.0) for name in ("gone", "old")]
 
-    def listed(_: Path) -> list[LogFile]:
+    def listed(_: Path) -> list[StoredTrace]:
         return there
 
     monkeypatch.setattr("tracerd.store.traces.list_logs", listed)

@@ -192,7 +192,7 @@ def test_all_languages_are_on_one_timeline(directory: Path, perfetto: Judge) -> 
             assert client.flush() == (0, 0, 0)
         trace = directory / "trace.json"
         wait_until(lambda: f"trace t: {2 * len(every)} events" in daemon.stderr(), "the last export")
-        assert all(not entry.get("refused") for entry in daemon.rejected("t"))
+        assert all(not entry.get("refused") for entry in daemon.rejects("t"))
 
         names = "select name from process where upid in (select upid from thread join thread_track using (utid))"
         spans = (

@@ -313,14 +313,14 @@ def test_line_beyond_16_mib_is_refused_and_the_next_is_fine(shared_daemon: Daemo
     assert error.startswith(b"ERROR 2: longer than 16777216 bytes")
     assert ok == b"OK 1 1 0"
     assert shared_daemon.events("giga") == [event(2)]
-    assert len(shared_daemon.rejected("giga")) >= 1
+    assert len(shared_daemon.rejects("giga")) >= 1
 
 
 def test_refused_line_that_is_large_leaves_room_for_the_next(shared_daemon: Daemon) -> None:
     large = b'{"bad":%s}\n' % (b"x" * 1_500_000)
     shared_daemon.session(b"OPEN large-bad\n" + large + b"bad\nFLUSH\n")
-    wait_until(lambda: len(shared_daemon.rejected("large-bad")) > 0, "the account")
-    lines = [entry["line"] for entry in shared_daemon.rejected("large-bad") if "line" in entry]
+    wait_until(lambda: len(shared_daemon.rejects("large-bad")) > 0, "the rejects")
+    lines = [entry["line"] for entry in shared_daemon.rejects("large-bad") if "line" in entry]
     assert lines == [2, 3]
 
 
@@ -356,7 +356,7 @@ def test_many_connections_leave_no_descriptors_behind(shared_daemon: Daemon) -> 
         return len(list(Path(f"/proc/{shared_daemon.process.pid}/fd").iterdir()))
 
     shared_daemon.session(b"OPEN descriptors\n" + event(1) + b"bad\nFLUSH\n")
-    wait_until(lambda: shared_daemon.rejected("descriptors")[-1].get("stored"), "the end of the trace")
+    wait_until(lambda: shared_daemon.rejects("descriptors")[-1].get("refused"), "the end of the trace")
     before = descriptors()
     for number in range(300):
         shared_daemon.session(b"OPEN descriptors-%d\n" % (number % 7) + event(1) + b"bad\nFLUSH\n")
@@ -490,7 +490,7 @@ def test_into_file_refuses_a_pipe(tmp_path: Path) -> None:
     assert result.returncode == 1
 
 
-def test_into_file_of_any_name_keeps_its_account_beside_it(tmp_path: Path) -> None:
+def test_into_file_of_any_name_keeps_its_rejects_beside_it(tmp_path: Path) -> None:
     with running_daemon("--into-file", str(tmp_path / "events.txt")) as daemon:
         daemon.session(event(1) + b"bad\n")
     assert {path.name for path in tmp_path.iterdir()} == {"events.txt", "events.txt.lock", "events.txt.rejected"}

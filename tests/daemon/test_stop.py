@@ -89,7 +89,7 @@ def test_exactly_the_writes_that_succeeded_are_in_the_log(way: str, long: int) -
         assert [len(numbers) for numbers in logged] == [taken for taken, _ in reports]
         assert all(numbers == list(range(len(numbers))) for numbers in logged)
         # What was half taken is refused, and so counted.
-        refused = sum(int(str(entry.get("refused", 0))) for entry in daemon.rejected("flight"))
+        refused = sum(int(str(entry.get("refused", 0))) for entry in daemon.rejects("flight"))
         assert refused == sum(torn > 0 for _, torn in reports)
         assert len(exported(out)) == sum(taken for taken, _ in reports)
         assert not daemon.socket.exists()
@@ -135,9 +135,9 @@ def test_only_an_unfinished_line_is_refused_at_the_stop(daemon: Daemon) -> None:
         whole.send(b"OPEN middle\n" + event(3) + event(4).removesuffix(b"\n"))
         daemon.stop()
     assert sorted(daemon.numbers("middle")) == [1, 3, 4]
-    refused, totals = daemon.rejected("middle")
+    refused, totals = daemon.rejects("middle")
     assert str(refused["reason"]).startswith("the connection ended inside this line")
-    assert (totals["stored"], totals["refused"], totals["lost"]) == (3, 1, 0)
+    assert totals == {"repaired": 0, "refused": 1, "lost": 0}
 
 
 # ------------------------------------------------------------------ replies and exports at the stop

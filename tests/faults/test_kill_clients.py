@@ -51,7 +51,7 @@ def test_only_the_torn_line_is_lost(daemon: Daemon, said: bytes, kept: list[int]
     daemon.stop()
 
     assert daemon.numbers("t") == [*kept, 100]
-    refused = [entry for entry in daemon.rejected("t") if "base64" in entry]
+    refused = [entry for entry in daemon.rejects("t") if "base64" in entry]
     if torn is None:
         assert refused == []
     else:
@@ -114,7 +114,7 @@ def test_clients_killed_while_they_write_leave_whole_lines(daemon: Daemon) -> No
     assert neighbours == list(range(1, KILLS, AT_A_TIME))
     # Of each killed client the beginning is there, to the last line that it had written.
     assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in logged.values())
-    torn = [entry for entry in daemon.rejected("t") if "base64" in entry]
+    torn = [entry for entry in daemon.rejects("t") if "base64" in entry]
     assert all("the connection ended inside this line" in str(entry["reason"]) for entry in torn)
     stored = sum(map(len, logged.values()))
     sys.stderr.write(f"{KILLS} clients killed: {stored} events stored, {len(torn)} torn lines in the account\n")

@@ -23,8 +23,8 @@ from tracerd.store import files as files_module
 from tracerd.store.export import write_tef
 from tracerd.store.log import LogWriter
 from tracerd.store.rejects import RejectsFile, rejects_path
-from tracerd.store.retention import is_in_use, remove, stored_trace, stored_traces
-from tracerd.store.traces import Snapshot
+from tracerd.store.retention import is_in_use, remove
+from tracerd.store.traces import Snapshot, list_traces, stored_trace
 from tracerd.trace_id import TraceId
 
 DAY_S = 86400
@@ -257,7 +257,7 @@ def test_a_trace_of_refused_lines_only_stays_while_it_has_clients(daemon: Daemon
         client.flush()
         assert clear(daemon.dir, "--yes").stderr == b"left alone, because in use: bad\n"
     daemon.stop()
-    *_lines, record = daemon.rejected("bad")
+    *_lines, record = daemon.rejects("bad")
     assert record["refused"] == 1
     assert clear(daemon.dir, "--yes").stdout.startswith(b"removed 1 trace, ")
 
@@ -269,7 +269,7 @@ def test_a_cleared_trace_begins_anew(daemon: Daemon) -> None:
     daemon.session(b"OPEN again\n" + event(2))
     daemon.stop()
     assert daemon.numbers("again") == [2]
-    assert [entry["refused"] for entry in daemon.rejected("again")] == [0]
+    assert daemon.rejects("again") == []
 
 
 def test_many_traces_in_use_are_told_in_one_line(daemon: Daemon) -> None:
@@ -379,7 +379,7 @@ def test_a_trace_whose_account_was_written_since_stays(log: Path) -> None:
     trace = stored_trace(log)
     assert trace
     account = RejectsFile(rejects_path(log))
-    account.record(Totals(refused=1), 0, log.stat().st_size)
+    account.record(Totals(refused=1))
     account.close()
     assert not remove(trace)
 
@@ -410,7 +410,7 @@ def test_who_opens_while_it_is_removed_begins_anew(
             writer.close()
         else:
             account = RejectsFile(rejects_path(log))
-            account.record(Totals(refused=2), 0, 0)
+            account.record(Totals(refused=2))
             account.close()
 
     def unlink_when_somebody_waits(path: Path, missing_ok: bool = False) -> None:
@@ -444,7 +444,7 @@ def test_who_begins_anew_between_the_two_removals_keeps_the_new_account(
         writer = LogWriter(log)
         writer.append(event(2))
         account = RejectsFile(rejects_path(log))
-        account.record(Totals(refused=2), 0, 0)
+        account.record(Totals(refused=2))
         account.close()
         writer.close()
 
@@ -506,16 +506,16 @@ def test_a_log_stays_until_its_exports_have_ended(tmp_path: Path) -> None:
     recorder.end(trace_id, Totals(stored=1))
     removable: list[bool] = []
     for _ in range(2):
-        (trace,) = stored_traces(tmp_path)
+        (trace,) = list_traces(tmp_path)
         removable.append(remove(trace))
         recorder.end_export(trace_id)
     assert removable == [False, False]
-    (trace,) = stored_traces(tmp_path)
+    (trace,) = list_traces(tmp_path)
     assert remove(trace)
 
 
 def test_an_export_of_a_log_that_has_gone_fails_and_says_so(tmp_path: Path) -> None:
-    source = Snapshot(tmp_path / "t.jsonl", "t", length=100, account_length=0)
+    source = Snapshot(tmp_path / "t.jsonl", "t", log_length=100, rejects_length=0)
     with (tmp_path / "out").open("wb") as out, pytest.raises(ExportError, match="has been removed"):
         write_tef(source, out)
 

@@ -269,7 +269,7 @@ def test_log_directory_that_others_may_write_is_refused(mode: int) -> None:
 def test_what_the_daemon_makes_is_for_its_user_only(umask: int) -> None:
     with short_dir() as home, Daemon(home, socket_name="run/s", umask=umask) as daemon:
         daemon.session(b"OPEN modes\nbad\n" + event(1))
-        wait_until(lambda: len(daemon.rejected("modes")) == 2, "the record of totals")
+        wait_until(lambda: len(daemon.rejects("modes")) == 2, "the record of totals")
         assert {name: stat.S_IMODE((home / name).stat().st_mode) for name in tree(home) - {"stderr"}} == {
             "run": 0o700,
             "run/s": 0o600,
@@ -406,7 +406,7 @@ def test_odd_trace_id_is_the_name_of_a_log(shared_daemon: Daemon, tmp_path: Path
     assert shared_daemon.numbers(trace_id) == [5]
     assert exported(out) == [5]
     assert json.loads(out.read_bytes())["metadata"]["trace_id"] == trace_id
-    assert shared_daemon.rejected(trace_id)[0]["reason"]
+    assert shared_daemon.rejects(trace_id)[0]["reason"]
 
 
 # ------------------------------------------------------------------ what lies in a log's place
@@ -510,7 +510,7 @@ def test_torn_tail_is_mended_when_the_log_is_opened(
     path.write_bytes(first + tail)
     assert daemon.session(b"OPEN torn\n" + event(2) + b"FLUSH\n") == b"OK 1 0 0\n"
     assert daemon.numbers("torn") == [0] * bool(first) + kept + [2]
-    refused = [entry for entry in daemon.rejected("torn") if "base64" in entry]
+    refused = [entry for entry in daemon.rejects("torn") if "base64" in entry]
     if moved == b"":
         assert refused == []
     else:

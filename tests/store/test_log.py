@@ -1,4 +1,4 @@
-"""Logs and the accounts beside them: whole lines in, whole lines out, whatever was there before."""
+"""Logs and the rejects beside them: whole lines in, whole lines out, whatever was there before."""
 
 import base64
 import errno
@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from tracerd.core.counts import Totals
 from tracerd.errors import NoSuchTraceError, UnsafePathError
 from tracerd.store.log import BLOCK_BYTES, LogWriter, read_blocks
-from tracerd.store.own_lines import clock_line
+from tracerd.store.own_lines import clock_line, full_line, lost_line
 from tracerd.store.rejects import MAX_REJECTS_BYTES, RejectsFile, read_rejects, rejects_path
-from tracerd.store.traces import find_log, list_logs, start_s, totals
+from tracerd.store.traces import StoredTrace, find_log, list_logs, list_traces, start_s, totals
 
 LINE = b'{"ph":"i"}\n'
 
@@ -113,30 +113,29 @@ def test_blocks_are_the_log_cut_at_newlines(
     assert all(blocks)
 
 
-def test_the_account_keeps_refused_lines_up_to_its_limit_and_every_total(tmp_path: Path) -> None:
+def test_rejects_keep_refused_lines_up_to_their_limit_and_every_record(tmp_path: Path) -> None:
     path = tmp_path / "t.rejected"
-    account = RejectsFile(path)
-    account.add(3, 77, "why", b"\xff{")
+    rejects = RejectsFile(path)
+    rejects.add(3, 77, "why", b"\xff{")
     for number in range(100):
-        account.add(number, 77, "large", b"x" * 64 * 1024)
+        rejects.add(number, 77, "large", b"x" * 64 * 1024)
     assert path.stat().st_size <= MAX_REJECTS_BYTES
-    account.record(Totals(1, 2, 3, 4), 0, 100)
-    account.record(Totals(10, 20, 30, 40), 100, 200)
-    account.close()
+    rejects.record(Totals(1, 2, 103, 4))
+    rejects.record(Totals(10, 20, 30, 40))
+    rejects.close()
     first = json.loads(path.read_bytes().splitlines()[0])
     assert first == {"line": 3, "client_pid": 77, "reason": "why", "base64": base64.b64encode(b"\xff{").decode()}
-    assert read_rejects(path).totals == Totals(11, 22, 33, 44)
-    assert read_rejects(path).log_bytes == 200
+    assert read_rejects(path) == Totals(0, 22, 133, 44)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_half_an_entry_in_the_account_costs_no_other(tmp_path: Path) -> None:
+def test_half_an_entry_in_the_rejects_costs_no_other(tmp_path: Path) -> None:
     path = tmp_path / "t.rejected"
-    path.write_bytes(b'{"stored":1,"repaired":0,"refu')
-    account = RejectsFile(path)
-    account.record(Totals(stored=5), 0, 10)
-    account.close()
-    assert read_rejects(path).totals == Totals(stored=5)
+    path.write_bytes(b'{"repaired":1,"refu')
+    rejects = RejectsFile(path)
+    rejects.record(Totals(repaired=5))
+    rejects.close()
+    assert read_rejects(path) == Totals(repaired=5)
 
 
 @contextmanager
@@ -180,60 +179,74 @@ def test_a_log_that_was_once_not_brought_to_the_disk_is_not_there(path: Path, mo
     log.close()
 
 
-def test_an_account_that_could_not_be_mended_is_mended_by_the_next_entry(tmp_path: Path) -> None:
+def test_half_an_entry_that_could_not_be_ended_is_ended_before_the_next_entry(tmp_path: Path) -> None:
     path = tmp_path / "t.rejected"
-    half = b'{"stored":1,"repaired":0,"refu'
+    half = b'{"repaired":1,"refu'
     path.write_bytes(half)
-    account = RejectsFile(path)
+    rejects = RejectsFile(path)
     with no_file_longer_than(len(half)), pytest.raises(OSError, match="too large"):
-        account.record(Totals(stored=5), 0, 10)
-    account.record(Totals(stored=5), 0, 10)
-    account.close()
-    assert read_rejects(path).totals == Totals(stored=5)
+        rejects.record(Totals(lost=5))
+    rejects.record(Totals(lost=5))
+    rejects.close()
+    assert read_rejects(path) == Totals(lost=5)
 
 
-def test_totals_count_what_no_record_covers_yet(path: Path) -> None:
-    """After kill -9 the last record is missing: the lines of the log since the one before are counted."""
-    path.write_bytes(clock_line() + LINE * 3)
-    account = RejectsFile(rejects_path(path))
-    account.record(Totals(stored=3, repaired=1), 0, path.stat().st_size)
-    account.close()
-    with path.open("ab") as file:
-        file.write(clock_line() + LINE * 2)
-    (log,) = list_logs(path.parent)
-    assert totals(log) == Totals(stored=5, repaired=1)
-    begun_s = start_s(log)
+def only_log(path: Path) -> StoredTrace:
+    (trace,) = list_logs(path.parent)
+    return trace
+
+
+def test_stored_events_are_counted_from_the_log_without_the_lines_of_the_daemon(path: Path) -> None:
+    own = clock_line() + full_line(10, LINE) + lost_line(3, LINE)
+    path.write_bytes(clock_line() + LINE * 3 + own + LINE * 10_000 + own + b'{"name":"tracerd"}\n' + b'{"torn')
+    trace = only_log(path)
+    assert totals(trace) == Totals(stored=10_004)
+    begun_s = start_s(trace)
     assert begun_s is not None
-    assert abs(begun_s - log.last_write_s) < 60
+    assert abs(begun_s - trace.last_write_s) < 60
 
 
-def test_totals_hold_what_a_killed_daemon_could_not_record(path: Path) -> None:
-    """Three daemons: the second was killed; what it stored and refused is neither forgotten nor counted twice."""
-    account_path = rejects_path(path)
-    sizes = [0]
+def test_a_killed_daemon_has_written_refused_lines_and_no_record_of_them(path: Path) -> None:
+    """Three daemons: the second was killed; what it refused is neither forgotten nor counted twice."""
+    path.write_bytes(LINE)
     for number, killed in enumerate([False, True, False]):
-        with path.open("ab") as file:
-            file.write(clock_line() + LINE * 10)
-        sizes.append(path.stat().st_size)
-        account = RejectsFile(account_path)
+        rejects = RejectsFile(rejects_path(path))
         for line in range(number + 1):
-            account.add(line, 7, "why", b"x")
+            rejects.add(line, 7, "why", b"x")
         if not killed:
-            account.record(Totals(stored=10, refused=number + 1), sizes[-2], sizes[-1])
-        account.close()
-    (log,) = list_logs(path.parent)
-    assert totals(log) == Totals(stored=30, refused=6)
+            rejects.record(Totals(refused=number + 1))
+        rejects.close()
+        assert totals(only_log(path)).refused == sum(range(number + 2))
 
 
-def test_totals_of_a_log_begun_anew_leave_out_the_one_before(path: Path) -> None:
-    account = RejectsFile(rejects_path(path))
-    account.add(1, 7, "why", b"x")
-    account.record(Totals(stored=90, refused=1), 0, 5000)
-    path.write_bytes(clock_line() + LINE * 3)
-    account.record(Totals(stored=3), 0, path.stat().st_size)
-    account.close()
-    (log,) = list_logs(path.parent)
-    assert totals(log) == Totals(stored=3)
+def test_a_torn_line_counts_once_and_so_does_what_a_killed_daemon_refused_before_it(path: Path) -> None:
+    path.write_bytes(LINE)
+    rejects = RejectsFile(rejects_path(path))
+    rejects.add(1, 7, "why", b"x")  # and then it was killed
+    rejects.add_torn("torn", b"{")
+    rejects.add(1, 7, "why", b"x")
+    rejects.record(Totals(refused=1))
+    rejects.close()
+    assert totals(only_log(path)) == Totals(stored=1, refused=3)
+
+
+def test_what_a_running_daemon_has_refused_is_not_counted_twice(tmp_path: Path) -> None:
+    path = tmp_path / "t.rejected"
+    rejects = RejectsFile(path)
+    for line in range(3):
+        rejects.add(line, 7, "why", b"x")
+    rejects.close()
+    assert [read_rejects(path, unrecorded=refused).refused for refused in (0, 3, 4)] == [3, 3, 4]
+
+
+CAPTURE = Path(__file__).parents[1] / "captures" / "tracerd-0.1.0"
+
+
+def test_what_0_1_0_left_is_counted_as_it_did() -> None:
+    """A daemon that ended, one that was killed, and one that ended: see the README beside the files."""
+    (trace,) = list_traces(CAPTURE)
+    assert totals(trace) == Totals(stored=6, repaired=2, refused=5)
+    assert find_log(CAPTURE, "old") == trace
 
 
 def touch(directory: Path, name: str, mtime_s: float) -> None:

@@ -19,7 +19,8 @@ from tracerd.cli.options import duration, size
 from tracerd.core.state import MAX_ERRORS
 from tracerd.daemon.housekeeping import SHARE, Housekeeping
 from tracerd.store.own_lines import FULL_PREFIX, full_line
-from tracerd.store.retention import NO_LIMITS, Limits, StoredTrace, surplus
+from tracerd.store.retention import NO_LIMITS, Limits, surplus
+from tracerd.store.traces import StoredTrace
 from tracerd.trace_id import TraceId
 
 DAY_S = 86400
@@ -30,7 +31,7 @@ NOW_S = 1000.0
 
 
 def trace(name: str, age_s: float, size: int = 10) -> StoredTrace:
-    return StoredTrace(name, Path(f"/{name}.jsonl"), size, NOW_S - age_s)
+    return StoredTrace(name, Path(f"/{name}.jsonl"), True, size, size, NOW_S - age_s)
 
 
 TRACES = [trace("c", 3), trace("a", 10), trace("b", 5)]
@@ -75,6 +76,8 @@ def test_limits_are_true_if_there_are_any() -> None:
             StoredTrace,
             st.text("ab", max_size=2),
             st.builds(Path, st.uuids().map(str)),
+            st.just(True),
+            st.just(0),
             st.integers(0, 9),
             st.floats(0, 9),
         ),
@@ -269,8 +272,8 @@ def test_a_trace_stops_growing_at_its_limit(home: Path) -> None:
     lines = daemon.events("t")
     assert lines.pop().startswith(FULL_PREFIX)
     assert [json.loads(line)["ts"] for line in lines] == list(range(stored))
-    (record,) = daemon.rejected("t")  # no refused line is kept: they would fill the disk that the limit is to save
-    assert (record["stored"], record["refused"], record["lost"]) == (stored, refused + 1001, 0)
+    (record,) = daemon.rejects("t")  # no refused line is kept: they would fill the disk that the limit is to save
+    assert record == {"repaired": 0, "refused": refused + 1001, "lost": 0}
     (entry,) = [
         entry
         for entry in map(json.loads, tracerd("list", "--json", "-d", daemon.dir).stdout.splitlines())

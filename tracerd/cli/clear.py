@@ -15,7 +15,7 @@ from tracerd.errors import NoSuchTraceError, UnsafePathError
 from tracerd.text import printable, size_text
 
 if TYPE_CHECKING:
-    from tracerd.store.retention import StoredTrace
+    from tracerd.store.traces import StoredTrace
 
 FEW_NAMES = 5
 """How many of the traces left alone are named."""
@@ -30,11 +30,12 @@ FEW_NAMES = 5
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def clear(traces: tuple[str, ...], directory: Path, older_than: float | None, keep: int, yes: bool) -> None:
-    """Remove traces, each a log and the account beside it: those named, or all. What is in use is left alone.
+    """Remove traces, each a log and the rejects beside it: those named, or all. What is in use is left alone.
 
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, or `latest`.
     """
-    from tracerd.store.retention import Limits, is_in_use, remove, stored_traces, surplus
+    from tracerd.store.retention import Limits, is_in_use, remove, surplus
+    from tracerd.store.traces import list_traces
 
     directory = directory.absolute()
     _check(directory)
@@ -42,7 +43,7 @@ def clear(traces: tuple[str, ...], directory: Path, older_than: float | None, ke
     limits = Limits(-math.inf if older_than is None else older_than, keep=keep)
     in_use: list[StoredTrace] = []
     chosen: list[StoredTrace] = []
-    for trace in surplus(named if traces else stored_traces(directory), limits, time.time()):
+    for trace in surplus(named if traces else list_traces(directory), limits, time.time()):
         (in_use if is_in_use(trace) else chosen).append(trace)
     if chosen and not yes:
         _ask(chosen)
@@ -77,11 +78,10 @@ def _find(directory: Path, name: str) -> "StoredTrace":
     Raises:
         NoSuchTraceError: There is none in this directory.
     """
-    from tracerd.store.retention import stored_trace
-    from tracerd.store.traces import SUFFIX, find_log
+    from tracerd.store.traces import SUFFIX, find_log, stored_trace
 
-    account_only = directory / f"{name}{SUFFIX}"
-    path = account_only if "/" not in name and stored_trace(account_only) else find_log(directory, name).path
+    by_id = directory / f"{name}{SUFFIX}"  # it may have rejects only
+    path = by_id if "/" not in name and stored_trace(by_id) else find_log(directory, name).path
     trace = stored_trace(directory / path.name) if path.parent.resolve() == directory.resolve() else None
     if trace is None or path.suffix != SUFFIX:
         raise NoSuchTraceError(f"{name} is no log in {directory}")

@@ -25,7 +25,7 @@ from tracerd.errors import InvalidTraceIdError, NoDaemonError, TracerdError, Uns
 from tracerd.store.lock import LOCK_NAME, holder, lock_path
 from tracerd.store.paths import check_private
 from tracerd.store.rejects import rejects_path
-from tracerd.store.retention import stored_traces
+from tracerd.store.traces import list_traces
 from tracerd.text import size_text
 from tracerd.trace_id import TraceId
 
@@ -339,12 +339,12 @@ def _leftovers(socket: Path) -> Finding:
 def _accounts(directory: Path) -> Finding:
     subject = "accounts"
     try:
-        alone = [trace for trace in stored_traces(directory) if not trace.log.exists()]
+        alone = [trace for trace in list_traces(directory) if not trace.has_log]
     except TracerdError as error:
         return _fail(subject, f"{error}; run chmod u+rwx on it")
     if not alone:
         return _ok(subject, "each trace has a log")
-    reasons = rejects_path(alone[-1].log)
+    reasons = rejects_path(alone[-1].path)
     return _warn(
         subject,
         f"{len(alone)} without a log, for every line was refused; {reasons} says why, tracerd clear removes them",

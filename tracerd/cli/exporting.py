@@ -11,17 +11,17 @@ from tracerd.text import printable
 
 if TYPE_CHECKING:
     from tracerd.store.export import Progress, Summary
-    from tracerd.store.traces import LogFile
+    from tracerd.store.traces import StoredTrace
 
 PROGRESS_BYTES = 50_000_000
 """Logs up to this size are read before anybody could read a progress bar."""
 
 
 @contextmanager
-def progress_bar(log: "LogFile") -> Generator["Progress"]:
+def progress_bar(log: "StoredTrace") -> Generator["Progress"]:
     """What is to be called with the size of each block of the log: a progress bar, if that is worth it."""
-    if log.size > PROGRESS_BYTES and sys.stderr.isatty():
-        with click.progressbar(length=log.size, label=printable(log.trace_id), file=sys.stderr) as bar:
+    if log.log_size > PROGRESS_BYTES and sys.stderr.isatty():
+        with click.progressbar(length=log.log_size, label=printable(log.trace_id), file=sys.stderr) as bar:
             yield bar.update
     else:
         yield lambda _: None

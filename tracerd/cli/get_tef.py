@@ -32,12 +32,10 @@ def get_tef(trace: str, directory: Path, output: str) -> None:
 
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, or `latest`.
     """
-    from tracerd.store.rejects import read_rejects, rejects_path
     from tracerd.store.traces import find_log, snapshot
 
     log = find_log(directory.absolute(), trace)
-    # No daemon tells us what it has refused since its last record; the account does, up to its limit.
-    source = snapshot(log.path, log.trace_id, read_rejects(rejects_path(log.path)).unrecorded)
+    source = snapshot(log.path, log.trace_id)
     with progress_bar(log) as progress:
         summary = _write(source, directory, output, progress)
     tell_left_out(summary)

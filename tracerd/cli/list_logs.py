@@ -41,7 +41,7 @@ def list_command(directory: Path, long_: bool, as_json: bool) -> None:
             entry = {
                 "trace_id": log.trace_id.encode(errors="backslashreplace").decode(),
                 "path": str(log.path).encode(errors="backslashreplace").decode(),
-                "size": log.size,
+                "size": log.log_size,
                 "events": counted.stored,
                 "repaired": counted.repaired,
                 "refused": counted.refused,
@@ -51,7 +51,7 @@ def list_command(directory: Path, long_: bool, as_json: bool) -> None:
             }
             click.echo(orjson.dumps(entry).decode())
         else:
-            numbers = (log.size, counted.stored, counted.repaired, counted.refused, counted.lost)
+            numbers = (log.log_size, counted.stored, counted.repaired, counted.refused, counted.lost)
             times = (_time(started_s), _time(log.last_write_s))
             click.echo(_row(*map(str, numbers), *times, printable(str(log.path))))
 

@@ -69,13 +69,12 @@ def open_command(trace: str, directory: Path, no_browser: bool, online: bool) ->
 def _trace(trace: str, directory: Path) -> "tuple[IO[bytes], str]":
     """The trace.json to show, and the name under which it is shown."""
     from tracerd.rows.document import document_path, finished, given
-    from tracerd.store.rejects import read_rejects, rejects_path
     from tracerd.store.traces import find_log, snapshot
 
     if path := document_path(trace):
         return given(path), path.name
     log = find_log(directory, trace)
-    source = snapshot(log.path, log.trace_id, read_rejects(rejects_path(log.path)).unrecorded)
+    source = snapshot(log.path, log.trace_id)
     with progress_bar(log) as progress:
         file, summary = finished(source, progress)
     tell_left_out(summary)

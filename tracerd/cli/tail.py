@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tracerd.store.follow import Growing, Live
-    from tracerd.store.traces import LogFile
+    from tracerd.store.traces import StoredTrace
     from tracerd.view.tail import Output
 
 POLL_MS = 100
@@ -77,7 +77,7 @@ def tail(
         live = stack.enter_context(contextlib.closing(Live(directory, path)))
         if log:
             first = Growing(log.path, log.trace_id, 0)
-            live.hold(first)
+            live.follow(first)
             first.start_at_last(lines, output.is_wanted)
             _print(output, live.poll())
         if follow:
@@ -87,7 +87,7 @@ def tail(
         raise ViewError(f"the trace {log.trace_id} has {what}")
 
 
-def _find(directory: Path, trace: str | None, follow: bool) -> "tuple[LogFile | None, Path | None]":
+def _find(directory: Path, trace: str | None, follow: bool) -> "tuple[StoredTrace | None, Path | None]":
     """The log to begin with, if it is there, and the one to follow, if not all."""
     from tracerd.store.traces import LATEST, SUFFIX, find_log, list_logs, log_path
     from tracerd.trace_id import TraceId

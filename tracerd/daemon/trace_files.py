@@ -1,4 +1,4 @@
-"""The daemon's pen: the only writer of logs and of the accounts beside them."""
+"""The only writer of logs and of the rejects beside them."""
 
 import logging
 import math
@@ -18,7 +18,7 @@ from tracerd.store.files import pin
 from tracerd.store.log import LogWriter
 from tracerd.store.own_lines import clock_line, full_line, lost_line
 from tracerd.store.rejects import RejectsFile, rejects_path
-from tracerd.store.traces import Snapshot, log_path, log_size, snapshot
+from tracerd.store.traces import Snapshot, log_path, snapshot
 from tracerd.trace_id import TraceId
 
 logger = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class TraceFiles:
         self._only_log = only_log
         self._on_removed = on_removed
         self._logs: dict[TraceId, LogWriter] = {}
-        self._rejected: dict[TraceId, RejectsFile] = {}
+        self._rejects: dict[TraceId, RejectsFile] = {}
         self._clocked: set[TraceId] = set()  # traces whose log has this daemon's clock line
         self._look_at_s: dict[TraceId, float] = {}
         self._max_log_bytes = max_log_bytes
@@ -71,8 +71,7 @@ class TraceFiles:
         self._ensure_directory = ensure_directory
         self._complain_now = LogThrottle()
         self._pins: dict[TraceId, _Pin] = {}
-        self._log_from: dict[TraceId, int] = {}  # how long each log was when we began to count
-        self._owed: dict[TraceId, Totals] = {}  # counted, and in no record yet
+        self._unrecorded: dict[TraceId, Totals] = {}  # of traces that have ended, but could not be recorded
 
     def path(self, trace_id: TraceId) -> Path:
         """Where the log of this trace is, or would be."""
@@ -137,12 +136,10 @@ class TraceFiles:
             raise
         self._logs[trace_id] = log
         self._look_at_s[trace_id] = time.monotonic() + REMOVED_CHECK_S
-        self._log_from.setdefault(trace_id, log.size)
         return log
 
     def _begin(self, trace_id: TraceId) -> None:
         """Forget the log that was there before, if it was removed, and its exports at exit."""
-        self._log_from[trace_id] = 0
         if trace_id in self._clocked:
             self._clocked.remove(trace_id)
             self._on_removed(trace_id)
@@ -155,13 +152,12 @@ class TraceFiles:
         """
         reason = "a torn line at the end of the log, left by a daemon that was killed"
         try:
-            self._account(trace_id).add(0, 0, reason, tail[:KEPT_BYTES], always=True)
-        except UnsafePathError as error:  # time will not heal it
+            self._rejects_of(trace_id).add_torn(reason, tail[:KEPT_BYTES])
+        except UnsafePathError as error:  # which a retry would not change
             self._complain(trace_id, reason, error)
         else:
-            account = rejects_path(self.path(trace_id)).name
-            logger.warning("%s: %s; it goes to %s", self.path(trace_id), reason, account)
-        self._owed.setdefault(trace_id, Totals()).refused += 1
+            name = rejects_path(self.path(trace_id)).name
+            logger.warning("%s: %s; it goes to %s", self.path(trace_id), reason, name)
 
     def _look(self, trace_id: TraceId, log: LogWriter) -> LogWriter:
         self._look_at_s[trace_id] = time.monotonic() + REMOVED_CHECK_S
@@ -170,46 +166,44 @@ class TraceFiles:
         logger.warning("%s was removed or renamed while in use; it is begun anew", log.path)
         log.close()
         del self._logs[trace_id]
-        if rejected := self._rejected.pop(trace_id, None):
-            rejected.close()
+        if rejects := self._rejects.pop(trace_id, None):
+            rejects.close()
         return self._open(trace_id)
 
     def reject(self, trace_id: TraceId, client_pid: int, refused: Refused) -> None:
-        """Keep a refused line in the trace's account, as far as there is room."""
+        """Keep a refused line in the trace's rejects, as far as there is room."""
         try:
-            self._account(trace_id).add(refused.line_no, client_pid, refused.reason, refused.line)
+            self._rejects_of(trace_id).add(refused.line_no, client_pid, refused.reason, refused.line)
         except (OSError, UnsafePathError) as error:
             self._complain(trace_id, "a refused line", error)
 
     def end(self, trace_id: TraceId, totals: Totals) -> None:
-        """The trace has no clients any more: record the totals and close its files."""
+        """The trace has no clients any more: record what was counted, unless all was stored, and close its files."""
         log = self._logs.pop(trace_id, None)
         self._look_at_s.pop(trace_id, None)
-        totals.add(self._owed.pop(trace_id, Totals()))
-        if totals:
-            size = log.size if log else log_size(self.path(trace_id))
+        totals.add(self._unrecorded.pop(trace_id, Totals()))
+        if totals.repaired or totals.refused or totals.lost:
             try:
-                self._account(trace_id).record(totals, min(self._log_from.get(trace_id, size), size), size)
-                self._log_from.pop(trace_id, None)
+                self._rejects_of(trace_id).record(totals)
             except (OSError, UnsafePathError) as error:
-                self._owed[trace_id] = totals  # for the next record
+                self._unrecorded[trace_id] = totals  # for the next record
                 self._complain(trace_id, "the totals", error)
         if log:
             if self._fsync != "never":
                 for reason in _sync(log):
                     logger.error("%s may not be on the disk: %s", log.path, reason)
             log.close()
-        if rejected := self._rejected.pop(trace_id, None):
-            rejected.close()
+        if rejects := self._rejects.pop(trace_id, None):
+            rejects.close()
 
     def _complain(self, trace_id: TraceId, what: str, error: Exception) -> None:
         if self._complain_now(trace_id):
             logger.warning("%s: %s could not be kept: %s", rejects_path(self.path(trace_id)), what, error)
 
-    def _account(self, trace_id: TraceId) -> RejectsFile:
-        if trace_id not in self._rejected:
-            self._rejected[trace_id] = RejectsFile(rejects_path(self.path(trace_id)))
-        return self._rejected[trace_id]
+    def _rejects_of(self, trace_id: TraceId) -> RejectsFile:
+        if trace_id not in self._rejects:
+            self._rejects[trace_id] = RejectsFile(rejects_path(self.path(trace_id)))
+        return self._rejects[trace_id]
 
     def forget(self, trace_id: TraceId) -> None:
         """Forget a trace that we have removed ourselves, unless it has begun anew."""

@@ -51,7 +51,7 @@ def find_trace(directory: Path, name: str) -> Source:
     if path := document_path(name):
         return Source(name, path, path.stat().st_size, is_document=True)
     log = find_log(directory, name)
-    return Source(log.trace_id, log.path, log.size, is_document=False)
+    return Source(log.trace_id, log.path, log.log_size, is_document=False)
 
 
 class _Document(msgspec.Struct):

@@ -84,13 +84,13 @@ def write_tef(source: Snapshot, sink: Sink, progress: Progress = lambda _: None)
     sink.write(HEAD)
     for block in _events(source, summary, progress):
         sink.write(block)
-    account = read_rejects(rejects_path(source.path), source.account_length)
+    rejects = read_rejects(rejects_path(source.path), source.rejects_length, source.refused)
     metadata: dict[str, object] = {
         "trace_id": source.trace_id,
         "tracerd_version": __version__,
         "events": summary.events,
         "left_out": summary.left_out,
-        "refused": account.totals.refused + source.refused,
+        "refused": rejects.refused,
         "complete": not source.missing,
         "clock": msgspec.to_builtins(summary.clock),
     }
@@ -122,13 +122,13 @@ def log_blocks(source: Snapshot) -> Iterator[bytes]:
     try:
         fd = open_for_reading(source.path)
     except FileNotFoundError:
-        if source.length:
+        if source.log_length:
             raise ExportError(f"the log {source.path} has been removed") from None
         return
     except (OSError, UnsafePathError) as error:
         raise ExportError(f"cannot read the log: {error}") from None
     try:
-        yield from read_blocks(fd, source.length)
+        yield from read_blocks(fd, source.log_length)
     finally:
         os.close(fd)
 
@@ -162,7 +162,7 @@ def _left_out(number: int, line: bytes, bad: BadLine) -> LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Forbidden:
-    """What no export may touch: the spool, and single files such as sockets and locks. Resolved paths."""
+    """What no export may touch: the trace directory, and single files such as sockets and locks. Resolved paths."""
 
     directory: str
     files: frozenset[str]

@@ -50,6 +50,16 @@ def open_for_reading(path: Path) -> int:
     return _regular(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
+def open_existing(path: Path) -> int:
+    """A descriptor of a regular file for an exclusive lock, which on NFS must be one for writing.
+
+    Raises:
+        UnsafePathError: A symbolic link, directory, pipe or device is there.
+        OSError: It cannot be opened.
+    """
+    return _regular(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
 def open_shared(path: Path) -> int:
     """As `open_for_append`, with a shared lock that tells others (who may remove what lies here) that it is in use.
 

@@ -1,8 +1,8 @@
 """Logs as they grow: all of a directory, or one.
 
-Strategy: look, ten times a second. A log that grows is held open, so that it can be read to its end after it was
-removed, and so that its place among the files (its inode) is not given to the log that replaces it. Everything is read
-in blocks, and nothing is kept: who reads slowly is behind, and the logs are the buffer.
+Strategy: the caller polls, ten times a second. A log that grows is kept open, so that it can be read to its end after
+it was removed, and so that its inode is not given to the log that replaces it. All is read in blocks, and no event is
+kept in memory: a slow reader falls behind, and the logs are its buffer.
 """
 
 import contextlib
@@ -14,10 +14,10 @@ from pathlib import Path
 from tracerd.errors import UnsafePathError
 from tracerd.store.files import is_file_at, open_for_reading
 from tracerd.store.log import BLOCK_BYTES, read_blocks, start_of_last_line
-from tracerd.store.traces import LogFile, list_logs, log_at
+from tracerd.store.traces import SUFFIX, StoredTrace, list_logs, stored_trace
 
-MAX_HELD = 200
-"""Logs held open at a time; those that grew last."""
+MAX_OPEN = 200
+"""Logs kept open at a time: those that grew last."""
 
 MAX_EARLIER_BYTES = 64 * 1024 * 1024
 """Reading so much takes a few hundredths of a second."""
@@ -126,60 +126,60 @@ class Live:
     def __init__(self, directory: Path, path: Path | None = None) -> None:
         self._directory = directory
         self._path = path
-        self._held: dict[Path, Growing] = {}  # the one that grew last is the last
-        self._lengths: dict[Path, int] = {}  # of those not held
+        self._open: dict[Path, Growing] = {}  # the one that grew last is the last
+        self._lengths: dict[Path, int] = {}  # of those not open
         self.list_at = 0.0
         if path is None:
-            self._lengths = {log.path: log.size for log in self._list()}
-            for known in [*self._lengths][-MAX_HELD:]:
-                self._hold(known, self._lengths[known])
+            self._lengths = {log.path: log.log_size for log in self._list()}
+            for known in [*self._lengths][-MAX_OPEN:]:
+                self._follow_from(known, self._lengths[known])
 
-    def hold(self, log: Growing) -> None:
+    def follow(self, log: Growing) -> None:
         """Follow a log from where it has been read to."""
-        if before := self._held.pop(log.path, None):
+        if before := self._open.pop(log.path, None):
             before.close()
-        self._held[log.path] = log
+        self._open[log.path] = log
 
     def poll(self) -> Iterator[tuple[Growing, bytes]]:
         """What has been added since the last time, in blocks; a log that was replaced is another one, read from 0."""
         if time.monotonic() >= self.list_at:
-            yield from self._look_around()
-        for path, log in [*self._held.items()]:
+            yield from self._list_again()
+        for path, log in [*self._open.items()]:
             for block in log.new_blocks():
-                self._held[path] = self._held.pop(path)
+                self._open[path] = self._open.pop(path)
                 yield log, block
 
-    def _look_around(self) -> Iterator[tuple[Growing, bytes]]:
-        for path, log in [*self._held.items()]:
+    def _list_again(self) -> Iterator[tuple[Growing, bytes]]:
+        for path, log in [*self._open.items()]:
             if log.is_gone():
-                yield from self._let_go(path)
+                yield from self._finish(path)
                 del self._lengths[path]
         start = time.monotonic()
-        found = {log.path: log.size for log in self._list()}
+        found = {log.path: log.log_size for log in self._list()}
         self.list_at = start + (time.monotonic() - start) / LIST_SHARE
         self._lengths = {path: length for path, length in self._lengths.items() if path in found}
         for path, size in found.items():
-            if path not in self._held and size != self._lengths.get(path):
+            if path not in self._open and size != self._lengths.get(path):
                 known = self._lengths.get(path, 0)
-                # It was quiet for long, or is new. That it was replaced since shows in its size only.
-                self._hold(path, known if known <= size else 0)
-                if len(self._held) > MAX_HELD:
-                    yield from self._let_go(next(iter(self._held)))
+                # It is new, or was quiet for long. Only its size can show that it was replaced since.
+                self._follow_from(path, known if known <= size else 0)
+                if len(self._open) > MAX_OPEN:
+                    yield from self._finish(next(iter(self._open)))
 
-    def _list(self) -> list[LogFile]:
+    def _list(self) -> list[StoredTrace]:
         if self._path is None:
             return list_logs(self._directory)
-        log = log_at(self._path)
-        return [log] if log else []
+        log = stored_trace(self._path)
+        return [log] if log and log.has_log else []
 
-    def _hold(self, path: Path, offset: int) -> None:
-        with contextlib.suppress(OSError, UnsafePathError):  # gone already, or not for us
-            self.hold(Growing(path, path.name.removesuffix(".jsonl"), offset))
+    def _follow_from(self, path: Path, offset: int) -> None:
+        with contextlib.suppress(OSError, UnsafePathError):  # gone already, or not readable
+            self.follow(Growing(path, path.name.removesuffix(SUFFIX), offset))
             self._lengths.pop(path, None)
 
-    def _let_go(self, path: Path) -> Iterator[tuple[Growing, bytes]]:
+    def _finish(self, path: Path) -> Iterator[tuple[Growing, bytes]]:
         """Read a log to its end, and close it."""
-        log = self._held.pop(path)
+        log = self._open.pop(path)
         for block in log.new_blocks():
             yield log, block
         self._lengths[path] = log.seen or 0
@@ -187,5 +187,5 @@ class Live:
 
     def close(self) -> None:
         """Close all logs."""
-        for log in self._held.values():
+        for log in self._open.values():
             log.close()

@@ -24,6 +24,9 @@ LOST_PREFIX = b'{"ph":"i","s":"g","cat":"tracerd","name":"tracerd: '
 OWN_PREFIXES = (CLOCK_PREFIX, FULL_PREFIX, LOST_PREFIX)
 """How the lines begin that no client has written."""
 
+OWN_MARK = b'"tracerd'
+"""What each of them holds: a block without it is quickly passed over."""
+
 # ------------------------------------------------------------------ the clock line
 
 _Microseconds = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]

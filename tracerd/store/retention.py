@@ -1,7 +1,7 @@
-"""What may stay in the directory of logs, and the removal of what may not: for `tracerd clear` and for the daemon.
+"""Which traces may stay in the trace directory, and the removal of the others: for `tracerd clear` and for the daemon.
 
-A trace that anybody has open is never touched. Its daemon holds a shared lock on each file that it writes or still has
-to export; we take the exclusive one first, without waiting.
+Strategy: the decision is a pure function, `surplus`. A trace that is in use is never touched: its daemon holds a shared
+lock on each file that it writes or still has to export, and a remover takes the exclusive lock first, without waiting.
 """
 
 import contextlib
@@ -9,40 +9,20 @@ import fcntl
 import logging
 import math
 import os
-import stat
 import time
 from collections.abc import Collection
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from tracerd.errors import InvalidTraceIdError, NoSuchTraceError
-from tracerd.store.files import is_file_at
+from tracerd.errors import InvalidTraceIdError, UnsafePathError
+from tracerd.store.files import is_file_at, open_existing
 from tracerd.store.rejects import rejects_path
-from tracerd.store.traces import SUFFIX
+from tracerd.store.traces import StoredTrace, list_traces, stored_trace
 from tracerd.text import printable, size_text
 from tracerd.trace_id import TraceId
 
 logger = logging.getLogger(__name__)
-
-ACCOUNT_SUFFIX = ".rejected"
-
-
-@dataclass(frozen=True, slots=True)
-class StoredTrace:
-    """What a trace keeps in the directory: its log, the account beside it, or only an account.
-
-    Attributes:
-        trace_id: Its name; for a file from elsewhere it may be no valid trace id.
-        log: Where the log is, or would be.
-        size: Of both files, in bytes.
-        last_write_s: When one of them was last written, in seconds of the Unix epoch.
-    """
-
-    trace_id: str
-    log: Path
-    size: int
-    last_write_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,48 +78,11 @@ def surplus(
     return chosen
 
 
-# ------------------------------------------------------------------ the directory
-
-
-def stored_traces(directory: Path) -> list[StoredTrace]:
-    """All that traces keep in this directory, oldest last write first; nothing if there is no such directory.
-
-    Raises:
-        NoSuchTraceError: The directory cannot be read.
-    """
-    try:
-        names = os.listdir(directory)
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise NoSuchTraceError(f"cannot read the directory {directory}: {error.strerror}") from None
-    stems = {
-        name.removesuffix(suffix)
-        for name in names
-        for suffix in (SUFFIX, ACCOUNT_SUFFIX)
-        if name.endswith(suffix) and not name.startswith(".")
-    }
-    found = [trace for stem in stems if (trace := stored_trace(directory / f"{stem}{SUFFIX}"))]
-    return sorted(found, key=lambda trace: (trace.last_write_s, trace.trace_id))
-
-
-def stored_trace(log: Path) -> StoredTrace | None:
-    """What is kept of the trace with this log; None if nothing is, or no regular file."""
-    files: list[os.stat_result] = []
-    for path in (log, rejects_path(log)):
-        with contextlib.suppress(FileNotFoundError):
-            files.append(path.lstat())
-    if not files or not all(stat.S_ISREG(file.st_mode) for file in files):
-        return None
-    size, last_write_s = sum(file.st_size for file in files), max(file.st_mtime for file in files)
-    return StoredTrace(log.name.removesuffix(SUFFIX), log, size, last_write_s)
-
-
 # ------------------------------------------------------------------ the removal
 
 
 def is_in_use(trace: StoredTrace) -> bool:
-    """Whether somebody has a file of this trace open, as far as can be told: `remove` says the rest."""
+    """Whether another process has a file of this trace open. An error counts as no: `remove` reports it."""
     with ExitStack() as stack, contextlib.suppress(OSError):
         return _lock(trace, stack) is None
     return False
@@ -155,23 +98,22 @@ def remove(trace: StoredTrace) -> bool:
         locked = _lock(trace, stack)
         if locked is None:
             return False
-        if locked and stored_trace(trace.log) != trace:
+        if locked and stored_trace(trace.path) != trace:
             return False
-        # The account goes first: who opens the log now waits for us, finds it gone, and begins anew. Were the log gone
-        # first, that new trace might have an account by the time we come to remove the old one.
+        # The rejects go first: who opens the log now waits for us, finds it gone, and begins anew. Were the log gone
+        # first, that new trace might have rejects by the time we come to remove the old ones.
         for path in reversed(locked):
             path.unlink(missing_ok=True)
     return True
 
 
 def _lock(trace: StoredTrace, stack: ExitStack) -> list[Path] | None:
-    """The files of the trace, the log first, locked until the stack is left; None if somebody else has one open."""
+    """The files of the trace, the log first, locked until the stack is left; None if another process has one open."""
     locked: list[Path] = []
-    for path in (trace.log, rejects_path(trace.log)):
+    for path in (trace.path, rejects_path(trace.path)):
         try:
-            # For writing, because an exclusive lock on NFS asks for it.
-            fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except FileNotFoundError:
+            fd = open_existing(path)
+        except (FileNotFoundError, UnsafePathError):
             continue
         stack.callback(os.close, fd)
         try:
@@ -190,7 +132,7 @@ def enforce(directory: Path, limits: Limits) -> list[TraceId]:
     Raises:
         NoSuchTraceError: The directory cannot be read.
     """
-    traces = stored_traces(directory)
+    traces = list_traces(directory)
     now_s = time.time()
     removed: list[TraceId] = []
     in_use: set[StoredTrace] = set()

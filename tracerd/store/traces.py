@@ -1,5 +1,11 @@
-"""The spool: the directory of logs. Find, list and describe them; nothing here writes."""
+"""The trace directory: find, list and describe what is stored there; nothing here writes.
 
+A stored trace is its log and, beside it, a file of rejects. There is one type for it and one listing, which `list`,
+`clear`, retention, `tail` and completion all use. What has the name of a log and is no regular file is no trace;
+what has the name of rejects and is none is left alone, as if it were not there.
+"""
+
+import errno
 import os
 import stat
 from dataclasses import dataclass
@@ -8,8 +14,8 @@ from pathlib import Path
 from tracerd.core.counts import Totals
 from tracerd.errors import NoSuchTraceError
 from tracerd.store.log import read_blocks
-from tracerd.store.own_lines import OWN_PREFIXES, decode_clock
-from tracerd.store.rejects import Account, read_rejects, rejects_path
+from tracerd.store.own_lines import OWN_MARK, OWN_PREFIXES, decode_clock
+from tracerd.store.rejects import REJECTS_SUFFIX, read_rejects, rejects_path
 from tracerd.trace_id import TraceId
 
 SUFFIX = ".jsonl"
@@ -17,39 +23,43 @@ LATEST = "latest"
 
 
 @dataclass(frozen=True, slots=True)
-class LogFile:
-    """A log as the directory shows it.
+class StoredTrace:
+    """What a trace keeps in the directory: its log and the rejects beside it, or one of them.
 
     Attributes:
-        path: The `.jsonl` file.
-        trace_id: Its name without the suffix; for a file from elsewhere the name may be no valid trace id.
-        size: In bytes.
-        last_write_s: When it was last written, in seconds of the Unix epoch.
+        trace_id: The name of its files without their suffix; for a file from elsewhere it may be no valid trace id.
+        path: Where the log is, or would be.
+        has_log: Whether there is one: if every line of a trace was refused, there are rejects only.
+        log_size: The length of the log in bytes; 0 without one.
+        size: Of both files, in bytes.
+        last_write_s: When one of them was last written, in seconds of the Unix epoch.
     """
 
-    path: Path
     trace_id: str
+    path: Path
+    has_log: bool
+    log_size: int
     size: int
     last_write_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A log as it was at one moment: later lines of it are not part of it.
+    """A trace as it was at one moment: later lines are not part of it.
 
     Attributes:
-        path: The `.jsonl` file, which need not exist.
+        path: The log, which need not exist.
         trace_id: The trace's name.
-        length: Bytes of the log that belong to it.
-        account_length: Bytes of the `.rejected` file that belong to it.
-        refused: Lines refused that the account does not tell yet.
+        log_length: Bytes of the log that belong to it.
+        rejects_length: Bytes of the rejects that belong to it.
+        refused: Lines refused since the last record in the rejects, as far as its daemon knows.
         missing: Why it may lack some of what clients had written; empty if it does not.
     """
 
     path: Path
     trace_id: str
-    length: int
-    account_length: int
+    log_length: int
+    rejects_length: int
     refused: int = 0
     missing: str = ""
 
@@ -60,101 +70,137 @@ def log_path(directory: Path, trace_id: TraceId) -> Path:
 
 
 def snapshot(path: Path, trace_id: str, refused: int = 0, missing: str = "") -> Snapshot:
-    """The log as it is now; see `Snapshot` for the arguments."""
-    return Snapshot(path, trace_id, log_size(path), log_size(rejects_path(path)), refused, missing)
+    """The trace as it is now; see `Snapshot` for the arguments."""
+    return Snapshot(path, trace_id, _length(path), _length(rejects_path(path)), refused, missing)
 
 
-def log_size(path: Path) -> int:
-    """The length of a log or an account; 0 if there is none that can be looked at."""
+def _length(path: Path) -> int:
     try:
         return path.stat().st_size
-    except OSError:  # whoever reads it will say why
+    except OSError:  # reading it gives the reason
         return 0
 
 
-def list_logs(directory: Path) -> list[LogFile]:
-    """The logs of a directory, oldest last write first; none if there is no such directory."""
-    found = filter(None, (log_at(directory / name) for name in _names(directory)))
-    return sorted(found, key=lambda log: (log.last_write_s, log.trace_id))
+# ------------------------------------------------------------------ find and list
 
 
-def log_at(path: Path) -> LogFile | None:
-    """The log that is there; None if nothing is there, or something else."""
-    try:
-        status = path.lstat()
-    except FileNotFoundError:
-        return None
-    return _log_file(path, status) if stat.S_ISREG(status.st_mode) else None
+def list_traces(directory: Path) -> list[StoredTrace]:
+    """All traces of a directory, oldest last write first; none if there is no such directory.
 
-
-def _names(directory: Path) -> list[str]:
+    Raises:
+        NoSuchTraceError: The directory cannot be read.
+    """
     try:
         names = os.listdir(directory)
     except FileNotFoundError:
         return []
     except OSError as error:
         raise NoSuchTraceError(f"cannot read the directory {directory}: {error.strerror}") from None
-    return [name for name in names if name.endswith(SUFFIX) and not name.startswith(".")]
+    logs = {name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)}
+    rejects = {name.removesuffix(REJECTS_SUFFIX) for name in names if name.endswith(REJECTS_SUFFIX)}
+    found = [
+        trace
+        for stem in logs | rejects
+        if not stem.startswith(".") and (trace := _stored_trace(directory / f"{stem}{SUFFIX}", stem in rejects))
+    ]
+    return sorted(found, key=lambda trace: (trace.last_write_s, trace.trace_id))
 
 
-def _log_file(path: Path, status: os.stat_result) -> LogFile:
-    return LogFile(path, path.name.removesuffix(SUFFIX), status.st_size, status.st_mtime)
+def list_logs(directory: Path) -> list[StoredTrace]:
+    """As `list_traces`, but only those that have a log."""
+    return [trace for trace in list_traces(directory) if trace.has_log]
 
 
-def find_log(directory: Path, name: str) -> LogFile:
-    """The log that a person means: a path, a file name, a trace id, an unambiguous prefix of one, or `latest`.
+def stored_trace(path: Path) -> StoredTrace | None:
+    """The trace with this log; None if nothing is kept of it, or something else lies there."""
+    return _stored_trace(path, may_have_rejects=True)
+
+
+def _stored_trace(path: Path, may_have_rejects: bool) -> StoredTrace | None:
+    log = _status(path)
+    rejects = _status(rejects_path(path)) if may_have_rejects else None
+    if log and not stat.S_ISREG(log.st_mode):
+        return None
+    files = [file for file in (log, rejects) if file and stat.S_ISREG(file.st_mode)]
+    if not files:
+        return None
+    return StoredTrace(
+        trace_id=path.name.removesuffix(SUFFIX),
+        path=path,
+        has_log=log is not None,
+        log_size=log.st_size if log else 0,
+        size=sum(file.st_size for file in files),
+        last_write_s=max(file.st_mtime for file in files),
+    )
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.lstat()
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+            return None
+        raise
+
+
+def find_log(directory: Path, name: str) -> StoredTrace:
+    """The trace that a person means: a path, a file name, a trace id, an unambiguous prefix of one, or `latest`.
 
     Raises:
-        NoSuchTraceError: None fits, or more than one.
+        NoSuchTraceError: No trace that has a log fits, or more than one.
     """
     if "/" in name:
-        path = Path(name).resolve()
-        if not path.is_file():
+        trace = stored_trace(Path(name).resolve())
+        if trace is None or not trace.has_log:
             raise NoSuchTraceError(f"there is no log {name}")
-        return _log_file(path, path.stat())
-    logs = list_logs(directory)
+        return trace
+    traces = list_logs(directory)
     if name == LATEST:
-        if not logs:
+        if not traces:
             raise NoSuchTraceError(f"there are no logs in {directory} yet")
-        return logs[-1]
+        return traces[-1]
     trace_id = name.removesuffix(SUFFIX)
-    fitting = [log for log in logs if log.trace_id == trace_id] or [
-        log for log in logs if log.trace_id.startswith(name)
+    fitting = [trace for trace in traces if trace.trace_id == trace_id] or [
+        trace for trace in traces if trace.trace_id.startswith(name)
     ]
     if not fitting:
         raise NoSuchTraceError(f"no trace {name!r} in {directory}; `tracerd list` shows what is there")
     if len(fitting) > 1:
-        some = ", ".join(log.trace_id for log in fitting[:3])
+        some = ", ".join(trace.trace_id for trace in fitting[:3])
         raise NoSuchTraceError(f"{name!r} fits {len(fitting)} traces ({some} ...); give more of the id")
     return fitting[0]
 
 
-def totals(log: LogFile) -> Totals:
-    """What was counted for a trace: the sums of its account, and the events and refusals that no record covers yet."""
-    account = read_rejects(rejects_path(log.path))
-    if account.log_bytes > log.size:  # of a log that was removed
-        account = Account()
-    counted = account.totals
-    counted.refused += account.unrecorded
-    for start, end in [*account.gaps, (account.log_bytes, log.size)]:
-        if start < end:
-            counted.stored += _count_events(log.path, start, end - start)
+# ------------------------------------------------------------------ describe
+
+
+def totals(trace: StoredTrace) -> Totals:
+    """What was counted for a trace that has a log: stored events by the log, all others by the rejects.
+
+    Reading the log takes about a second for each GB.
+
+    Raises:
+        OSError: The log cannot be read.
+    """
+    counted = read_rejects(rejects_path(trace.path))
+    with trace.path.open("rb", buffering=0) as file:
+        counted.stored = sum(map(_count_events, read_blocks(file.fileno(), trace.log_size)))
     return counted
 
 
-def _count_events(path: Path, start: int, length: int) -> int:
-    with path.open("rb", buffering=0) as file:
-        file.seek(start)
-        blocks = read_blocks(file.fileno(), length)
-        return sum(block.count(b"\n") - sum(_count_lines(block, prefix) for prefix in OWN_PREFIXES) for block in blocks)
+def _count_events(block: bytes) -> int:
+    count = block.count(b"\n")
+    if block.rfind(OWN_MARK) >= 0:  # a tenth of the time that `in` takes, in Python 3.11
+        count -= sum(block.count(b"\n" + prefix) + block.startswith(prefix) for prefix in OWN_PREFIXES)
+    return count
 
 
-def _count_lines(block: bytes, prefix: bytes) -> int:
-    return block.count(b"\n" + prefix) + block.startswith(prefix)
+def start_s(trace: StoredTrace) -> float | None:
+    """When a trace began, in seconds of the Unix epoch, by the clock line in its first place; None without one.
 
-
-def start_s(log: LogFile) -> float | None:
-    """When the trace began, in seconds of the Unix epoch, by the clock line in its first place; None without one."""
-    with log.path.open("rb") as file:
+    Raises:
+        OSError: The log cannot be read.
+    """
+    with trace.path.open("rb") as file:
         clock = decode_clock(file.readline(4096))
     return clock.realtime_us / 1e6 if clock else None
