@@ -148,14 +148,14 @@ def test_get_tef_writes_nothing_into_the_directory_of_logs(store: Path, name: st
     assert not any((store / "sub").iterdir())
 
 
-def test_get_tef_of_a_log_elsewhere_may_write_beside_it_but_not_over_its_account(store: Path, tmp_path: Path) -> None:
-    log, account = store / "old.jsonl", store / "old.rejected"
-    account.write_bytes(b"{}\n")
+def test_get_tef_of_a_log_elsewhere_may_write_beside_it_but_not_over_its_rejects(store: Path, tmp_path: Path) -> None:
+    log, rejects = store / "old.jsonl", store / "old.rejected"
+    rejects.write_bytes(b"{}\n")
     assert tracerd("get-tef", log, "-d", tmp_path / "other", "-o", store / "t.json").returncode == 0
     assert len(events((store / "t.json").read_bytes())) == 1
-    done = tracerd("get-tef", log, "-d", tmp_path / "other", "-o", account)
+    done = tracerd("get-tef", log, "-d", tmp_path / "other", "-o", rejects)
     assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
-    assert account.read_bytes() == b"{}\n"
+    assert rejects.read_bytes() == b"{}\n"
 
 
 def test_get_tef_does_not_overwrite_its_log(store: Path) -> None:

@@ -161,9 +161,9 @@ def check(sent: bytes, cuts: list[int], folder: Path) -> None:
     check_export(log, folder / "fuzz.jsonl")
     check_export(sent, folder / "fuzz.jsonl")  # as if somebody else had written this log
     check_append(sent, folder / "torn.jsonl")
-    account = folder / "fuzz.rejected"
-    account.write_bytes(sent)
-    read_rejects(account)
+    rejects = folder / "fuzz.rejected"
+    rejects.write_bytes(sent)
+    read_rejects(rejects)
 
 
 def run(seed: int, count: int, *, seconds: float = float("inf")) -> int:

@@ -168,8 +168,8 @@ def test_garbage_costs_20_lines_of_the_daemons_log_and_little_memory(
     assert (refused > 0) == (kind != "blank lines")
     assert daemon.stderr().count("\n") - lines <= MOST_LOG_LINES
     assert memory < 120
-    account = daemon.dir / "garbage.rejected"
-    assert kind == "blank lines" or account.stat().st_size < 1.2 * MB
+    rejects = daemon.dir / "garbage.rejected"
+    assert kind == "blank lines" or rejects.stat().st_size < 1.2 * MB
     told(
         f"{megabytes} MB of {kind}",
         seconds=took_s,

@@ -32,7 +32,7 @@ CUT = [
     pytest.param(b"OPEN t\n" + event(1) + b"DIE", [1], b"DIE", id="DIE, which may be half a DIE_WHEN_IDLE"),
     pytest.param(b"OPEN t\n" + event(1) + b"EMIT_TEF /tm", [1], b"EMIT_TEF /tm", id="inside EMIT_TEF"),
     pytest.param(b"OPEN t\n" + event(1) + b"OPEN ot", [1], b"OPEN ot", id="inside a second OPEN"),
-    pytest.param(b"OPE", [], None, id="inside OPEN: no trace, so no account"),
+    pytest.param(b"OPE", [], None, id="inside OPEN: no trace, so no rejects"),
     pytest.param(b"OPEN t", [], None, id="before OPEN's newline"),
     pytest.param(b"", [], None, id="silent"),
 ]
@@ -117,4 +117,4 @@ def test_clients_killed_while_they_write_leave_whole_lines(daemon: Daemon) -> No
     torn = [entry for entry in daemon.rejects("t") if "base64" in entry]
     assert all("the connection ended inside this line" in str(entry["reason"]) for entry in torn)
     stored = sum(map(len, logged.values()))
-    sys.stderr.write(f"{KILLS} clients killed: {stored} events stored, {len(torn)} torn lines in the account\n")
+    sys.stderr.write(f"{KILLS} clients killed: {stored} events stored, {len(torn)} torn lines in the rejects\n")

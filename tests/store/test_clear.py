@@ -41,7 +41,7 @@ def put(directory: Path, name: str, age_d: float = 0, content: bytes = event(1))
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    """The directory of a daemon that has stopped: three traces, one of them with an account."""
+    """The directory of a daemon that has stopped: three traces, one of them with rejects."""
     directory = tmp_path / "store"
     directory.mkdir(mode=0o700)
     (directory / ".lock").touch()
@@ -100,7 +100,7 @@ def test_a_trace_can_be_named_by_its_path(store: Path) -> None:
     assert names(store) == {"middle.jsonl", "new.jsonl"}
 
 
-def test_an_account_without_a_log_is_a_trace_too(store: Path) -> None:
+def test_rejects_without_a_log_is_a_trace_too(store: Path) -> None:
     """Every line of its clients was refused: it would stay for ever."""
     put(store, "refused.rejected")
     assert clear(store, "--yes", "refused").returncode == 0
@@ -110,7 +110,7 @@ def test_an_account_without_a_log_is_a_trace_too(store: Path) -> None:
     assert names(store) == set()
 
 
-def test_only_logs_and_accounts_go(store: Path) -> None:
+def test_only_logs_and_rejects_go(store: Path) -> None:
     others = {"notes.txt", ".hidden.jsonl", "link.jsonl", "pipe.jsonl", "pipe.rejected", "dir.jsonl"}
     for name in ("notes.txt", ".hidden.jsonl", "pipe.rejected"):
         put(store, name)
@@ -375,12 +375,12 @@ def test_a_trace_written_since_it_was_listed_stays(log: Path) -> None:
     assert log.read_bytes() == event(1) + event(2)
 
 
-def test_a_trace_whose_account_was_written_since_stays(log: Path) -> None:
+def test_a_trace_whose_rejects_were_written_since_stays(log: Path) -> None:
     trace = stored_trace(log)
     assert trace
-    account = RejectsFile(rejects_path(log))
-    account.record(Totals(refused=1))
-    account.close()
+    rejects = RejectsFile(rejects_path(log))
+    rejects.record(Totals(refused=1))
+    rejects.close()
     assert not remove(trace)
 
 
@@ -409,9 +409,9 @@ def test_who_opens_while_it_is_removed_begins_anew(
             writer.append(event(2))
             writer.close()
         else:
-            account = RejectsFile(rejects_path(log))
-            account.record(Totals(refused=2))
-            account.close()
+            rejects = RejectsFile(rejects_path(log))
+            rejects.record(Totals(refused=2))
+            rejects.close()
 
     def unlink_when_somebody_waits(path: Path, missing_ok: bool = False) -> None:
         if not threads:
@@ -431,7 +431,7 @@ def test_who_opens_while_it_is_removed_begins_anew(
         assert not log.exists()
 
 
-def test_who_begins_anew_between_the_two_removals_keeps_the_new_account(
+def test_who_begins_anew_between_the_two_removals_keeps_the_new_rejects(
     log: Path, monkeypatch: pytest.MonkeyPatch, waiting: threading.Event
 ) -> None:
     put(log.parent, "t.rejected", content=b"")
@@ -443,9 +443,9 @@ def test_who_begins_anew_between_the_two_removals_keeps_the_new_account(
     def write() -> None:
         writer = LogWriter(log)
         writer.append(event(2))
-        account = RejectsFile(rejects_path(log))
-        account.record(Totals(refused=2))
-        account.close()
+        rejects = RejectsFile(rejects_path(log))
+        rejects.record(Totals(refused=2))
+        rejects.close()
         writer.close()
 
     def unlink_and_let_others_in(path: Path, missing_ok: bool = False) -> None:

@@ -75,7 +75,7 @@ def tree(directory: Path) -> set[str]:
 
 
 def settled_tree(directory: Path) -> set[str]:
-    """As `tree`, but without accounts, which traces get a moment after they have ended."""
+    """As `tree`, but without rejects, which traces get a moment after they have ended."""
     return {name for name in tree(directory) if not name.endswith(".rejected")}
 
 
@@ -459,7 +459,7 @@ def test_log_that_is_no_file_is_never_written_and_its_events_count_as_lost(
 
 
 @pytest.mark.parametrize("put", THINGS)
-def test_account_that_is_no_file_is_never_written_and_the_events_are_kept(
+def test_rejects_file_that_is_no_file_is_never_written_and_the_events_are_kept(
     daemon: Daemon, put: Callable[[Path], object]
 ) -> None:
     path = daemon.dir / "odd.rejected"
@@ -521,7 +521,7 @@ def test_torn_tail_is_mended_when_the_log_is_opened(
 
 
 @pytest.mark.parametrize("put", THINGS)
-def test_torn_tail_is_cut_even_if_its_account_is_no_file(daemon: Daemon, put: Callable[[Path], object]) -> None:
+def test_torn_tail_is_cut_even_if_its_rejects_file_is_no_file(daemon: Daemon, put: Callable[[Path], object]) -> None:
     (daemon.dir / "torn.jsonl").write_bytes(event(0) + b'{"ph":"i","na')
     put(daemon.dir / "torn.rejected")
     with daemon.connect() as client:

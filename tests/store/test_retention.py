@@ -129,7 +129,7 @@ def stored(home: Path) -> list[str]:
     return sorted(path.stem for path in (home / "logs").glob("*.jsonl"))
 
 
-def accounts(home: Path) -> list[str]:
+def rejected(home: Path) -> list[str]:
     return sorted(path.stem for path in (home / "logs").glob("*.rejected"))
 
 
@@ -148,7 +148,7 @@ def accounts(home: Path) -> list[str]:
 def test_limits_hold_from_the_start(home: Path, options: list[str], left: list[int]) -> None:
     expected = [f"old-{age_d}" for age_d in left]
     with Daemon(home, *options) as daemon:
-        wait_until(lambda: stored(home) == accounts(home) == expected, "the old traces to go")
+        wait_until(lambda: stored(home) == rejected(home) == expected, "the old traces to go")
         wait_until(lambda: daemon.stderr().count("removed the trace old-") == 3 - len(left), "the daemon to say so")
     assert stored(home) == expected
 

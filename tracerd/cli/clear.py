@@ -1,4 +1,4 @@
-"""`tracerd clear`: remove traces that nobody has open."""
+"""`tracerd clear`: remove traces that are not in use."""
 
 import math
 import sys
@@ -63,7 +63,7 @@ def clear(traces: tuple[str, ...], directory: Path, older_than: float | None, ke
 
 
 def _check(directory: Path) -> None:
-    """Refuse a directory that is no daemon's: other programs keep files there that end in `.jsonl`, too."""
+    """Refuse a directory that is no daemon's: files that end in `.jsonl` may be those of other programs."""
     from tracerd.store.lock import LOCK_NAME
 
     if directory.exists() and not (directory / LOCK_NAME).exists():
@@ -91,7 +91,9 @@ def _find(directory: Path, name: str) -> "StoredTrace":
 def _ask(traces: "Collection[StoredTrace]") -> None:
     amount = _amount(traces)
     if not sys.stdin.isatty():
-        raise click.ClickException(f"nothing is removed, for nobody can be asked here; --yes would remove {amount}")
+        raise click.ClickException(
+            f"nothing is removed: there is no terminal to ask for confirmation; --yes would remove {amount}"
+        )
     for trace in traces:
         last_write = datetime.fromtimestamp(trace.last_write_s).astimezone().strftime("%Y-%m-%d %H:%M:%S")
         click.echo(f"{size_text(trace.size).rjust(9)}  {last_write}  {printable(trace.trace_id)}", err=True)

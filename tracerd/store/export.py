@@ -53,7 +53,7 @@ class LeftOut:
 
 @dataclass(slots=True)
 class Summary:
-    """What an export found.
+    """The result of an export.
 
     Attributes:
         events: Events in the file.
@@ -172,7 +172,7 @@ def resolve_target(path: str, forbidden: Forbidden | None = None) -> str:
     """The file that an export to `path` would replace or make, symbolic links followed.
 
     Raises:
-        ExportError: It must not be written; the message says why.
+        ExportError: It must not be written; the message is the reason.
     """
     try:
         target = real_path(path)

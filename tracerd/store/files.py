@@ -11,7 +11,7 @@ from tracerd.errors import UnsafePathError
 
 LOCK_TRIES = 5
 LOCK_PAUSE_S = 0.001
-"""Who removes a file holds its lock for the time of an unlink; clients must not wait for anybody else."""
+"""A file is locked for as long as its removal takes; clients must not wait longer than that."""
 
 
 def open_for_append(path: Path, *, readable: bool = False) -> int:
@@ -61,7 +61,7 @@ def open_existing(path: Path) -> int:
 
 
 def open_shared(path: Path) -> int:
-    """As `open_for_append`, with a shared lock that tells others (who may remove what lies here) that it is in use.
+    """As `open_for_append`, with a shared lock: it shows that the file is in use and must not be removed.
 
     Raises:
         UnsafePathError: It is not a regular file.
@@ -85,7 +85,7 @@ def pause() -> None:
 
 
 def _lock_shared(fd: int, path: Path) -> None:
-    """Take a shared lock, waiting no longer than somebody takes to remove this very file: then it is begun anew."""
+    """Take a shared lock. Wait only as long as the removal of this file takes: then it is begun again."""
     for _ in range(LOCK_TRIES):
         try:
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)

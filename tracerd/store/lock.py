@@ -1,6 +1,6 @@
-"""Locks that decide who is the daemon: one on the directory of traces, one on each socket.
+"""Locks that decide which process is the daemon: one on the trace directory, one on each socket.
 
-The lock, not a connect, decides who is alive: a hung daemon still accepts connections.
+The lock, not a connect, shows whether a daemon is alive: a hung daemon still accepts connections.
 """
 
 import fcntl
@@ -21,7 +21,7 @@ LOCK_NAME = ".lock"
 
 LOCK_TRIES = 5
 LOCK_PAUSE_S = 0.02
-"""`holder` takes a lock for an instant to see whether it is free: that must not turn a starting daemon away."""
+"""`holder` takes a lock for an instant to see whether it is free: a starting daemon must not fail because of that."""
 
 
 class Lock:
@@ -59,15 +59,15 @@ class Lock:
             raise
 
     def is_in_place(self) -> bool:
-        """Whether the file is still where others look for it: who removed it lets another daemon in.
+        """Whether the file is still at its path: if it was removed, another daemon can start.
 
         Raises:
-            OSError: It cannot be looked at.
+            OSError: Its status cannot be read.
         """
         return is_file_at(self.path, self._fd)
 
     def release(self) -> None:
-        """Let the next daemon in."""
+        """Unlock it."""
         os.close(self._fd)
 
 
@@ -90,11 +90,11 @@ class TraceDirectory:
         self._take(LOCK_TRIES)
 
     def ensure(self) -> None:
-        """Make and lock it anew if somebody has removed it, or put another in its place.
+        """Make and lock it again if it was removed or replaced.
 
         Raises:
             InUseError: Another daemon has it by now.
-            OSError: It cannot be looked at.
+            OSError: Its status cannot be read.
             UnsafePathError: It cannot be made or locked, or others could interfere.
         """
         if self._lock:
@@ -110,7 +110,7 @@ class TraceDirectory:
         self._lock = Lock(self._lock_path, f"the directory {self._path}", tries)
 
     def release(self) -> None:
-        """Let the next daemon in."""
+        """Unlock it."""
         if self._lock:
             self._lock.release()
             self._lock = None
@@ -134,7 +134,7 @@ def lock_path(socket_path: Path) -> Path:
 
 
 def holder(path: Path) -> int | None:
-    """The pid of the process that holds this lock, or None if nobody does."""
+    """The pid of the process that holds this lock, or None if it is free."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

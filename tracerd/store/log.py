@@ -12,11 +12,11 @@ from tracerd.core.lines import check_line
 from tracerd.store.files import is_file_at, open_shared
 
 BLOCK_BYTES = 64 * 1024
-"""Bytes a reader handles per C call: larger blocks hold the interpreter for longer than a daemon may wait."""
+"""Bytes a reader handles per C call: during larger ones the daemon would wait too long for the interpreter."""
 
 
 class LogWriter:
-    """An open log; a shared lock tells others (who may remove logs) that it is in use.
+    """An open log, with a shared lock: it shows that the log is in use and must not be removed.
 
     Args:
         path: The log; made if it is not there.
@@ -72,7 +72,7 @@ class LogWriter:
         self.size += len(block)
 
     def _undo(self) -> None:
-        """Take back what was written of a block. Where it began is asked: somebody may have emptied the log."""
+        """Take back what was written of a block. The length is read again: another program may have cut the log."""
         self.size = max(0, os.fstat(self.fd).st_size - self._torn)
         os.ftruncate(self.fd, self.size)
         self._torn = 0
@@ -90,7 +90,7 @@ class LogWriter:
         try:
             os.fsync(self.fd)
         except OSError as error:
-            self._sync_error = error  # the kernel tells it once, has dropped the pages, and succeeds the next time
+            self._sync_error = error  # the kernel reports it once, drops the pages, and succeeds the next time
             raise
         if self._synced < 0:
             directory = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -101,7 +101,7 @@ class LogWriter:
         self._synced = self.size
 
     def was_removed(self) -> bool:
-        """Whether somebody has removed, renamed or replaced the file under us."""
+        """Whether the file was removed, renamed or replaced since it was opened."""
         return not is_file_at(self.path, self.fd)
 
     def close(self) -> None:

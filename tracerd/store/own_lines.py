@@ -57,7 +57,7 @@ _args_decoder = msgspec.json.Decoder(ClockReadings)
 
 
 def decode_clock(line: bytes) -> ClockReadings | None:
-    """What a clock line says; None for any other line, and for one from elsewhere that lacks a reading."""
+    """The readings in a clock line; None for any other line, and for one from elsewhere that lacks a reading."""
     if not line.startswith(CLOCK_PREFIX):
         return None
     try:
@@ -67,7 +67,7 @@ def decode_clock(line: bytes) -> ClockReadings | None:
 
 
 def decode_clock_args(args: bytes | msgspec.Raw) -> ClockReadings | None:
-    """As `decode_clock`, for who has the `args` of the event already."""
+    """As `decode_clock`, from the `args` of the event alone."""
     try:
         return _args_decoder.decode(args)
     except (msgspec.DecodeError, RecursionError):

@@ -15,7 +15,7 @@ def log_dir() -> Path:
 
 
 def daemon_log() -> Path:
-    """What a daemon in the background says, in the user's state directory for tracerd."""
+    """The log of a daemon in the background, in the user's state directory for tracerd."""
     return Path(platformdirs.user_state_dir("tracerd")) / "tracerd.log"
 
 
@@ -35,7 +35,7 @@ def check_private(directory: Path, *, sticky_allowed: bool = False) -> None:
     """Make sure that no other user can put or remove files in this directory.
 
     Args:
-        directory: What to look at; symbolic links are followed.
+        directory: Its path; symbolic links are followed.
         sticky_allowed: Take a sticky directory of root's, such as /tmp, where others cannot remove our files.
 
     Raises:
@@ -58,8 +58,8 @@ def check_private(directory: Path, *, sticky_allowed: bool = False) -> None:
         )
 
 
-ANYBODY = stat.S_ISVTX | stat.S_IWOTH
-"""The mode of a directory where anybody may put files, and remove their own only."""
+STICKY = stat.S_ISVTX | stat.S_IWOTH
+"""The mode of a directory such as /tmp, where all users may put files and remove only their own."""
 
 MAX_LINKS = 40
 """Symbolic links on the way to a file: as many as Linux follows."""
@@ -68,9 +68,9 @@ MAX_LINKS = 40
 def real_path(path: str) -> str:
     """Where a path leads, symbolic links followed; what does not exist is taken by its name.
 
-    A link in a directory where anybody may put one, such as /tmp, is followed only if it is ours or the directory
+    A link in a directory where all users may put one, such as /tmp, is followed only if it is ours or the directory
     owner's: else another user could have us replace any file of ours. The kernel has this rule (protected_symlinks)
-    for those who open by such a path, but not for those who rename.
+    for opening by such a path, but not for renaming.
 
     Raises:
         UnsafePathError: There is such a link, or there are too many.
@@ -93,13 +93,13 @@ def real_path(path: str) -> str:
                 continue
             directory = os.stat(at)
             leads_to = os.readlink(following)
-        except OSError:  # it is not there, or we may not look: who writes will be told why
+        except OSError:  # missing, or not permitted: the write that follows fails with the reason
             at = following
             continue
         links += 1
         if links > MAX_LINKS:
             raise UnsafePathError(f"there are too many symbolic links on the way to {path}")
-        if directory.st_mode & ANYBODY == ANYBODY and status.st_uid not in (os.geteuid(), directory.st_uid):
+        if directory.st_mode & STICKY == STICKY and status.st_uid not in (os.geteuid(), directory.st_uid):
             raise UnsafePathError(
                 f"{following} is a symbolic link that another user has put there (uid {status.st_uid})"
             )
