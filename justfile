@@ -13,15 +13,16 @@ install:
 
 # The tests that start no process: half a minute.
 fast *options:
-    pytest -m 'not processes' {{options}}
+    pytest -n auto -m 'not processes and not long' {{options}}
 
-# All tests, but for the forms that take minutes.
+# All tests; of what takes minutes, a tenth.
 test *options:
-    pytest {{options}}
+    pytest -n auto {{options}}
 
-# The tests in the forms that take minutes, and hours.
+# The whole of what takes minutes, and hours; random examples by the thousand.
 long *options:
     pytest -m long {{options}}
+    pytest -n auto --hypothesis-profile long tests/core tests/replay tests/store tests/view {{options}}
 
 # Format, lint, types, imports, spelling: what needs no run.
 lint:

@@ -8,8 +8,9 @@ from hypothesis import settings
 
 from tests.harness import Daemon, running_daemon
 from tests.perfetto.fixture import perfetto
+from tests.processes import pytest_collection_modifyitems, pytest_runtest_call
 
-__all__ = ["daemon", "perfetto", "shared_daemon"]
+__all__ = ["daemon", "perfetto", "pytest_collection_modifyitems", "pytest_runtest_call", "shared_daemon"]
 
 # A suite that is started with nohup, or in the background of a script, would hand its ignored signals down to the
 # programs it starts, and those could not be stopped by them.
@@ -18,8 +19,9 @@ signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes says more of what else the machine does than of us.
-settings.register_profile("tracerd", deadline=None)
-settings.load_profile("tracerd")
+settings.register_profile("short", deadline=None, max_examples=50)
+settings.register_profile("long", deadline=None, max_examples=1500)
+settings.load_profile("short")
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 """The repository: what tests read that is no code, such as documents, lies below it."""
 
@@ -36,6 +38,8 @@ os.setuid(uid)
 main()
 """
 """The command line as another user, who may have no right to read the Python that the tests run with."""
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user, mount and make devices")
 
 CLOCK_PREFIX = b'{"ph":"M","name":"tracerd_clock",'
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from itertools import accumulate
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tracerd.core.lines import MAX_REPAIRED_BYTES, BadLine, check_line, check_run, is_too_deep
@@ -423,7 +423,6 @@ def blocks(draw: st.DrawFn) -> bytes:
 
 
 @given(st.one_of(st.binary(), blocks(), LINES))
-@settings(max_examples=400)
 def test_no_bytes_raise(data: bytes) -> None:
     for entry in (check_run, check_line, export_run, export_line, perfetto_text):
         entry(data)
@@ -431,7 +430,6 @@ def test_no_bytes_raise(data: bytes) -> None:
 
 @given(LINES)
 @example(b'{"a":"\\ud83d\\\\ude00","b":"\\\\\\ude00","c":-nan}')
-@settings(max_examples=1500)
 def test_what_is_kept_is_strict_and_stable(line: bytes) -> None:
     kept = check_line(line)
     if isinstance(kept, BadLine):
@@ -445,7 +443,6 @@ def test_what_is_kept_is_strict_and_stable(line: bytes) -> None:
 
 
 @given(mutated())
-@settings(max_examples=1000)
 def test_strict_objects_and_no_others_are_kept_unchanged(line: bytes) -> None:
     framed = line.startswith(b"{") and line.endswith(b"}")
     expected = framed and is_strict_object(line) and not has_surrogate_escape(line)
@@ -453,7 +450,6 @@ def test_strict_objects_and_no_others_are_kept_unchanged(line: bytes) -> None:
 
 
 @given(OBJECTS)
-@settings(max_examples=500)
 def test_repair_changes_only_what_must_change(line: bytes) -> None:
     # json.loads reads the bare words that it knows, so the others are made known to it.
     known = re.sub(rb'("(?:[^"\\]|\\.)*")|-?(?:nan|inf|NaN|Infinity)', lambda m: m[1] or b"NaN", line)
@@ -464,7 +460,6 @@ def test_repair_changes_only_what_must_change(line: bytes) -> None:
 
 
 @given(blocks())
-@settings(max_examples=600)
 def test_fast_checks_accept_only_what_the_exact_ones_keep(block: bytes) -> None:
     if not block.endswith(b"\n"):
         assert check_run(block) is None or not block
@@ -480,7 +475,6 @@ def test_fast_checks_accept_only_what_the_exact_ones_keep(block: bytes) -> None:
 
 
 @given(st.one_of(OBJECTS, EVENTS, LINES))
-@settings(max_examples=1000)
 def test_good_events_and_no_others_are_exported(line: bytes) -> None:
     checked = check_line(line)
     exported = export_line(line)
@@ -527,7 +521,6 @@ def test_text_without_backslash_is_not_copied() -> None:
 
 
 @given(st.lists(OBJECTS.map(check_line).filter(lambda line: isinstance(line, bytes))))
-@settings(max_examples=200)
 def test_rewriting_keeps_the_meaning(lines: list[bytes]) -> None:
     block = b"".join(line + b"\n" for line in lines)
     rewritten = perfetto_text(block)

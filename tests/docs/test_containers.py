@@ -5,11 +5,12 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.harness import PATIENCE_S, Daemon, tracerd
+from tests.harness import PATIENCE_S, Daemon, needs_root, tracerd
 
 UNSHARE = ["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork"]
 
@@ -53,12 +54,12 @@ def test_programs_in_namespaces_of_their_own(daemon: Daemon, tmp_path: Path) -> 
     [event] = json.loads(tracerd("get-tef", "t", "-d", daemon.dir).stdout)["traceEvents"]
     assert event["pid"] == 1
     [clock] = [json.loads(line)["args"] for line in daemon.log("t").splitlines() if b"tracerd_clock" in line]
-    assert abs(clock["monotonic_us"] - event["ts"]) < PATIENCE_S * 1_000_000
+    # Both read the clock of this machine; the daemon did so after the event was written, and before now.
+    assert event["ts"] <= clock["monotonic_us"] <= time.monotonic_ns() // 1000
 
 
+@needs_root
 def test_other_users_are_kept_out(daemon: Daemon) -> None:
-    if os.geteuid() != 0:
-        return  # not a skip: only root can be another user, and other tests have what the daemon itself refuses
     daemon.socket.parent.chmod(0o755)  # the mode of the socket alone must do
     with daemon.connect() as client:
         assert client.status()

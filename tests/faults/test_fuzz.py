@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.faults.fuzz import CORPUS, check, run
@@ -16,11 +16,11 @@ def test_corpus(file: Path, tmp_path: Path) -> None:
     check(sent, list(range(min(len(sent), 2000))), tmp_path)
 
 
-def test_damaged_lines_for_a_few_seconds() -> None:
-    assert run(1, 10_000_000, seconds=4) > 1000
+@pytest.mark.parametrize("lines", [5_000, pytest.param(50_000, marks=pytest.mark.long)])
+def test_damaged_lines(lines: int) -> None:
+    assert run(1, lines) >= lines
 
 
-@settings(max_examples=200)
 @given(sent=st.binary(max_size=200), cut=st.integers(min_value=0, max_value=200))
 def test_any_bytes(sent: bytes, cut: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     check(sent, [min(cut, len(sent))], tmp_path_factory.getbasetemp())

@@ -217,7 +217,7 @@ class AnyOrder(RuleBasedStateMachine):
 
 @pytest.mark.parametrize(
     "examples",
-    [pytest.param(6, id="6"), pytest.param(500, id="500", marks=[pytest.mark.long, pytest.mark.timeout(3600)])],
+    [pytest.param(2, id="2"), pytest.param(500, id="500", marks=[pytest.mark.long, pytest.mark.timeout(3600)])],
 )
 def test_any_order(examples: int) -> None:
     phases = [Phase.generate]  # to shrink a failure takes longer than to read it

@@ -137,7 +137,7 @@ def check_agreement(events: list[dict[str, object]], directory: Path, perfetto: 
     assert predicted(log, piece=1) == expected
 
 
-FUZZ = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.mark.timeout(600)
