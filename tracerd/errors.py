@@ -30,7 +30,15 @@ class NoSuchTraceError(TracerdError):
 
 
 class NoDaemonError(TracerdError):
-    """Raised when no daemon answers on the socket."""
+    """Raised when no daemon answers on the socket, or none could be started."""
+
+
+class NoProcessTracerError(TracerdError):
+    """Raised when strace is missing or may not trace."""
+
+
+class ShimError(TracerdError):
+    """Raised when shims cannot be made."""
 
 
 class DemoError(TracerdError):

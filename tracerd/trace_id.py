@@ -1,15 +1,26 @@
-"""A trace id: parsed once, safe ever after as a file name."""
+"""Trace ids: one maker, one test.
+
+An id that is given may be any text that is safe as a file name. One that is made here ends in 32 hexadecimal digits, so
+that it is also a trace id of W3C Trace Context.
+"""
 
 from __future__ import annotations
 
+import os
+import time
+
 from tracerd.errors import InvalidTraceIdError
 
-TYPE_CHECKING = False  # `tracerd exec` runs a hundred times in a build: it does not import typing
+TYPE_CHECKING = False  # `tracerd exec` runs hundreds of times in a build, so it does not import typing
 if TYPE_CHECKING:
     from typing import Self
 
 MAX_TRACE_ID_BYTES = 200
 """Leaves room for `.rejected` under the 255 bytes that file systems allow a name."""
+
+W3C_DIGITS = 32
+
+_HEX = frozenset("0123456789abcdef")
 
 
 class TraceId(str):
@@ -38,6 +49,22 @@ class TraceId(str):
         except UnicodeDecodeError:
             raise InvalidTraceIdError("a trace id must be valid UTF-8") from None
         return cls(text)
+
+    @property
+    def w3c_digits(self) -> str:
+        """The 32 hexadecimal digits at its end, a trace id of W3C Trace Context; empty if it has none."""
+        end = self[-W3C_DIGITS:]
+        return end if is_hex(end, W3C_DIGITS) else ""
+
+
+def new() -> TraceId:
+    """An id for a new trace: `tr-`, the Unix time in seconds, `-` and 32 random hexadecimal digits."""
+    return TraceId(f"tr-{int(time.time())}-{os.urandom(W3C_DIGITS // 2).hex()}")
+
+
+def is_hex(text: str, digits: int) -> bool:
+    """Whether this is a number of so many hexadecimal digits, in lower case and not 0."""
+    return len(text) == digits and _HEX.issuperset(text) and text.strip("0") != ""
 
 
 def _why_not(text: str) -> str:

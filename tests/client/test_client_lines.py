@@ -126,23 +126,23 @@ def test_bad_input_becomes_good_lines(bad: str, writes: Writes) -> None:
     client, lines = writes
     for what, call in CALLS.items():
         lines.clear()
-        mended = client.mended
+        repaired = client.repaired
         call(client, BAD_VALUES[bad])
 
         assert [assert_good(line)["ph"] for line in lines], what
         if what == "argument" and bad in ALWAYS_MENDED:
-            assert client.mended == mended + 1
+            assert client.repaired == repaired + 1
 
 
 def test_counters_take_numbers_only(writes: Writes) -> None:
     client, lines = writes
     lines.clear()
-    mended = client.mended
+    repaired = client.repaired
     client.counter("x", math.nan)
     client.counter("x", good=1, bad=math.inf, worse=2**64)
 
     assert [assert_good(line)["args"] for line in lines] == [{"good": 1}]
-    assert client.mended == mended + 2
+    assert client.repaired == repaired + 2
 
 
 values = st.recursive(

@@ -4,11 +4,11 @@ import json
 import os
 import shlex
 import sys
-import time
 from pathlib import Path
 
 import click
 
+from tracerd import trace_id
 from tracerd.errors import InvalidTraceIdError
 from tracerd.socket_path import socket_path
 from tracerd.store.paths import check_private
@@ -26,7 +26,7 @@ def env(new: bool, fish: bool, as_json: bool) -> None:
     """
     if fish and as_json:
         raise click.UsageError("give either --fish or --json")
-    variables = _variables(_new_trace_id() if new else _present_trace_id())
+    variables = _variables(trace_id.new() if new else _present_trace_id())
     if as_json:
         # JSON has no way to write bytes that are not UTF-8.
         shown = {name: value.encode(errors="backslashreplace").decode() for name, value in variables.items()}
@@ -37,23 +37,15 @@ def env(new: bool, fish: bool, as_json: bool) -> None:
         sys.stdout.buffer.write(os.fsencode(line))
 
 
-def _variables(trace_id: TraceId | None) -> dict[str, str]:
+def _variables(trace: TraceId | None) -> dict[str, str]:
     """Each value twice: the OCaml library trace-tef.tldrs has names of its own."""
     path = Path(os.path.abspath(socket_path()))
     if not os.environ.get("TRACERD_SOCKET") and path.parent.exists():
         check_private(path.parent)  # nobody chose this place: it must not be another user's who came first
     variables = {"TRACERD_SOCKET": str(path), "TRACE_TEF_TLDR_SOCKET": str(path)}
-    if trace_id is not None:
-        variables |= {"TRACERD_TRACE_ID": trace_id, "TRACE_TEF_TLDR_TRACE_ID": trace_id}
+    if trace is not None:
+        variables |= {"TRACERD_TRACE_ID": trace, "TRACE_TEF_TLDR_TRACE_ID": trace}
     return variables
-
-
-def _new_trace_id() -> TraceId:
-    """When, and a trace id of W3C Trace Context: 32 digits in lower case, not all zero."""
-    number = 0
-    while not number:
-        number = int.from_bytes(os.urandom(16), "big")
-    return TraceId(f"tr-{int(time.time())}-{number:032x}")
 
 
 def _present_trace_id() -> TraceId | None:

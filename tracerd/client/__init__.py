@@ -5,7 +5,7 @@
     with trace.span("compile", file="main.c"):
         ...
 
-The functions here speak for the trace in `$TRACERD_TRACE_ID`; without it they do nothing, at almost no cost. They
+The functions here write to the trace in `$TRACERD_TRACE_ID`; without it they do nothing, at almost no cost. They
 never raise, never wait for the daemon longer than 0.05 seconds in all, and never print. Names and arguments may be
 anything: what JSON cannot hold is written as text, what is too much is cut.
 """
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 
-from tracerd.client.client import Client, is_trace_id
+from tracerd.client.client import Client
 from tracerd.client.spans import NullSpan, Span
 
 TYPE_CHECKING = False  # typing is slow to import
@@ -37,28 +37,30 @@ __all__ = [
     "thread_name",
 ]
 
-_NOTHING = NullSpan()
+_NULL_SPAN = NullSpan()
 
 
 def _from_environment() -> Client | None:
-    trace_id = os.environ.get("TRACERD_TRACE_ID", "")
-    return Client(trace_id) if is_trace_id(trace_id) else None
+    try:
+        return Client(os.environ["TRACERD_TRACE_ID"])
+    except (KeyError, ValueError):
+        return None
 
 
 _default = _from_environment()
 
 
 def connect(trace_id: str, socket: str | None = None) -> Client:
-    """Let the functions here speak for this trace from now on, whatever the environment says.
+    """Let the functions here write to this trace from now on, whatever the environment says.
 
     A function that was decorated while tracing was off stays as it is.
 
     Args:
-        trace_id: The trace; something new for each run, such as the time and some random digits.
+        trace_id: The trace; for a new one, such as `tracerd.trace_id.new()` makes.
         socket: The daemon's socket; by default where every client looks for it.
 
     Raises:
-        ValueError: The trace id is none.
+        ValueError: The trace id is not valid.
     """
     global _default  # noqa: PLW0603 (what this function is for)
     client = Client(trace_id, socket)
@@ -69,18 +71,18 @@ def connect(trace_id: str, socket: str | None = None) -> Client:
 
 
 def default_client() -> Client | None:
-    """The client for which the functions here speak; None if this program is not traced."""
+    """The client that the functions here use; None if this program is not traced."""
     return _default
 
 
 def span(name: str, /, cat: str = "", **args: object) -> Span:
     """What takes time: `with`, `async with`, or a decorator."""
-    return _NOTHING if _default is None else Span(_default, name, cat, args)
+    return _NULL_SPAN if _default is None else Span(_default, name, cat, args)
 
 
 def async_span(name: str, /, cat: str = "", **args: object) -> Span:
     """What takes time and may overlap with others of its thread, such as a request or a task."""
-    return _NOTHING if _default is None else Span(_default, name, cat, args, asynchronous=True)
+    return _NULL_SPAN if _default is None else Span(_default, name, cat, args, asynchronous=True)
 
 
 def instant(name: str, /, cat: str = "", *, scope: Scope = "thread", **args: object) -> None:
@@ -126,6 +128,6 @@ def flush(timeout_s: float | None = None) -> bool:
         timeout_s: How long to wait in total; by default 0.05 seconds for a daemon that does nothing.
 
     Returns:
-        Whether the daemon says that it has everything; also if this program is not traced.
+        Whether the daemon acknowledges that it has everything; True if this program is not traced.
     """
     return _default is None or _default.flush(timeout_s)

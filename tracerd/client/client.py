@@ -1,4 +1,4 @@
-"""The kinds of events, as lines of one process in one trace."""
+"""The client of one trace: makes a line of each event, and hands it to the outbox."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from tracerd.client.encode import (
     as_text,
     check_long,
     encode,
-    mended,
-    mended_string,
+    repaired,
+    repaired_string,
     string,
 )
 from tracerd.client.outbox import Outbox
 from tracerd.client.spans import Span
+from tracerd.errors import InvalidTraceIdError
+from tracerd.trace_id import TraceId
 
 TYPE_CHECKING = False  # typing is slow to import
 if TYPE_CHECKING:
@@ -37,16 +39,6 @@ _MAX_UNFINISHED = 100_000
 """Spans never ended are forgotten, and counted as dropped, if there are more: they would fill the memory."""
 
 
-def is_trace_id(text: str) -> bool:
-    """Whether the daemon takes this trace id. Anything else could be a command of its own."""
-    return (
-        text.isprintable()
-        and not set(text) & {" ", "/"}
-        and not text.startswith((".", "-"))
-        and 1 <= len(text.encode(errors="replace")) <= 200
-    )
-
-
 class Client:
     """This process in one trace. All methods may be called from any thread; none of them raises or waits.
 
@@ -57,19 +49,20 @@ class Client:
         socket: The daemon's socket; by default where every client looks for it.
 
     Attributes:
-        pid: The process that events are told of.
-        mended: Events of which some argument could not be written as it is.
+        pid: The process that the events belong to.
+        repaired: How many events had an argument that could not be written as it is.
 
     Raises:
-        ValueError: The trace id is none.
+        ValueError: The trace id is not valid.
     """
 
     def __init__(self, trace_id: str, socket: str | None = None) -> None:
-        if not is_trace_id(trace_id):
-            raise ValueError(f"not a trace id: {trace_id!r}")
-        self.trace_id = trace_id
+        try:
+            self.trace_id = TraceId(trace_id)  # anything else could be a command of its own on the wire
+        except InvalidTraceIdError as error:
+            raise ValueError(f"not a trace id: {trace_id!r}: {error}") from None
         self.pid = os.getpid()
-        self.mended = 0
+        self.repaired = 0
         self.unfinished: set[Span] = set()
         self.next_id = itertools.count(1).__next__
         self._outbox = Outbox(socket, self)
@@ -82,7 +75,7 @@ class Client:
 
     @property
     def errors(self) -> list[str]:
-        """What the daemon did not like, as far as `flush` has read it."""
+        """The `ERROR` lines of the daemon, as far as `flush` has read them."""
         return self._outbox.connection.errors
 
     # -------------------------------------------------------------- events
@@ -97,7 +90,7 @@ class Client:
 
     def instant(self, name: str, /, cat: str = "", *, scope: Scope = "thread", **args: object) -> None:
         """What happens at one moment of a thread, of the process, or of all."""
-        self.write(f"{self._here('i')},{_chosen(_SCOPES, scope)}", name, cat, args)
+        self.write(f"{self._where('i')},{_chosen(_SCOPES, scope)}", name, cat, args)
 
     def counter(self, name: str, value: float | None = None, /, **values: float) -> None:
         """Numbers as they are from now on, drawn as a curve for each."""
@@ -107,42 +100,42 @@ class Client:
             if text is not None:
                 numbers[key] = text
         if len(numbers) < len(values) + (value is not None):
-            self.mended += 1
+            self.repaired += 1
         if numbers:
-            self.write(self._here("C"), name, "", numbers)
+            self.write(self._where("C"), name, "", numbers)
 
     def flow(self, name: str, id: int | str, phase: FlowPhase, /, cat: str = "flow") -> None:  # noqa: A002 (its name in the format)
         """One end of an arrow, in the span that is open here; name, id and category are the same at its other end."""
-        self.write(f'{_chosen(_FLOW_PHASES, phase)},{self._here("")},"id":{_flow_id(id)}', name, cat, {})
+        self.write(f'{_chosen(_FLOW_PHASES, phase)},{self._where("")},"id":{_flow_id(id)}', name, cat, {})
 
     def log(self, level: str, message: str, /, **args: object) -> None:
         """A line as a program writes to its log, with its level in small letters."""
-        self.write(f'{self._here("i")},"s":"t"', message, "log", {"level": level, **args})
+        self.write(f'{self._where("i")},"s":"t"', message, "log", {"level": level, **args})
 
     def process_name(self, name: str) -> None:
         """Give this process the name under which it is shown; without it, that is the name of the program."""
-        self.write(self._here("M"), "process_name", "", {"name": as_text(name) or "?"})
+        self.write(self._where("M"), "process_name", "", {"name": as_text(name) or "?"})
 
     def thread_name(self, name: str) -> None:
         """Give this thread the name under which it is shown."""
-        self.write(self._here("M"), "thread_name", "", {"name": as_text(name) or "?"})
+        self.write(self._where("M"), "thread_name", "", {"name": as_text(name) or "?"})
 
-    def _here(self, phase: str) -> str:
-        place = f'"pid":{self.pid},"tid":{get_native_id()},"ts":{monotonic_ns() // 1000}'
-        return f'"ph":"{phase}",{place}' if phase else place
+    def _where(self, phase: str) -> str:
+        where = f'"pid":{self.pid},"tid":{get_native_id()},"ts":{monotonic_ns() // 1000}'
+        return f'"ph":"{phase}",{where}' if phase else where
 
-    def write(self, place: str, name: str, cat: str, args: dict[str, object]) -> None:
-        """Send one event: the fields that say what, where and when, and the rest, whatever that is."""
+    def write(self, where: str, name: str, cat: str, args: dict[str, object]) -> None:
+        """Write one event; `where` is its fields `ph`, `pid`, `tid` and `ts`, as JSON, the rest may be any values."""
         outbox = self._outbox
         if outbox.full and outbox.drops():
             return
         try:
-            line = f'{{{place},"name":{string(name)},"cat":{string(cat)},"args":{encode(args) if args else "{}"}}}\n'
+            line = f'{{{where},"name":{string(name)},"cat":{string(cat)},"args":{encode(args) if args else "{}"}}}\n'
             if len(line) > SURELY_FINE:
                 check_long(line)
         except (TypeError, ValueError, RecursionError):  # not more: a signal handler may raise here, for the program
-            line = f'{{{place},"name":{mended_string(name)},"cat":{mended_string(cat)},"args":{mended(args)}}}\n'
-            self.mended += 1
+            line = f'{{{where},"name":{repaired_string(name)},"cat":{repaired_string(cat)},"args":{repaired(args)}}}\n'
+            self.repaired += 1
         outbox.put(line)
 
     # -------------------------------------------------------------- flush and end
@@ -154,8 +147,8 @@ class Client:
             timeout_s: How long to wait in total; by default 0.05 seconds for a daemon that does nothing.
 
         Returns:
-            Whether the daemon says that everything since the connection was made is in the log. If its disk is full
-            that may still come to be: `errors` tells.
+            Whether the daemon acknowledges that everything since the connection was made is in the log. If its disk is
+            full that may still happen later: see `errors`.
         """
         return self._outbox.flush(timeout_s)
 
@@ -163,8 +156,8 @@ class Client:
         """Let the daemon write the whole trace so far, of all processes, to a trace.json.
 
         Returns:
-            Whether the daemon says that it is written, with everything that it was ever sent; if not, `errors` may
-            tell why.
+            Whether the daemon acknowledges that it is written, with everything that it was ever sent; if not, `errors`
+            may have the reason.
         """
         try:
             line = b"EMIT_TEF " + os.fsencode(os.path.abspath(path))
@@ -179,52 +172,52 @@ class Client:
         lifecycle.forget(self)
         self.at_exit()
 
-    # -------------------------------------------------------------- called by others of this package
+    # -------------------------------------------------------------- called by the rest of this package
 
     def at_exit(self) -> None:
-        """The process ends: tell what began and did not end, and write everything."""
+        """The process ends: write what began and did not end, and everything that waits."""
         for span in list(self.unfinished):
             span.write_unfinished()
         self.unfinished.clear()
         self._outbox.end()
 
     def before_fork(self) -> None:
-        """Be one thread less."""
+        """End our thread: Python 3.12 warns of a fork in a process that has several."""
         self._outbox.stop_ticker()
 
     def in_child(self) -> None:
-        """After a fork: another process, with nothing to say yet."""
+        """After a fork, in the new process: nothing of the parent is ours."""
         self.pid = os.getpid()
-        self.mended = 0
+        self.repaired = 0
         self.unfinished.clear()
         self._outbox.forget()
 
     def begin(self) -> None:
-        """The first event of this process, or the first after a pause."""
+        """Called before the first event of this process, and before the first after a pause."""
         lifecycle.watch_multiprocessing(self)
         if len(self.unfinished) > _MAX_UNFINISHED:
             self._outbox.dropped += len(self.unfinished)
             self.unfinished.clear()
 
     def opening(self) -> str:
-        """Which trace."""
+        """The line that names the trace."""
         return f"OPEN {self.trace_id}\n"
 
     def greeting(self) -> str:
-        """Which trace, and the name of the process, until it is given one."""
+        """The lines that name the trace, and the process until it is given a name."""
         argv: list[str] = getattr(sys, "argv", [])  # not there in some embedded interpreters
         directory, name = os.path.split(argv[0]) if argv else ("", "")
         if name == "__main__.py":  # of `python -m package`
             name = os.path.basename(directory)
-        args = f'"args":{{"name":{mended_string(name if name not in ("", "-c") else "python")}}}'
+        args = f'"args":{{"name":{repaired_string(name if name not in ("", "-c") else "python")}}}'
         # Without a time it comes before every other name.
         return f'{self.opening()}{{"ph":"M","pid":{self.pid},"name":"process_name",{args}}}\n'
 
     def notice(self, dropped: int, lost: bool) -> str:
-        """What has to be said of what is missing."""
+        """The line that reports what is missing."""
         text = f"tracerd: {dropped} events dropped" if dropped else "tracerd: connection lost"
         args = encode({"dropped": dropped, "connection_lost": lost})
-        return f'{{{self._here("i")},"s":"p","name":"{text}","cat":"tracerd","args":{args}}}\n'
+        return f'{{{self._where("i")},"s":"p","name":"{text}","cat":"tracerd","args":{args}}}\n'
 
 
 def _chosen(fields: dict[str, str], choice: object) -> str:

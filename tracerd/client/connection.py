@@ -1,4 +1,9 @@
-"""The connection of a process to the daemon: made when there is one, never waited for, and never another's."""
+"""The connection of a process to the daemon. To connect never waits, and a socket that is not ours is not used.
+
+Strategy: a traced program waits for the daemon at most TIMEOUT_S in all, until the daemon does something. Then it is
+alive, and the time begins anew. So a program with a million events slows down to the daemon's pace, and one whose
+daemon hangs loses a twentieth of a second.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +19,14 @@ TYPE_CHECKING = False  # typing is slow to import
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PATIENCE_S = 0.05
-"""How long a process waits, in total, for a daemon that does nothing; anew when it does something."""
+TIMEOUT_S = 0.05
+"""How long a process waits, in total, for a daemon that does nothing; begun anew when it does something."""
 
 RETRY_S = 0.5
-"""How often a daemon that is absent is looked for."""
+"""How often we try to connect while no daemon listens."""
 
 _FLAGS: int = getattr(socket, "MSG_NOSIGNAL", 0)  # programs may have set SIGPIPE to end them
-_QUESTION = b"FLUSH\n"
+_FLUSH = b"FLUSH\n"
 
 
 class Connection:
@@ -32,9 +37,9 @@ class Connection:
         greeting: Makes the lines that each connection begins with.
 
     Attributes:
-        patience_s: How much longer to wait for a daemon that does nothing.
-        lost: Whether a connection has ended, and nobody was told.
-        errors: What the daemon did not like; it sends eleven lines at most.
+        left_s: How much longer to wait for a daemon that does nothing.
+        lost: Whether a connection has ended that no event in the trace reports yet.
+        errors: The `ERROR` lines of the daemon, as far as they were read; it sends eleven at most.
     """
 
     def __init__(self, path: str | None, greeting: Callable[[], str]) -> None:
@@ -45,11 +50,11 @@ class Connection:
         self._connect_at_s = 0.0  # not before, by time.monotonic
         self._was_full = False
         self._events = 0  # sent on this connection
-        self._asked = 0  # how often on this connection
-        self._answered = 0
+        self._asked = 0  # FLUSH sent on this connection
+        self._answered = 0  # OK received
         self._stored = b""  # of the last answer
         self._received = b""
-        self.patience_s = PATIENCE_S
+        self.left_s = TIMEOUT_S
         self.lost = False
         self.errors: list[str] = []
 
@@ -66,7 +71,7 @@ class Connection:
         return self._socket is not None
 
     def retry_at_once(self) -> None:
-        """Look for the daemon the next time, however short a while ago that was done."""
+        """Try to connect the next time, however short a while ago the last attempt was."""
         self._connect_at_s = 0.0
 
     def send(self, block: bytes, events: int) -> bool:
@@ -94,7 +99,7 @@ class Connection:
             return False
         if self._was_full:  # and the daemon has read something since
             self._was_full = False
-            self.patience_s = max(self.patience_s, PATIENCE_S)
+            self.left_s = max(self.left_s, TIMEOUT_S)
         return True
 
     def wait_for_room(self) -> bool:
@@ -105,18 +110,18 @@ class Connection:
         """Whether the daemon says that every event sent on this connection is in the log.
 
         Args:
-            command: A line to send with the question.
+            command: A line to send before the request.
 
         Raises:
             OSError: It does not listen.
         """
         if self._socket is None:
-            return not self.lost  # nothing was ever said
-        question = command + _QUESTION
+            return not self.lost  # nothing was ever sent
+        request = command + _FLUSH
         try:
-            asked = self.send(question, events=0)
+            asked = self.send(request, events=0)
         except BlockingIOError:
-            asked = self.wait_for_room() and self.send(question, events=0)
+            asked = self.wait_for_room() and self.send(request, events=0)
         if not asked:
             return False
         self._asked += 1
@@ -138,14 +143,14 @@ class Connection:
         return self._stored == b"%d" % self._events
 
     def _wait(self, what: int) -> bool:
-        """Whether the socket is ready; waiting in vain uses up our patience."""
+        """Whether the socket is ready; waiting in vain uses up the time that is left."""
         assert self._socket is not None  # noqa: S101 (is_there was asked)
         poll = select.poll()
         poll.register(self._socket, what)
-        if poll.poll(max(self.patience_s, 0) * 1000):
-            self.patience_s = max(self.patience_s, PATIENCE_S)
+        if poll.poll(max(self.left_s, 0) * 1000):
+            self.left_s = max(self.left_s, TIMEOUT_S)
             return True
-        self.patience_s = 0.0
+        self.left_s = 0.0
         return False
 
     def _connect(self) -> socket.socket | None:
@@ -179,7 +184,7 @@ class Connection:
         self.lost = True
 
     def close(self) -> None:
-        """End the connection, without a word."""
+        """End the connection."""
         self._asked = self._answered = 0
         self._received = b""
         connection, self._socket = self._socket, None
@@ -187,11 +192,11 @@ class Connection:
             if self._is_ours(connection):
                 connection.close()
             else:
-                connection.detach()  # the number is somebody else's by now
+                connection.detach()  # the descriptor is another file's by now
 
 
 def is_safe(path: str) -> bool:
-    """Whether nobody else can have put the socket there: anybody can make directories in /tmp."""
+    """Whether no other user can have put the socket there: anybody can make directories in /tmp."""
     directory = os.path.dirname(path)
     if directory != f"/tmp/tracerd-{os.geteuid()}":  # noqa: S108 (this is the check)
         return True

@@ -17,11 +17,11 @@ MAX_LINE_BYTES = 32 * 1024 - 1
 """Without its newline. Linux takes a send(2) of so much whole or not at all: who is killed leaves no half line."""
 
 MAX_TEXT = 1000
-"""Characters that are kept of a string in arguments that had to be mended."""
+"""Characters that are kept of a string in arguments that had to be repaired."""
 
 MAX_VALUES = 1000
 MAX_LEVELS = 20
-"""How many values, and how deep, are kept of arguments that had to be mended."""
+"""How many values, and how deep, are kept of arguments that had to be repaired."""
 
 SURELY_FINE = 256
 """A shorter line cannot be nested too deep (256 levels), or hold a number beyond a double (309 digits)."""
@@ -63,7 +63,7 @@ encode = _encoder()
 """A value as JSON, fast.
 
 Raises:
-    Exception: ValueError, TypeError, RecursionError or what a strange class raises: `mended` takes it then.
+    Exception: ValueError, TypeError, RecursionError or what a strange class raises; `repaired` takes the value then.
 """
 
 _TOO_MANY_DIGITS = re.compile(r"[0-9]{300}")
@@ -71,7 +71,7 @@ _MAX_BRACKETS = 256
 
 
 def check_long(line: str) -> None:
-    """Look for what only a long line can have.
+    """Check for what only a long line can have.
 
     Raises:
         ValueError: It is longer, or may be nested deeper or hold larger numbers, than a daemon takes.
@@ -84,10 +84,10 @@ def check_long(line: str) -> None:
         raise ValueError("may have a number that is too large")
 
 
-def mended(args: Mapping[str, object]) -> str:
+def repaired(args: Mapping[str, object]) -> str:
     """Arguments as JSON, whatever they are: numbers that are none become null, what is too much is cut."""
     try:
-        text = encode(_Mender().value(args, 0))
+        text = encode(_Repair().value(args, 0))
         if len(text.encode(errors="replace")) <= MAX_LINE_BYTES // 2:
             return text
     except Exception:
@@ -95,7 +95,7 @@ def mended(args: Mapping[str, object]) -> str:
     return '{"tracerd":"arguments left out: too many"}' if text else '{"tracerd":"arguments left out: not readable"}'
 
 
-def mended_string(text: object) -> str:
+def repaired_string(text: object) -> str:
     """A name as JSON, whatever it is."""
     return string(as_text(text))
 
@@ -108,7 +108,7 @@ def _has_values(value: object) -> TypeGuard[Iterable[object]]:
     return isinstance(value, (list, tuple, set, frozenset))
 
 
-class _Mender:
+class _Repair:
     def __init__(self) -> None:
         self._left = MAX_VALUES
 

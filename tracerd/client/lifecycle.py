@@ -1,4 +1,4 @@
-"""The moments of a process at which its clients have to act: fork, and its end, in each of its kinds."""
+"""The moments of a process at which its clients must act: a fork, and each kind of its end."""
 
 from __future__ import annotations
 
@@ -8,21 +8,36 @@ import sys
 
 TYPE_CHECKING = False  # typing is slow to import
 if TYPE_CHECKING:
-    from tracerd.client.client import Client
+    from typing import Protocol
 
-_clients: list[Client] = []
-_asked: set[int] = set()
-_told_of_end: dict[int, int] = {}
-"""Clients by `id`: who asked `multiprocessing`, and in which process it tells them."""
+    class Forking(Protocol):
+        """What acts at these moments: each client."""
+
+        def before_fork(self) -> None:
+            """The process forks next."""
+
+        def in_child(self) -> None:
+            """This is the child of a fork."""
+
+        def at_exit(self) -> None:
+            """The process ends."""
 
 
-def watch(client: Client) -> None:
-    """From now on, tell this client of forks and of the end."""
+_clients: list[Forking] = []
+_registered: set[int] = set()
+"""By `id`: the clients that `multiprocessing` calls after its forks."""
+
+_finalized_in: dict[int, int] = {}
+"""By `id`: the process at whose end `multiprocessing` calls a client."""
+
+
+def watch(client: Forking) -> None:
+    """From now on, call this client at forks and at the end."""
     _clients.append(client)
 
 
-def forget(client: Client) -> None:
-    """Tell it nothing more."""
+def forget(client: Forking) -> None:
+    """Call it no more."""
     if client in _clients:
         _clients.remove(client)
 
@@ -47,22 +62,23 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_child=_in_child)
 
 
-def watch_multiprocessing(client: Client) -> None:
-    """In a process of `multiprocessing`, be told of its end: it calls nothing that `atexit` knows.
+def watch_multiprocessing(client: Forking) -> None:
+    """Call a client at the end of a process of `multiprocessing`, which runs nothing that `atexit` has registered.
 
-    When such a process begins it forgets whom to tell, and calls those who asked for it after that.
+    When such a process begins it drops all finalizers and runs the functions of `register_after_fork`, so one of these
+    registers the finalizer anew.
     """
     util = sys.modules.get("multiprocessing.util")
     if util is None:
         return
-    if id(client) not in _asked:
-        _asked.add(id(client))
-        util.register_after_fork(client, _tell_of_end)
-    _tell_of_end(client)
+    if id(client) not in _registered:
+        _registered.add(id(client))
+        util.register_after_fork(client, _finalize)
+    _finalize(client)
 
 
-def _tell_of_end(client: Client) -> None:
+def _finalize(client: Forking) -> None:
     is_child = sys.modules["multiprocessing"].parent_process() is not None
-    if is_child and _told_of_end.get(id(client)) != os.getpid():
-        _told_of_end[id(client)] = os.getpid()
+    if is_child and _finalized_in.get(id(client)) != os.getpid():
+        _finalized_in[id(client)] = os.getpid()
         sys.modules["multiprocessing.util"].Finalize(client, client.at_exit, exitpriority=-1)

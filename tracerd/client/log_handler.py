@@ -20,7 +20,7 @@ class LogHandler(logging.Handler):
         self._client = client
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one record. It never raises, and says nothing of a record with wrong arguments: other handlers do."""
+        """Write one record; never raises. One with wrong arguments is written as it is: other handlers report that."""
         client = self._client or tracerd.client.default_client()
         if client is None:
             return

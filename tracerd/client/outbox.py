@@ -1,15 +1,16 @@
-"""Lines that wait, and the connection that takes them. Whoever adds one never waits for the daemon.
+"""Lines that wait, and the connection that takes them. A thread that adds one never waits for the daemon.
 
-Threads append to a list without a lock: under the interpreter's lock an append, a slice and the removal of that slice
-are each one step. Whoever finds 64 KiB writes them; a thread of our own writes what is there each half second, and
-ends when nothing is. Each send(2) is of whole lines, and small enough to be taken whole or not at all.
+Strategy: threads append to a list without a lock: under the interpreter's lock an append, a slice and the removal of
+that slice are each one step. A thread that finds 64 KiB writes them. A thread of our own writes what is there each
+half second, and ends when there is nothing. Each send(2) is of whole lines, and small enough to be taken whole or not
+at all.
 """
 
 from __future__ import annotations
 
 import time
 
-from tracerd.client.connection import PATIENCE_S, RETRY_S, Connection
+from tracerd.client.connection import RETRY_S, TIMEOUT_S, Connection
 from tracerd.client.encode import MAX_LINE_BYTES
 from tracerd.client.ticker import Ticker
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Owner(Protocol):
-        """What an outbox asks of the client that it belongs to."""
+        """What an outbox needs of the client that it belongs to."""
 
         def begin(self) -> None:
             """Called before the first line of a process, and again after pauses."""
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
             ...
 
         def notice(self, dropped: int, lost: bool) -> str:
-            """The line that tells how many events were dropped, and whether a connection was lost."""
+            """The line that reports how many events were dropped, and whether a connection was lost."""
             ...
 
 
@@ -44,7 +45,7 @@ _BLOCK = MAX_LINE_BYTES + 1
 
 
 class Outbox:
-    """What one process says about one trace.
+    """The lines of one process for one trace.
 
     Args:
         path: The socket; by default where every client looks for it.
@@ -62,15 +63,15 @@ class Outbox:
         self._ended = False
         self._lines: list[str] = []
         self._size: int = 0
-        self.full = False  # then ask `drops` before anything is made that would be dropped
-        self._limit = 0  # of `_size`; 0 as long as nobody ticks
+        self.full = False  # then call `drops` before a line is made that would be dropped
+        self._limit = 0  # of `_size`; 0 while there is no ticker
         self._data = b""  # lines on their way, up to `_at` sent
         self._at: int = 0
-        # Who takes the token writes. Not a lock: a signal handler that raises may run after a call, so between a
-        # lock's acquire and the `try` that would release it; `del` is no call.
+        # The thread that takes the token writes. Not a lock: a signal handler that raises may run after a call, so
+        # between a lock's acquire and the `try` that would release it; `del` is no call.
         self._token: list[None] = [None]
         self._ticker: Ticker | None = None
-        self._told = 0  # of `dropped`
+        self._reported = 0  # of `dropped`
         self._drop_until_s = 0.0  # when nothing more is kept, by time.monotonic
 
     # -------------------------------------------------------------- for every event
@@ -85,7 +86,7 @@ class Outbox:
         self._lines.append(line)
 
     def drops(self) -> bool:
-        """Whether the next event is dropped, and counted so: until there is room, or it is time to look again."""
+        """Whether the next event is dropped, and counted so: until there is room, or it is time to check again."""
         self.full = self.full and time.monotonic() < self._drop_until_s
         self.dropped += self.full
         return self.full
@@ -123,7 +124,7 @@ class Outbox:
             self._write(may_wait=False)
             if self._lines or self._at < len(self._data):
                 return True
-            # First nobody ticks, then we look again: who adds a line from here on starts another thread.
+            # In this order: a thread that adds a line after the first step starts another ticker.
             self._ticker, self._limit = None, 0
             if not self._lines or self._ticker is not None:
                 return False
@@ -139,7 +140,7 @@ class Outbox:
         ticker = self._ticker
         if ticker is not None:
             self._ticker, self._limit = None, 0
-            ticker.stop(PATIENCE_S)
+            ticker.stop(TIMEOUT_S)
 
     def forget(self) -> None:
         """In the child of a fork: what waits is the parent's, and so is the connection."""
@@ -149,9 +150,9 @@ class Outbox:
     # -------------------------------------------------------------- flush and end
 
     def flush(self, timeout_s: float | None) -> bool:
-        """Write everything and wait for the daemon's word that it is in the log."""
+        """Write everything, and wait until the daemon acknowledges that it is in the log."""
         connection = self.connection
-        self._wait_for_token(PATIENCE_S if timeout_s is None else timeout_s)
+        self._wait_for_token(TIMEOUT_S if timeout_s is None else timeout_s)
         try:
             del self._token[0]
         except IndexError:
@@ -159,7 +160,7 @@ class Outbox:
         try:
             connection.retry_at_once()
             if timeout_s is not None:
-                connection.patience_s = timeout_s
+                connection.left_s = timeout_s
             is_in_log = self._write_all(may_wait=True) and connection.is_acknowledged()
             self._leave_if_ended()
             return is_in_log
@@ -167,19 +168,19 @@ class Outbox:
             return False
         finally:
             self._token.append(None)
-            connection.patience_s = min(connection.patience_s, PATIENCE_S)
+            connection.left_s = min(connection.left_s, TIMEOUT_S)
 
     def command(self, line: bytes, timeout_s: float) -> bool:
-        """Write everything, then give the daemon a command; whether it says that this is done.
+        """Write everything, then send the daemon a command; whether it acknowledges that.
 
-        On a connection of its own: the daemon tells of a few errors on each only.
+        On a connection of its own, for the daemon reports only a few errors on each.
         """
         until_s = time.monotonic() + timeout_s
         self.flush(timeout_s)
         if self._lines or self._at < len(self._data):
             return False
         connection = Connection(self._path, self._owner.opening)
-        connection.patience_s = max(until_s - time.monotonic(), PATIENCE_S)
+        connection.left_s = max(until_s - time.monotonic(), TIMEOUT_S)
         try:
             return connection.is_there() and connection.is_acknowledged(line) and not connection.errors
         except OSError:
@@ -203,11 +204,11 @@ class Outbox:
 
     def _write(self, may_wait: bool) -> None:
         if may_wait:
-            self._wait_for_token(PATIENCE_S)
+            self._wait_for_token(TIMEOUT_S)
         try:
             del self._token[0]
         except IndexError:
-            return  # somebody else is at it
+            return  # another thread writes
         try:
             self._write_all(may_wait)
             self._leave_if_ended()
@@ -231,7 +232,7 @@ class Outbox:
 
     def _write_blocks(self, may_wait: bool) -> bool:
         connection = self.connection
-        while self._at < len(self._data) or self._lines or self.dropped > self._told:
+        while self._at < len(self._data) or self._lines or self.dropped > self._reported:
             if not connection.is_there():
                 self._drop_until_s = time.monotonic() + RETRY_S
                 return False
@@ -247,7 +248,7 @@ class Outbox:
             except BlockingIOError:
                 self._at = start
                 if not (may_wait and connection.wait_for_room()):
-                    self._drop_until_s = time.monotonic() + PATIENCE_S
+                    self._drop_until_s = time.monotonic() + TIMEOUT_S
                     return False
                 continue
             if sent:
@@ -263,12 +264,12 @@ class Outbox:
         lines = self._lines[:]
         count = len(lines)
         text = "".join(lines)
-        if dropped > self._told or lost:
-            text = self._owner.notice(dropped - self._told, lost) + text
+        if dropped > self._reported or lost:
+            text = self._owner.notice(dropped - self._reported, lost) + text
         data = text.encode(errors="replace")
         # No call from here on, so no signal handler either: lines are in one place or the other.
         self._data = data
         self._at = 0
-        self._told = dropped
+        self._reported = dropped
         self.connection.lost = False
         del self._lines[:count]

@@ -10,9 +10,20 @@ TYPE_CHECKING = False  # typing is slow to import
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
-    from typing import Self, TypeVar
+    from typing import Protocol, Self, TypeVar
 
-    from tracerd.client.client import Client
+    class Writer(Protocol):
+        """What spans need of the client that they belong to."""
+
+        pid: int
+        unfinished: set[Span]
+
+        def next_id(self) -> int:
+            """A number for an asynchronous span, not used before."""
+            ...
+
+        def write(self, where: str, name: str, cat: str, args: dict[str, object]) -> None:
+            """Write one event; `where` is its fields `ph`, `pid`, `tid` and `ts`, as JSON."""
 
     _Function = TypeVar("_Function", bound=Callable[..., object])
 
@@ -30,7 +41,7 @@ class Span:
     __slots__ = ("_args", "_cat", "_client", "_id", "_name", "_start_us")
 
     def __init__(
-        self, client: Client, name: str, cat: str, args: dict[str, object], *, asynchronous: bool = False
+        self, client: Writer, name: str, cat: str, args: dict[str, object], *, asynchronous: bool = False
     ) -> None:
         self._client = client
         self._name = name
@@ -70,17 +81,17 @@ class Span:
         )
 
     def write_unfinished(self) -> None:
-        """Tell that it began; Perfetto shows that it did not end."""
+        """Write that it began; Perfetto shows that it did not end."""
         self._write("b" if self._id else "B", self._start_us, self._args)
 
     def _write(self, phase: str, ts_us: int, args: dict[str, object]) -> None:
         client = self._client
-        place = f'"ph":"{phase}","pid":{client.pid},"tid":{get_native_id()},"ts":{ts_us}'
+        where = f'"ph":"{phase}","pid":{client.pid},"tid":{get_native_id()},"ts":{ts_us}'
         if self._id:
             # The key of asynchronous spans is their category, which must not be empty, and their id in the process.
-            client.write(f'{place},"id2":{{"local":{self._id}}}', self._name, self._cat or "async", args)
+            client.write(f'{where},"id2":{{"local":{self._id}}}', self._name, self._cat or "async", args)
         else:
-            client.write(place, self._name, self._cat, args)
+            client.write(where, self._name, self._cat, args)
 
     __enter__ = start
 
@@ -134,7 +145,7 @@ class Span:
 
 
 class NullSpan(Span):
-    """The span of a program that is not traced. There is one, for all."""
+    """The span of a program that is not traced: its methods do nothing. One object serves all."""
 
     __slots__ = ()
 
@@ -142,24 +153,24 @@ class NullSpan(Span):
         pass
 
     def set(self, **args: object) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def start(self) -> Self:
-        """Nothing."""
+        """Do nothing."""
         return self
 
     def end(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     __enter__ = start
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     async def __aenter__(self) -> Self:
-        """Nothing."""
+        """Do nothing."""
         return self
 
     def __call__(self, function: _Function) -> _Function:
-        """The function itself."""
+        """Return the function itself."""
         return function

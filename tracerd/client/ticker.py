@@ -15,7 +15,7 @@ class Ticker:
     """Runs from the beginning, until its work returns False or it is stopped.
 
     Args:
-        work: What to do, by which of them; whether to go on. It must not raise.
+        work: What to do, given this ticker; returns whether to go on. It must not raise.
 
     Raises:
         RuntimeError: The interpreter ends, or there can be no more threads.

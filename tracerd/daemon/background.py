@@ -12,6 +12,7 @@ from collections.abc import Generator, MutableMapping
 from pathlib import Path
 
 from tracerd.errors import StartError, TracerdError, UnsafePathError
+from tracerd.launcher import fill_standard_fds
 from tracerd.store.files import open_for_append
 from tracerd.store.paths import check_private, make_private
 from tracerd.text import printable
@@ -20,8 +21,6 @@ READY_FD = "TRACERD_READY_FD"
 """Tells the new process that it is the daemon, and on which descriptor its parent waits."""
 
 _READY = b"\n"
-
-FIRST_FREE_FD = 3
 
 
 def start(log: Path) -> int:
@@ -34,7 +33,7 @@ def start(log: Path) -> int:
         StartError: It did not get ready; the message is the daemon's own.
         UnsafePathError: The log cannot be written, or others could interfere with it.
     """
-    _fill_standard_fds()
+    fill_standard_fds()  # 0, 1 and 2 are others in the new process
     log_fd = _open_log(log)
     reader, writer = os.pipe()
     # NOTIFY_SOCKET, if there is one, waits for the process that we are.
@@ -65,13 +64,6 @@ def start(log: Path) -> int:
             word.decode(errors="replace") or f"the daemon died at its start (exit code {status}); see {log}"
         )
     return process.pid
-
-
-def _fill_standard_fds() -> None:
-    """Make sure that no descriptor of ours becomes one of 0, 1 and 2, which the new process has other plans for."""
-    while (fd := os.open(os.devnull, os.O_RDWR)) < FIRST_FREE_FD:
-        pass
-    os.close(fd)
 
 
 def _open_log(log: Path) -> int:

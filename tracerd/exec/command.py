@@ -1,44 +1,32 @@
-"""The command, a child of ours: started as if we were not there; signalled, stopped and continued with us; waited for.
+"""The command as a child process: started as if exec were not there, signalled and stopped with exec, waited for.
 
-Strategy: it stays in our process group, so that the terminal treats both alike. We block all signals that we care for
-and take them one by one. What the terminal sends has reached the command already; what a process sends to us is passed
-on. When the command stops, we stop; when we are continued, it is.
+Strategy: the command stays in our process group, so that the terminal treats both alike. We block the signals that
+matter and take them one by one. What the terminal sends has reached the command already; what a process sends to us is
+passed on. When the command stops, we stop; when we are continued, so is the command.
 """
 
 import errno
 import os
 
 from tracerd.exec.environment import Environ
+from tracerd.exec.programs import NOT_EXECUTABLE, NOT_FOUND, execute, undo_python
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import resource
     import signal
+    from collections.abc import Callable
+
+    Exported = Callable[[int], Environ]
+    Prepare = Callable[[list[str]], list[str]]
 else:
     import _signal as signal
-
-NOT_EXECUTABLE = 126
-NOT_FOUND = 127
 
 _PASSED_ON = frozenset(
     {signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGINT, signal.SIGQUIT}
     | {signal.SIGTSTP, signal.SIGCONT}
 )
 _WATCHED = _PASSED_ON | {signal.SIGCHLD, signal.SIGTTIN, signal.SIGTTOU}
-
-_IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
-
-
-def undo_python() -> None:
-    """Give signals that Python ignores their usual effect, for the program that follows."""
-    for number in _IGNORED_BY_PYTHON:
-        signal.signal(number, signal.SIG_DFL)
-
-
-def die_of_ctrl_c() -> None:
-    """Let Ctrl-C end us before the command runs and when it has ended, without a traceback; if ignored, it stays so."""
-    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Ended:
@@ -61,6 +49,21 @@ class Ended:
         self.system_s = 0.0
         self.peak_bytes = 0
 
+    def args(self) -> dict[str, str | int | float]:
+        """What the `args` of its span hold of this."""
+        args: dict[str, str | int | float] = {}
+        if self.error:
+            args["error"] = self.error
+        if self.code is not None:
+            args["exit_code"] = self.code
+        else:
+            args["signal"] = signal_name(self.signal)
+        if not self.error:
+            args |= {"user_s": round(self.user_s, 6), "system_s": round(self.system_s, 6)}
+        if self.peak_bytes:
+            args["peak_memory_bytes"] = self.peak_bytes
+        return args
+
 
 class Command:
     """A running command, or one that could not be started.
@@ -68,17 +71,19 @@ class Command:
     Args:
         argv: The program, found as a shell finds it, and its arguments.
         environ: Its environment.
-        told: What is added to it, made in the new process from its pid.
-        prepare: Makes the command line that is run of `argv`, in the new process.
+        exported: Variables to add, made in the new process from its pid.
+        prepare: Called in the new process; makes the command line to run from `argv`.
 
     Raises:
         OSError: There is no room for another process.
     """
 
-    def __init__(self, argv: list[str], environ: Environ, told: "Told", prepare: "Prepare | None" = None) -> None:
+    def __init__(
+        self, argv: list[str], environ: Environ, exported: "Exported", prepare: "Prepare | None" = None
+    ) -> None:
         self._old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
         self._child_ignored = signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN
-        if self._child_ignored:  # or else nobody could wait for it
+        if self._child_ignored:  # the kernel would reap the command, and its end could not be waited for
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         reader, writer = os.pipe()
         self._floor_bytes = _peak_bytes()
@@ -88,49 +93,51 @@ class Command:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._old_mask)
             raise
         if not self.pid:
-            self._become(argv, environ, told, prepare, writer)
+            self._become(argv, environ, exported, prepare, writer)
         os.close(writer)
         failed = os.read(reader, 16)
         os.close(reader)
         self.error = int(failed) if failed else 0
 
-    def _become(self, argv: list[str], environ: Environ, told: "Told", prepare: "Prepare | None", writer: int) -> None:
+    def _become(
+        self, argv: list[str], environ: Environ, exported: "Exported", prepare: "Prepare | None", writer: int
+    ) -> None:
         try:
             undo_python()
             if self._child_ignored:
                 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
             words = [os.fsencode(word) for word in (prepare(argv) if prepare else argv)]
-            whole = environ | told(os.getpid())
+            whole = environ | exported(os.getpid())
             signal.pthread_sigmask(signal.SIG_SETMASK, self._old_mask)
-            error = _exec(words[0], words, whole)
+            error = execute(words[0], words, whole)
             os.write(writer, b"%d" % error)
         finally:
             os._exit(NOT_FOUND)
 
     def wait(self) -> Ended:
-        """Wait for its end, and take part in its signals until then; they wait for `listen_again`."""
+        """Wait for its end; pass on signals and stop with it. They stay blocked until `unblock_signals`."""
         if self.error:
             os.waitpid(self.pid, 0)
             code = NOT_FOUND if self.error == errno.ENOENT else NOT_EXECUTABLE
             return Ended(code, error=os.strerror(self.error))
         while True:
-            ended = self._look()
+            ended = self._check()
             if ended:
                 break
             info = signal.sigwaitinfo(_WATCHED)
-            by_process = info.si_code <= 0  # not by the kernel, which has told the command too
+            by_process = info.si_code <= 0  # not by the kernel, which has signalled the command too
             if info.si_signo in _PASSED_ON and by_process and info.si_pid != self.pid:
                 os.kill(self.pid, info.si_signo)  # not waited for yet: its pid is still its own
         return ended
 
-    def listen_again(self) -> None:
-        """Let signals have their effect on us again: what is left to do is to wait."""
-        while signal.sigtimedwait(_WATCHED, 0):  # what the command got as well, or came too late for it
+    def unblock_signals(self) -> None:
+        """Let signals end us again: from here on we only wait for the daemon."""
+        while signal.sigtimedwait(_WATCHED, 0):  # drop what the command got as well, or what came too late for it
             pass
         signal.pthread_sigmask(signal.SIG_SETMASK, self._old_mask)
 
-    def _look(self) -> Ended | None:
-        """Take note of stops; how it ended, or None."""
+    def _check(self) -> Ended | None:
+        """Follow stops of the command; how it ended, or None."""
         while True:
             pid, status, usage = os.wait4(self.pid, os.WNOHANG | os.WUNTRACED)
             if not pid:
@@ -149,53 +156,10 @@ class Command:
     def _ended(self, status: int, usage: "resource.struct_rusage") -> Ended:
         ended = Ended(None, os.WTERMSIG(status)) if os.WIFSIGNALED(status) else Ended(os.WEXITSTATUS(status))
         ended.user_s, ended.system_s = usage.ru_utime, usage.ru_stime
-        # Linux counts the moment before exec too, when the command was a copy of ours: a smaller peak is not known.
+        # Linux counts the moment before exec too, when the command was a copy of us: a smaller peak is not known.
         peak_bytes = usage.ru_maxrss * 1024
         ended.peak_bytes = peak_bytes if peak_bytes > self._floor_bytes else 0
         return ended
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Told = Callable[[int], Environ]
-    Prepare = Callable[[list[str]], list[str]]
-
-
-def become(argv: list[str], environ: Environ) -> str:
-    """Be the command, in our own place; why that could not be."""
-    undo_python()
-    words = [os.fsencode(word) for word in argv]
-    return os.strerror(_exec(words[0], words, environ))
-
-
-def _exec(file: bytes, argv: list[bytes], environ: Environ) -> int:
-    """Become this program, looked for in PATH; the errno that says why not."""
-    found = errno.ENOENT
-    for path in candidates(file, environ):
-        try:
-            os.execve(path, argv, environ)
-        except OSError as error:
-            if error.errno == errno.ENOEXEC:  # a script without #!, as a shell takes it
-                try:
-                    os.execve(b"/bin/sh", [b"/bin/sh", path, *argv[1:]], environ)
-                except OSError as shell_error:
-                    return shell_error.errno or errno.ENOEXEC
-            if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EACCES):
-                return error.errno or errno.ENOENT
-            if error.errno == errno.EACCES:
-                found = errno.EACCES
-        except ValueError:  # a NUL
-            return errno.EINVAL
-    return found
-
-
-def candidates(file: bytes, environ: Environ) -> list[bytes]:
-    """Where a program may be, in the order of PATH."""
-    if b"/" in file:
-        return [file]
-    path = environ.get(b"PATH", b"/usr/local/bin:/bin:/usr/bin")
-    return [os.path.join(directory or b".", file) for directory in path.split(b":")] if file else []
 
 
 def _peak_bytes() -> int:

@@ -1,10 +1,12 @@
-"""The connection to the daemon: it never waits unless it is told for how long."""
+"""The connection to the daemon: it waits only where a time is given."""
 
 import errno
 import os
 import select
 import sys
 import time
+
+from tracerd.exec.environment import Environ
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,10 +15,24 @@ else:
     import _socket as socket
 
 MAX_PENDING_BYTES = 64 * 1024 * 1024
-"""What waits for a daemon that does not read; what comes then is lost, and told."""
+"""What waits for a daemon that does not read; what comes then is lost, and counted as lost."""
 
-LOOK_S = 1.0
-"""How long an answer may take before we look whether the daemon is stopped."""
+CHECK_S = 1.0
+"""How often we check, while we wait, whether the daemon is stopped."""
+
+
+def connect(path: str, environ: Environ, *, start: bool) -> "DaemonSocket":
+    """A connection to the daemon on this socket, which is started if there is none and `start` says so.
+
+    Raises:
+        NoDaemonError: There is none, and it was not to be started or could not be.
+    """
+    try:
+        return DaemonSocket(path)
+    except OSError:
+        from tracerd.launcher import connect_or_start  # rarely needed
+
+        return connect_or_start(lambda: DaemonSocket(path), path, environ, start=start)
 
 
 class DaemonSocket:
@@ -30,7 +46,7 @@ class DaemonSocket:
         path: The socket.
 
     Raises:
-        OSError: Nobody listens there, or somebody else's daemon does.
+        OSError: No daemon listens there, or that of another user.
     """
 
     def __init__(self, path: str) -> None:
@@ -125,7 +141,7 @@ class DaemonSocket:
         poll = select.poll()
         poll.register(self._socket, event)
         while (left := until - time.monotonic()) > 0:
-            if poll.poll(min(left, LOOK_S) * 1000):
+            if poll.poll(min(left, CHECK_S) * 1000):
                 return True
             if self._peer_is_stopped():
                 return False
@@ -140,7 +156,7 @@ class DaemonSocket:
 
 
 def _credentials(connected: "socket.socket") -> tuple[int, int, int]:
-    """Pid, uid and gid of who listens."""
+    """Pid, uid and gid of the process that listens."""
     raw = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
     pid, uid, gid = (int.from_bytes(raw[at : at + 4], sys.byteorder) for at in (0, 4, 8))
     return pid, uid, gid

@@ -1,14 +1,14 @@
 """Keeps a command's descriptors from the strace that follows it, and gives them back to the command.
 
-strace would hold stdout and all others for as long as any process of the tree lives, and who reads the command's output
-would wait for its end. So the descriptors travel past it, in a message on a socket that the command inherits.
+strace would hold stdout and all others for as long as any process of the tree lives, and a reader of the command's
+output would wait for its end. So the descriptors travel past it, in a message on a socket that the command inherits.
 """
 
 import os
 import sys
 
-from tracerd.exec.command import NOT_EXECUTABLE, become, die_of_ctrl_c
 from tracerd.exec.environment import given
+from tracerd.exec.programs import NOT_EXECUTABLE, become, die_of_ctrl_c
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

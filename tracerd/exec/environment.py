@@ -1,22 +1,25 @@
-"""What the environment says of the trace, and what it says to the command."""
+"""The trace context in environment variables: what exec was given, and what its command gets."""
 
 import os
-import time
 
 from tracerd.errors import InvalidTraceIdError
 from tracerd.socket_path import socket_path
-from tracerd.trace_id import TraceId
+from tracerd.trace_id import TraceId, is_hex, new
 
 Environ = dict[bytes, bytes]
 
-_HEX = frozenset("0123456789abcdef")
+ARGS_VARIABLE = b"TRACERD_EXEC_ARGS"
+"""What of command lines an enclosing exec records: one of `options.ARGS`."""
+
+ALL_VARIABLE = b"TRACERD_EXEC_ALL"
+"""Set if an enclosing exec records every process, from outside."""
+
 _SPAN_DIGITS = 16
 _PID_DIGITS = 8
-_W3C_DIGITS = 32
 
 
 def given() -> Environ:
-    """The environment as we were given it: Python itself sets LC_CTYPE where the locale is C."""
+    """The environment as the kernel gave it to us; `os.environ` has an LC_CTYPE of Python's where the locale is C."""
     try:
         with open("/proc/self/environ", "rb", buffering=0) as file:
             block = file.readall()
@@ -27,27 +30,27 @@ def given() -> Environ:
 
 
 class TraceContext:
-    """Where a command belongs.
+    """The trace that a command belongs to, and its parent there.
 
     Attributes:
-        trace_id: Its trace.
+        trace_id: The trace.
         nested: An enclosing `tracerd exec` of the same trace started us.
         parent_pid: The process in whose span the command begins, or None.
         socket: Where the daemon listens, absolute.
-        complaint: What was wrong with the environment; empty: nothing.
+        warning: What was wrong with the environment; empty: nothing.
     """
 
     def __init__(self, environ: Environ, trace: TraceId | None) -> None:
         named = {os.fsdecode(name): os.fsdecode(value) for name, value in environ.items()}
         self.socket = absolute(socket_path(named)) or socket_path(named)
-        self.complaint = ""
+        self.warning = ""
         present = None
         try:
             if text := named.get("TRACERD_TRACE_ID"):
                 present = TraceId(text)
         except InvalidTraceIdError as error:
-            self.complaint = f"TRACERD_TRACE_ID: {error}; this command begins a new trace"
-        self.trace_id = trace or present or new_trace_id()
+            self.warning = f"TRACERD_TRACE_ID: {error}; this command begins a new trace"
+        self.trace_id = trace or present or new()
         parent = named.get("TRACERD_PARENT", "")
         self.nested = self.trace_id == present and is_hex(parent, _SPAN_DIGITS)
         self.parent_pid = int(parent[:_PID_DIGITS], 16) if self.nested else None
@@ -61,46 +64,35 @@ def absolute(path: str) -> str | None:
         return None
 
 
-def new_trace_id() -> TraceId:
-    """When, and a trace id of W3C Trace Context, as `tracerd env --new` makes them."""
-    return TraceId(f"tr-{int(time.time())}-{os.urandom(_W3C_DIGITS // 2).hex()}")
-
-
-def is_hex(text: str, digits: int) -> bool:
-    """Whether this is a number of so many hexadecimal digits, in lower case and not 0."""
-    return len(text) == digits and _HEX.issuperset(text) and text.strip("0") != ""
-
-
 def span_id(pid: int, random: bytes) -> str:
     """A span's id: the process in 8 digits, so that others know on whose row the span lies, and 8 random digits."""
     return f"{pid:0{_PID_DIGITS}x}{random[:4].hex()}"
 
 
-def w3c_trace_id(trace_id: str) -> str:
+def w3c_trace_id(trace_id: TraceId) -> str:
     """The 32 digits for TRACEPARENT: those at the end of the id, or else a hash (FNV-1a) of it."""
-    end = trace_id[-_W3C_DIGITS:]
-    if is_hex(end, _W3C_DIGITS):
-        return end
+    if digits := trace_id.w3c_digits:
+        return digits
     number = 0x6C62272E07BB014262B821756295C58D
     for byte in trace_id.encode():
         number = (number ^ byte) * 0x0000000001000000000000000000013B & (1 << 128) - 1
     return f"{number or 1:032x}"
 
 
-def told(place: TraceContext, span: str, *, daemon: bool) -> Environ:
-    """What the command finds in its environment.
+def exported(context: TraceContext, span: str, *, daemon: bool) -> Environ:
+    """The variables that the command gets.
 
     Args:
-        place: Where it belongs.
+        context: Where it belongs.
         span: Its span's id.
-        daemon: Whether a daemon listens. OCaml programs die if they are told of one that does not.
+        daemon: Whether a daemon listens. OCaml programs die if their variables name one that does not.
     """
     variables = {
-        "TRACERD_TRACE_ID": str(place.trace_id),
-        "TRACERD_SOCKET": place.socket,
+        "TRACERD_TRACE_ID": str(context.trace_id),
+        "TRACERD_SOCKET": context.socket,
         "TRACERD_PARENT": span,
-        "TRACEPARENT": f"00-{w3c_trace_id(place.trace_id)}-{span}-01",
+        "TRACEPARENT": f"00-{w3c_trace_id(context.trace_id)}-{span}-01",
     }
     if daemon:
-        variables |= {"TRACE_TEF_TLDR_TRACE_ID": str(place.trace_id), "TRACE_TEF_TLDR_SOCKET": place.socket}
+        variables |= {"TRACE_TEF_TLDR_TRACE_ID": str(context.trace_id), "TRACE_TEF_TLDR_SOCKET": context.socket}
     return {os.fsencode(name): os.fsencode(value) for name, value in variables.items()}

@@ -1,7 +1,7 @@
 """`tracerd exec --all`: each process of the tree, by strace, which needs no root and no change to any program.
 
 strace follows the command as a process beside it (`-DDD`), so that the command stays our child: its signals, stops and
-exit code are as without. A recorder, a process of its own too, reads what strace says and writes the events, for as
+exit code are as without. A recorder, a process of its own too, reads what strace writes and makes events of it, for as
 long as any of the processes lives; exec does not wait for that.
 """
 
@@ -10,8 +10,9 @@ import select
 import time
 from contextlib import suppress
 
-from tracerd.exec.command import candidates
+from tracerd.errors import NoProcessTracerError
 from tracerd.exec.environment import Environ, TraceContext
+from tracerd.exec.programs import find_program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ else:
     import _signal as signal
 
 PROBE_S = 10.0
-"""How long strace may take to show that it works here; it takes some hundredths of a second."""
+"""How long strace may take to show that it works here; as a rule some hundredths of a second."""
 
 QUIET_S = 0.02
 """strace writes one process's end at once; nothing for so long: it has written all that it knew."""
@@ -32,26 +33,22 @@ _FIRST_FREE_FD = 3
 _DONE = b"."
 
 
-class UnavailableError(Exception):
-    """Raised when processes cannot be followed here; `str()` is one line for a person."""
-
-
 class ProcessTracer:
     """The strace and the recorder of one command.
 
     Args:
-        place: Where the command belongs.
+        context: Where the command belongs.
         environ: Its environment.
         shown: One of `options.ARGS`.
 
     Raises:
-        UnavailableError: There is no strace, or it may not trace.
+        NoProcessTracerError: There is no strace, or it may not trace.
     """
 
-    def __init__(self, place: TraceContext, environ: Environ, shown: str) -> None:
+    def __init__(self, context: TraceContext, environ: Environ, shown: str) -> None:
         found = find_program("strace", environ)
         if found is None:
-            raise UnavailableError("there is no strace; install it, such as with apt-get install strace")
+            raise NoProcessTracerError("there is no strace; install it, such as with apt-get install strace")
         self._strace = found
         _probe(found, environ)
         lines, self._lines_writer = os.pipe()
@@ -59,7 +56,7 @@ class ProcessTracer:
         # strace opens our pipe by its name: what the command inherited it would keep open.
         self._output = f"--output=/proc/{os.getpid()}/fd/{self._lines_writer}"
         if not (pid := os.fork()):
-            _record(place, shown, lines, done)
+            _record(context, shown, lines, done)
         self._recorder = pid
         os.close(lines)
         os.close(done)
@@ -67,8 +64,8 @@ class ProcessTracer:
     def command(self, argv: list[str]) -> list[str]:
         """The command line that runs `argv` and has it followed; for the process that is to become the command."""
         from tracerd.exec.descriptors import send
-        from tracerd.exec.shims import interpreter
         from tracerd.exec.strace import OPTIONS
+        from tracerd.launcher import interpreter
 
         python = interpreter("tracerd.exec.descriptors", "restore")
         return [self._strace, "-DDD", *OPTIONS, self._output, "--", *python, str(send()), *argv]
@@ -88,14 +85,6 @@ class ProcessTracer:
         )
 
 
-def find_program(name: str, environ: Environ) -> str | None:
-    """The path of a program that can be run, or None."""
-    for path in candidates(os.fsencode(name), environ):
-        if os.path.isfile(path) and os.access(path, os.X_OK):
-            return os.fsdecode(path)
-    return None
-
-
 def _probe(strace: str, environ: Environ) -> None:
     """Let strace follow a program that does nothing, as it would the command."""
     from tracerd.exec.strace import OPTIONS
@@ -110,25 +99,25 @@ def _probe(strace: str, environ: Environ) -> None:
     poll = select.poll()
     poll.register(reader, select.POLLIN)
     until = time.monotonic() + PROBE_S
-    said = b""
+    output = b""
     ended = False
     while not ended and poll.poll(max(0.0, until - time.monotonic()) * 1000):
         data = os.read(reader, 4096)
-        said += data
+        output += data
         ended = not data
     os.close(reader)
     if not ended:
         os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
-    if status or said:  # strace runs the program also if it cannot follow it
-        why = said.decode(errors="replace").strip().splitlines()[:1]
-        raise UnavailableError(f"strace does not work here: {why[0] if why else 'it does not end'}")
+    if status or output:  # strace runs the program also if it cannot follow it
+        why = output.decode(errors="replace").strip().splitlines()[:1]
+        raise NoProcessTracerError(f"strace does not work here: {why[0] if why else 'it does not end'}")
 
 
 # ------------------------------------------------------------------ the recorder
 
 
-def _record(place: TraceContext, shown: str, lines: int, done: int) -> None:
+def _record(context: TraceContext, shown: str, lines: int, done: int) -> None:
     """Be the recorder; does not return."""
     try:
         os.setsid()  # no signal of a terminal may end us: the command would lose its tracer
@@ -139,11 +128,11 @@ def _record(place: TraceContext, shown: str, lines: int, done: int) -> None:
         from tracerd.exec.strace import Tree
 
         tree = Tree(shown, time.time_ns() - time.clock_gettime_ns(time.CLOCK_MONOTONIC), os.urandom(4))
-        link = None
+        daemon = None
         with suppress(OSError):  # strace must be read all the same, or it would stop the command
-            link = DaemonSocket(place.socket)
-            link.write(f"OPEN {place.trace_id}\n")
-        _follow(tree, link, lines, done)
+            daemon = DaemonSocket(context.socket)
+            daemon.write(f"OPEN {context.trace_id}\n")
+        _follow(tree, daemon, lines, done)
     finally:
         os._exit(0)
 
@@ -159,34 +148,34 @@ def _close_all_but(lines: int, done: int) -> None:
                 os.close(int(name))
 
 
-def _follow(tree: "Tree", link: "DaemonSocket | None", lines: int, done: int) -> None:
+def _follow(tree: "Tree", daemon: "DaemonSocket | None", lines: int, done: int) -> None:
     poll = select.poll()
     poll.register(lines, select.POLLIN)
     rest = b""
-    is_told = False
+    has_reported = False
     while True:
         # When the command has ended, what strace knew then is on its way.
-        if tree.root_ended and not is_told and not poll.poll(QUIET_S * 1000):
-            is_told = True
-            _tell(link, done)
+        if tree.root_ended and not has_reported and not poll.poll(QUIET_S * 1000):
+            has_reported = True
+            _report(daemon, done)
         data = os.read(lines, 65536)
         if not data:
             break
         *whole, rest = (rest + data).split(b"\n")
-        if link:
-            link.write("".join(map(tree.feed, whole)))
-    if link:
-        link.write(tree.rest())
-    if tree.root_ended and not is_told:
-        _tell(link, done)
-    elif link:
-        link.finish(PROBE_S)
+        if daemon:
+            daemon.write("".join(map(tree.feed, whole)))
+    if daemon:
+        daemon.write(tree.rest())
+    if tree.root_ended and not has_reported:
+        _report(daemon, done)
+    elif daemon:
+        daemon.finish(PROBE_S)
 
 
-def _tell(link: "DaemonSocket | None", done: int) -> None:
-    """Let exec go on, unless something of what it waits for was lost."""
-    if link:
-        link.finish(PROBE_S)
-        if not (link.broken or link.pending or link.dropped):
+def _report(daemon: "DaemonSocket | None", done: int) -> None:
+    """Let exec go on, unless something that it waits for was lost."""
+    if daemon:
+        daemon.finish(PROBE_S)
+        if not (daemon.broken or daemon.pending or daemon.dropped):
             os.write(done, _DONE)
     os.close(done)

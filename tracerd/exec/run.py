@@ -1,15 +1,37 @@
-"""`tracerd exec`, from its first to its last moment."""
+"""`tracerd exec`, from its first to its last moment.
+
+Strategy: prepare, start, wait, report. The command comes first: whatever goes wrong with the recording, it runs, and
+exec ends as it ends. What is wrong is one warning at most, and only from the outermost exec. A nested exec waits for no
+answer, so that hundreds of them cost a build little.
+"""
 
 import os
 import sys
 import time
 
+from tracerd.errors import NoDaemonError
 from tracerd.exec import event
-from tracerd.exec.command import NOT_EXECUTABLE, Command, Ended, become, die_of_ctrl_c, end_like, signal_name
-from tracerd.exec.daemon import NoConnectionError, connect
-from tracerd.exec.daemon_socket import DaemonSocket
-from tracerd.exec.environment import Environ, TraceContext, absolute, given, span_id, told
+from tracerd.exec.command import Command, Ended, end_like
+from tracerd.exec.daemon_socket import DaemonSocket, connect
+from tracerd.exec.environment import (
+    ALL_VARIABLE,
+    ARGS_VARIABLE,
+    Environ,
+    TraceContext,
+    absolute,
+    exported,
+    given,
+    span_id,
+)
 from tracerd.exec.options import ARGS, FULL, Options
+from tracerd.exec.programs import NOT_EXECUTABLE, become, die_of_ctrl_c, find_program
+
+TYPE_CHECKING = False  # typing is slow to import
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from tracerd.exec.process_tracer import ProcessTracer
+    from tracerd.exec.shims import Shims
 
 ANSWER_S = 1.0
 """How long the outermost exec waits for the acknowledgement when its command has ended."""
@@ -20,14 +42,9 @@ EXPORT_S = 10.0
 NESTED_S = 1.0
 """How long a nested exec waits for a socket that is full."""
 
-LAST_STANDARD_FD = 2
-
-ARGS_VARIABLE = b"TRACERD_EXEC_ARGS"
-ALL_VARIABLE = b"TRACERD_EXEC_ALL"
-
 
 def now_us() -> int:
-    """The clock that all processes of a machine share."""
+    """Microseconds of the clock that all processes of a machine share."""
     return time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
 
 
@@ -39,203 +56,213 @@ def run(options: Options) -> None:
 
 
 class Run:
-    """One command.
+    """One command and its recording.
 
-    Everything that goes wrong with the recording is told in one line at most, and by the outermost exec only.
+    Args:
+        options: The command and how to record it.
+        environ: The environment that it gets.
     """
 
     def __init__(self, options: Options, environ: Environ) -> None:
         self._options = options
         self._environ = environ
-        self._place = TraceContext(environ, options.trace)
+        self._context = TraceContext(environ, options.trace)
         inherited = os.fsdecode(environ.get(ARGS_VARIABLE, b""))
         self._shown = options.args or (inherited if inherited in ARGS else FULL)
-        self._quiet = options.quiet or (self._place.nested and options.output is None)
-        # With --all, an exec around us records every process from outside, with times of its own.
-        self._by_another = self._place.nested and ALL_VARIABLE in environ
-        self._said = False
-        self._link: DaemonSocket | None = None
+        self._label = event.CommandLabel(options.command, _cwd(), self._shown, options.name)
         self._output = absolute(options.output) if options.output is not None else None
-        self._title = event.CommandLabel(options.command, _cwd(), self._shown, options.name)
+        self._quiet = options.quiet or (self._context.nested and options.output is None)
+        # With --all, an exec around us records every process from outside, with times of its own.
+        self._recorded_by_another = self._context.nested and ALL_VARIABLE in environ
+        self._added: Environ = {ARGS_VARIABLE: self._shown.encode()}  # to the environment of the command
+        self._random = os.urandom(8)
+        self._daemon: DaemonSocket | None = None
+        self._process_tracer: ProcessTracer | None = None
+        self._shims: Shims | None = None
+        self._has_warned = False
 
     def run(self) -> None:
         """Run the command; does not return."""
-        die_of_ctrl_c()
-        fill_standard_fds()
-        options = self._options
-        if not self._place.nested:
-            self._environ.pop(ALL_VARIABLE, None)
-        elif self._by_another and options.output is None:
-            self._unrecorded()  # by us
-        if self._place.complaint:
-            self._say(self._place.complaint)
-        if options.output is not None and self._output is None:
-            self._say(f"there will be no {options.output}: the current directory was removed")
-        try:
-            start = options.start and not self._place.nested
-            self._link = connect(self._place.socket, self._environ, start=start)
-        except NoConnectionError as error:
-            lost = f"; there will be no {options.output}" if options.output is not None else ""
-            self._say(f"{error}; the command runs unrecorded{lost}")
-        if self._link:
-            self._link.write(f"OPEN {self._place.trace_id}\n")
-            if options.follow and self._output is not None:
-                self._link.write(f"EMIT_TEF_AT_EXIT {self._output}\n")
-
-        own = {ARGS_VARIABLE: self._shown.encode()}
-        everyone = None
-        if options.all_processes and self._link and not self._by_another:
-            everyone = self._everyone()
-            if everyone:
-                own[ALL_VARIABLE] = b"1"
-        shims = self._shims(own) if options.shims else None
-
-        random = os.urandom(8)
-        daemon = self._link is not None
-        environ = self._environ | own
+        self._prepare()
         started_us = now_us()
-        try:
-            command = Command(
-                options.command,
-                environ,
-                lambda pid: told(self._place, span_id(pid, random), daemon=daemon),
-                everyone.command if everyone else None,
-            )
-        except OSError as error:
-            self._say(f"there is no room for another process ({error.strerror}); the command runs unrecorded")
-            self._unrecorded()
-        if command.error:
-            said = f"tracerd exec: {options.command[0]}: {os.strerror(command.error)}"
-            _write_stderr(said)
-            self._said = True
-        elif self._link and not self._by_another:
-            self._link.write(event.process_name(command.pid, self._title.process))
-        ended = command.wait()
-        ended_us = now_us()
-        if shims:
-            shims.remove()
-        complaint = everyone.finish(EXPORT_S if self._output else ANSWER_S) if everyone else ""
-        self._record(command.pid, span_id(command.pid, random), started_us, ended_us, ended)
-        if complaint and self._output:  # perhaps because the daemon ended: that is told first
-            self._say(complaint)
-        if self._link and self._output is not None:
-            self._link.write(f"EMIT_TEF {self._output}\n")
-        command.listen_again()
-        self._finish()
+        command = self._start()
+        ended, ended_us = self._wait(command)
+        self._report(command, ended, started_us, ended_us)
         end_like(ended)
 
-    def _unrecorded(self) -> "NoReturn":
-        """Be the command, without recording it."""
-        command = self._options.command
-        _write_stderr(f"tracerd exec: {command[0]}: {become(command, self._environ)}")
-        os._exit(NOT_EXECUTABLE)
+    # ------------------------------------------------------------------ prepare
 
-    # ------------------------------------------------------------------ what is recorded
+    def _prepare(self) -> None:
+        """Connect to the daemon, and get ready what the options ask for."""
+        die_of_ctrl_c()
+        if None in (sys.stdin, sys.stdout, sys.stderr):  # Python's sign that one of 0, 1 and 2 was closed
+            from tracerd.launcher import fill_standard_fds
 
-    def _record(self, pid: int, span: str, started_us: int, ended_us: int, ended: Ended) -> None:
-        args = self._title.args | {"span": span}
-        if ended.error:
-            args["error"] = ended.error
-        if ended.code is not None:
-            args["exit_code"] = ended.code
-        else:
-            args["signal"] = signal_name(ended.signal)
-        if not ended.error:
-            args |= {"user_s": round(ended.user_s, 6), "system_s": round(ended.system_s, 6)}
-        if ended.peak_bytes:
-            args["peak_memory_bytes"] = ended.peak_bytes
-        lines = event.span(pid, self._title.span, started_us, ended_us, args)
-        if ended.error:
-            lines = event.process_name(pid, self._title.process) + lines
-        if self._place.parent_pid is not None:
-            lines += event.arrow(self._place.parent_pid, pid, started_us, f"0x{span}")
-        if not self._link or self._by_another:
-            return
-        self._link.write(lines)
-        if self._link.broken:
-            self._again(self._link, event.process_name(pid, self._title.process) + lines)
+            fill_standard_fds()
+        options = self._options
+        if not self._context.nested:
+            self._environ.pop(ALL_VARIABLE, None)
+        elif self._recorded_by_another and options.output is None:
+            self._become_command()
+        if self._context.warning:
+            self._warn(self._context.warning)
+        if options.output is not None and self._output is None:
+            self._warn(f"there will be no {options.output}: the current directory was removed")
+        self._connect()
+        if options.all_processes and self._daemon and not self._recorded_by_another:
+            self._trace_processes()
+        if options.shims:
+            self._make_shims()
 
-    def _again(self, old: DaemonSocket, lines: str) -> None:
-        """The daemon ended while the command ran: perhaps another has begun."""
-        old.close()
+    def _connect(self) -> None:
+        context, output = self._context, self._options.output
         try:
-            self._link = DaemonSocket(self._place.socket)
-        except OSError:
-            self._link = None
-            lost = f", and there is no {self._options.output}" if self._output else ""
-            self._say(f"the daemon ended while the command ran: the end of the trace is missing{lost}")
+            self._daemon = connect(context.socket, self._environ, start=self._options.start and not context.nested)
+        except NoDaemonError as error:
+            lost = f"; there will be no {output}" if output is not None else ""
+            self._warn(f"{error}; the command runs unrecorded{lost}")
             return
-        self._link.write(f"OPEN {self._place.trace_id}\n{lines}")
-        self._say("the daemon was started anew while the command ran: the trace may lack processes")
+        self._daemon.write(f"OPEN {context.trace_id}\n")
+        if self._options.follow and self._output is not None:
+            self._daemon.write(f"EMIT_TEF_AT_EXIT {self._output}\n")
 
-    def _finish(self) -> None:
-        """Make sure that everything is where it should be, as far as it is ours to say."""
-        link = self._link
-        if not link:
-            return
-        if self._quiet:
-            link.finish(NESTED_S)
-            link.close()
-            return
-        wait_s = EXPORT_S if self._output is not None else ANSWER_S
-        errors, numbers = link.acknowledged(wait_s)
-        link.close()
-        if errors:
-            self._say(errors[0])
-        elif not numbers:
-            why = f"it ended: {link.broken}" if link.broken else "does it hang?"
-            lost = f"; {self._options.output} may be missing" if self._output else ""
-            self._say(f"the daemon did not answer, {why}{lost}")
-        elif numbers.split()[2:3] not in (["0"], []):
-            self._say(f"the daemon could not store {numbers.split()[2]} events: is the disk full?")
-
-    # ------------------------------------------------------------------ the rarer options
-
-    def _everyone(self) -> "ProcessTracer | None":
-        from tracerd.exec.process_tracer import ProcessTracer, UnavailableError, find_program
+    def _trace_processes(self) -> None:
+        from tracerd.errors import NoProcessTracerError
+        from tracerd.exec.process_tracer import ProcessTracer
 
         if find_program(self._options.command[0], self._environ) is None:
-            return None  # it cannot be started; that is told as without --all
+            return  # it cannot be started; that is reported as without --all
         try:
-            return ProcessTracer(self._place, self._environ, self._shown)
-        except UnavailableError as error:
-            self._say(f"--all: {error}; only what is wrapped is recorded")
-            return None
+            self._process_tracer = ProcessTracer(self._context, self._environ, self._shown)
+        except NoProcessTracerError as error:
+            self._warn(f"--all: {error}; only what is wrapped is recorded")
+            return
+        self._added[ALL_VARIABLE] = b"1"
 
-    def _shims(self, own: Environ) -> "Shims | None":
+    def _make_shims(self) -> None:
         from tracerd.errors import TracerdError
         from tracerd.exec.shims import Shims
 
         try:
-            shims = Shims(self._options.shims, self._environ)
+            self._shims = Shims(self._options.shims, self._environ)
         except (TracerdError, OSError) as error:
-            self._say(f"--shim: {error}; only what is wrapped is recorded")
-            return None
-        if shims.missing:
-            self._say(f"--shim: no {', '.join(shims.missing)} in PATH")
-        own[b"PATH"] = shims.path
-        return shims
-
-    def _say(self, text: str) -> None:
-        if self._said or self._quiet:
+            self._warn(f"--shim: {error}; only what is wrapped is recorded")
             return
-        self._said = True
+        if self._shims.missing:
+            self._warn(f"--shim: no {', '.join(self._shims.missing)} in PATH")
+        self._added[b"PATH"] = self._shims.path
+
+    # ------------------------------------------------------------------ start
+
+    def _start(self) -> Command:
+        """Start the command, and name its process."""
+        options = self._options
+        try:
+            command = Command(
+                options.command,
+                self._environ | self._added,
+                lambda pid: exported(self._context, self._span_id(pid), daemon=self._daemon is not None),
+                self._process_tracer.command if self._process_tracer else None,
+            )
+        except OSError as error:
+            self._warn(f"there is no room for another process ({error.strerror}); the command runs unrecorded")
+            self._become_command()
+        if command.error:
+            # Not a warning: a nested exec reports it too, as a shell would. It is all that is reported.
+            _write_stderr(f"tracerd exec: {options.command[0]}: {os.strerror(command.error)}")
+            self._has_warned = True
+        elif self._daemon and not self._recorded_by_another:
+            self._daemon.write(self._name_line(command.pid))
+        return command
+
+    def _become_command(self) -> "NoReturn":
+        """Replace exec by the command, without recording it."""
+        if self._shims:
+            self._shims.remove()
+        command = self._options.command
+        _write_stderr(f"tracerd exec: {command[0]}: {become(command, self._environ)}")
+        os._exit(NOT_EXECUTABLE)
+
+    def _span_id(self, pid: int) -> str:
+        return span_id(pid, self._random)
+
+    def _name_line(self, pid: int) -> str:
+        return event.process_name(pid, self._label.process)
+
+    # ------------------------------------------------------------------ wait
+
+    def _wait(self, command: Command) -> tuple[Ended, int]:
+        """Wait for the end of the command; how it ended, and when."""
+        ended = command.wait()
+        ended_us = now_us()
+        if self._shims:
+            self._shims.remove()
+        return ended, ended_us
+
+    # ------------------------------------------------------------------ report
+
+    def _report(self, command: Command, ended: Ended, started_us: int, ended_us: int) -> None:
+        """Write what is recorded of the command, and make sure that the daemon has it."""
+        failure = ""
+        if self._process_tracer:  # before our span: what ended before the command is in the trace before it
+            failure = self._process_tracer.finish(EXPORT_S if self._output else ANSWER_S)
+        if self._daemon and not self._recorded_by_another:
+            self._write(self._lines(command.pid, ended, started_us, ended_us), command.pid)
+        if failure and self._output:  # perhaps because the daemon ended: that was the first warning then
+            self._warn(failure)
+        if self._daemon and self._output is not None:
+            self._daemon.write(f"EMIT_TEF {self._output}\n")
+        command.unblock_signals()
+        if self._daemon and self._quiet:
+            self._daemon.finish(NESTED_S)
+            self._daemon.close()
+        elif self._daemon:
+            self._wait_for_acknowledgement(self._daemon)
+
+    def _lines(self, pid: int, ended: Ended, started_us: int, ended_us: int) -> str:
+        span = self._span_id(pid)
+        args = self._label.args | {"span": span} | ended.args()
+        lines = event.span(pid, self._label.span, started_us, ended_us, args)
+        if ended.error:  # it has no name yet
+            lines = self._name_line(pid) + lines
+        if self._context.parent_pid is not None:
+            lines += event.arrow(self._context.parent_pid, pid, started_us, f"0x{span}")
+        return lines
+
+    def _write(self, lines: str, pid: int) -> None:
+        """Write the events; if the daemon ended while the command ran, to the next one, if there is one."""
+        assert self._daemon  # noqa: S101 (the caller has checked it)
+        self._daemon.write(lines)
+        if not self._daemon.broken:
+            return
+        self._daemon.close()
+        try:
+            self._daemon = DaemonSocket(self._context.socket)
+        except OSError:
+            self._daemon = None
+            lost = f", and there is no {self._options.output}" if self._output else ""
+            self._warn(f"the daemon ended while the command ran: the end of the trace is missing{lost}")
+            return
+        self._daemon.write(f"OPEN {self._context.trace_id}\n{self._name_line(pid)}{lines}")
+        self._warn("the daemon was started anew while the command ran: the trace may lack processes")
+
+    def _wait_for_acknowledgement(self, daemon: DaemonSocket) -> None:
+        errors, numbers = daemon.acknowledged(EXPORT_S if self._output is not None else ANSWER_S)
+        daemon.close()
+        if errors:
+            self._warn(errors[0])
+        elif not numbers:
+            why = f"it ended: {daemon.broken}" if daemon.broken else "does it hang?"
+            lost = f"; {self._options.output} may be missing" if self._output else ""
+            self._warn(f"the daemon did not answer, {why}{lost}")
+        elif numbers.split()[2:3] not in (["0"], []):
+            self._warn(f"the daemon could not store {numbers.split()[2]} events: is the disk full?")
+
+    def _warn(self, text: str) -> None:
+        if self._has_warned or self._quiet:
+            return
+        self._has_warned = True
         _write_stderr(f"tracerd exec: {text}")
-
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import NoReturn
-
-    from tracerd.exec.process_tracer import ProcessTracer
-    from tracerd.exec.shims import Shims
-
-
-def fill_standard_fds() -> None:
-    """Make sure that none of our descriptors is 0, 1 or 2; where one was closed, it is closed for the command again."""
-    while (fd := os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)) <= LAST_STANDARD_FD:
-        pass
-    os.close(fd)
 
 
 def _write_stderr(text: str) -> None:
@@ -243,7 +270,7 @@ def _write_stderr(text: str) -> None:
 
     try:
         os.write(2, os.fsencode(printable(text)) + b"\n")
-    except OSError:  # closed, or nobody reads: the command counts, not what we have to say
+    except OSError:  # closed, or a pipe that nobody reads: the command must end as it ended all the same
         pass
 
 

@@ -6,21 +6,23 @@ Without a trace, or under `tracerd exec --all`, the shim becomes the program and
 import os
 import sys
 
-from tracerd.exec.command import NOT_EXECUTABLE, NOT_FOUND, become, candidates
-from tracerd.exec.environment import Environ, given
-from tracerd.exec.options import Options
-from tracerd.exec.run import ALL_VARIABLE, Run
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-SHIM_TAG = b"# a shim made by tracerd:"
-_HEAD_BYTES = 300
+from tracerd.exec.environment import ALL_VARIABLE, Environ, given
+from tracerd.exec.programs import (
+    NOT_EXECUTABLE,
+    NOT_FOUND,
+    become,
+    is_script,
+    is_shim,
+    real_program,
+    real_programs,
+)
 
 
 def main(name: str) -> None:
-    """Run the program called `name` that comes after the shims in PATH; does not return."""
+    """Run the program called `name` that comes after the shims in PATH; does not return.
+
+    Shims are files on users' disks that import this function by its name: it has to stay.
+    """
     environ = given()
     program = real_program(name, environ)
     if program is None:
@@ -31,19 +33,11 @@ def main(name: str) -> None:
     if b"TRACERD_TRACE_ID" not in environ or ALL_VARIABLE in environ:
         os.write(2, f"tracerd shim: {program}: {become([program, *sys.argv[1:]], environ)}\n".encode())
         os._exit(NOT_EXECUTABLE)
+    from tracerd.exec.options import Options  # not needed to become the program
+    from tracerd.exec.run import Run
+
     # By its whole path, as a compiler looks for its parts beside itself.
     Run(Options([program, *sys.argv[1:]], start=False, quiet=True), environ).run()
-
-
-def real_program(name: str, environ: Environ) -> str | None:
-    """The first program of this name in PATH that is no shim."""
-    return next(map(os.fsdecode, _programs(name, environ)), None)
-
-
-def _programs(name: str, environ: Environ) -> "Iterator[bytes]":
-    for path in candidates(os.fsencode(name), environ):
-        if os.access(path, os.X_OK) and os.path.isfile(path) and not is_shim(path):
-            yield path
 
 
 def is_wrapper(name: str, program: str, environ: Environ) -> bool:
@@ -53,29 +47,12 @@ def is_wrapper(name: str, program: str, environ: Environ) -> bool:
     """
     digits = "-.0123456789"
     real = os.path.basename(os.path.realpath(program))
-    if real.rstrip(digits) == name.rstrip(digits) and not _begins_with(os.fsencode(program), b"#!"):
+    if real.rstrip(digits) == name.rstrip(digits) and not is_script(os.fsencode(program)):
         return False
-    return any(not os.path.samefile(other, program) for other in _programs(name, environ))
+    return any(not os.path.samefile(other, program) for other in real_programs(name, environ))
 
 
 def without_shims(name: str, environ: Environ) -> bytes:
     """PATH without the folders that have a shim of this name."""
     folders = environ.get(b"PATH", b"").split(b":")
     return b":".join(folder for folder in folders if not is_shim(os.path.join(folder, os.fsencode(name))))
-
-
-def _begins_with(path: bytes, start: bytes) -> bool:
-    try:
-        with open(path, "rb", buffering=0) as file:
-            return file.read(len(start)) == start
-    except OSError:  # a program may be executable and not readable
-        return False
-
-
-def is_shim(path: bytes) -> bool:
-    """Whether this file is one of ours, in whatever folder."""
-    try:
-        with open(path, "rb", buffering=0) as file:
-            return SHIM_TAG in file.read(_HEAD_BYTES)
-    except OSError:  # a program may be executable and not readable
-        return False

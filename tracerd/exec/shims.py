@@ -1,30 +1,16 @@
-"""Folders of shims: small scripts with the names of programs, to stand before them in PATH."""
+"""Folders of shims: small scripts with the names of programs, for a place before them in PATH."""
 
 import os
 import sys
 from contextlib import suppress
 
-from tracerd.errors import TracerdError
+from tracerd.errors import ShimError
 from tracerd.exec.environment import Environ
-from tracerd.exec.shim import SHIM_TAG, is_shim, real_program
+from tracerd.exec.programs import SHIM_TAG, is_shim, real_program
+from tracerd.launcher import library
 
 MAX_FIRST_LINE_BYTES = 127
 """Longer ones are cut by older kernels."""
-
-
-class ShimError(TracerdError):
-    """Raised when shims cannot be made."""
-
-
-def library() -> str:
-    """Where this package is, for an interpreter that does not look for it."""
-    return os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
-
-def interpreter(module: str, function: str) -> list[str]:
-    """A command line that calls a function of ours, of arguments that follow; it starts fast, without site packages."""
-    code = f"import sys; sys.path.insert(0, {library()!r}); from {module} import {function}; {function}()"
-    return [os.path.realpath(sys.executable), "-IS", "-c", code]
 
 
 def text_of(name: str) -> bytes:
@@ -39,15 +25,15 @@ def text_of(name: str) -> bytes:
     first = f"#!{python} -IS"
     if " " in python or len(os.fsencode(first)) > MAX_FIRST_LINE_BYTES:
         raise ShimError(f"{python} cannot stand in the first line of a script: its path is too long or has a blank")
-    mark = SHIM_TAG.decode()
+    tag = SHIM_TAG.decode()
     return os.fsencode(
-        f"{first}\n{mark} runs the next {name!a} in PATH, and records it if there is a trace\n"
+        f"{first}\n{tag} runs the next {name!a} in PATH, and records it if there is a trace\n"
         f"import sys\n\nsys.path.insert(0, {library()!r})\nfrom tracerd.exec.shim import main\n\nmain({name!r})\n"
     )
 
 
 def check_name(name: str) -> None:
-    """Refuse what is no name of a program.
+    """Reject what is no name of a program.
 
     Raises:
         ShimError: It is a path, or nothing.
@@ -62,7 +48,7 @@ def missing(names: list[str], environ: Environ) -> list[str]:
 
 
 def require(names: list[str], environ: Environ) -> None:
-    """Refuse names of which PATH has no program.
+    """Reject names of which PATH has no program.
 
     Raises:
         ShimError: There are some.
@@ -133,7 +119,7 @@ class Shims:
         self.path = b":".join(filter(None, [self._directory, environ.get(b"PATH", b"/usr/local/bin:/bin:/usr/bin")]))
 
     def remove(self) -> None:
-        """Remove the folder; who looks for a program later finds the real one."""
+        """Remove the folder; a process that outlives the command finds the real programs from here on."""
         for name in self._names:
             with suppress(OSError):
                 os.unlink(os.path.join(self._directory, os.fsencode(name)))
