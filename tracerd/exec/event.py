@@ -1,7 +1,7 @@
 """The events of a command, as lines: its process's name, its span, and the arrow from who started it."""
 
+from tracerd import redact
 from tracerd.exec.options import FULL, NAME
-from tracerd.redact import HIDDEN, redacted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class CommandLabel:
         program = basename(argv[0])
         self.args: dict[str, Json] = {}
         if shown == FULL:
-            clean = redacted(argv)
+            clean = redact.argv(argv)
             self.args["argv"], left_out = _fitting(clean)
             if left_out:
                 self.args["argv_left_out"] = left_out
@@ -86,7 +86,7 @@ def _hint(argv: list[str]) -> str:
         plain = [word for word in words if not word.startswith("-")]
         word = plain[0] if len(plain) == 1 else ""
     word = basename(word) if word else ""
-    fits = len(word) <= MAX_HINT_CHARACTERS and word.isprintable() and " " not in word and HIDDEN not in word
+    fits = len(word) <= MAX_HINT_CHARACTERS and word.isprintable() and " " not in word and redact.HIDDEN not in word
     return word if fits else ""
 
 

@@ -1,0 +1,184 @@
+"""The rules: what is a secret, as patterns over bytes.
+
+A rule is a pattern whose last group is the secret, with the words of which one must be there for it to match; it is
+compiled when one is. Patterns work on bytes, most on a lower-case copy of the same length, because the search for a
+plain word is many times faster than one that ignores case.
+
+They are linear by two habits, which a test checks: none begins with a repetition, and a repetition without a bound is
+possessive, so what it has read is not read again.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+HIDDEN = b"***"
+
+
+class Rule(NamedTuple):
+    """One kind of secret."""
+
+    words: tuple[bytes, ...]
+    """Of these one must be there."""
+    pattern: bytes
+    """Its last group is the secret."""
+    cased: bool = False
+    """Whether it sees capitals; otherwise every letter is a small one."""
+
+
+STEMS = (
+    b"password", b"passwd", b"passphrase", b"pwd", b"token", b"secret", b"credential", b"authorization", b"cookie",
+    b"bearer", b"key",
+)  # fmt: skip
+"""What the names of secrets end in."""
+
+_KEYS = (
+    b"access account api app auth client consumer deploy encryption license master private secret shared signing ssh "
+    b"storage"
+).split()
+
+_CONDITIONS = {
+    # An access key is a secret, the key of a cache is none.
+    b"key": b"(?:%s)" % b"|".join(b"(?<=%skey)|(?<=%s[_-]key)" % (kind, kind) for kind in _KEYS),
+    b"pwd": b"(?!=/)",  # the working directory
+    b"token": rb"(?<!expected token)(?!s[\\\"']{0,2}[ \t]{0,8}[=:][ \t]{0,8}\d)",  # of a parser; a number of them
+}
+
+_SUFFIX = rb"s?(?:[_-]?(?:value|\d{1,9}))?"
+_QUOTES = rb"[\\\"'\[\]]{0,8}[ \t]{0,8}"
+_GAP = rb"(?:\s|\\\n|\xc2\xa0){1,16}"
+_OPTION = rb"-(?<![\w.-]-)-?"
+
+_WORD = (
+    rb"""((?:"(?:\\.|[^"\\\n])*+"?+|'[^'\n]*+'?+|\\.|[^\s&"'\\,;)}\]]"""
+    rb"""|[,;)}\]](?<!["'].)(?![\s"'\\,;)}\]]|\Z))++)"""
+)
+"""A word of a shell, without the punctuation that follows it."""
+
+_LINE = rb"([^\s][^\r\n]*+)"
+
+
+def _named(name: bytes, separator: bytes, value: bytes) -> bytes:
+    return name + _SUFFIX + _QUOTES + separator + rb"[ \t]{0,8}" + value
+
+
+def _option(names: Iterable[bytes]) -> bytes:
+    return _OPTION + rb"[\w.-]{0,64}?(?:" + b"|".join(names) + rb")" + _SUFFIX + rb"[\"',\]]{0,4}" + _GAP + _WORD
+
+
+def _known(prefix: bytes, rest: bytes, pattern: bytes = b"") -> Rule:
+    """What begins with a prefix that its maker chose to be recognised by."""
+    pattern = pattern or re.escape(prefix)
+    return Rule((prefix,), pattern + rb"(?<![\w-]" + pattern + b")" + rest, cased=True)
+
+
+def _variable(stem: bytes) -> Rule:
+    """As environment variables are written."""
+    return Rule((stem + b"=",), stem + b"(?<![A-Za-z]" + stem + b")=" + _WORD, cased=True)
+
+
+_ANYWHERE = (
+    Rule(
+        (b"private key",),
+        rb"-----begin [a-z0-9 ]{0,40}private key(?: block)?-----((?:[^-]|-(?!----end ))++)",
+    ),
+    Rule(
+        (b"key=", b"pass=", b"auth=", b"sig=", b"signature="),
+        rb"[?&][\w.-]{0,40}?(?:key|pass|auth|sig|signature)=([^\s&\"'<>#\\]++)",
+    ),
+    _known(b"sk-", rb"(?=[a-z_-]{0,64}[A-Z0-9])([\w-]{20,}+)"),
+    _known(b"gh", rb"([A-Za-z0-9]{20,}+)", b"gh[opsur]_"),
+    _known(b"github_pat_", rb"(\w{20,}+)"),
+    _known(b"glpat-", rb"([\w.-]{16,}+)"),
+    _known(b"AIza", rb"([\w-]{30,}+)"),
+    _known(b"AKIA", rb"([A-Z0-9]{16})(?![A-Z0-9])"),
+    _known(b"ASIA", rb"([A-Z0-9]{16})(?![A-Z0-9])"),
+    _known(b"xox", rb"([\w-]{10,}+)", b"xox[abeprs]-"),
+    _known(b"SG.", rb"([\w-]{16,}+\.[\w-]{16,}+)"),
+    _known(b"npm_", rb"([A-Za-z0-9]{30,}+)"),
+    _known(b"pypi-", rb"([\w-]{40,}+)"),
+    _known(b"eyJ", rb"([\w-]{8,}+(?:\.[\w-]*+){2,4})"),  # JSON web tokens
+    Rule((b"--from-literal",), rb"--from-literal(?:=|\s{1,8})[^\s=]{1,64}=" + _WORD),
+    Rule(  # a login, but no pair of numbers
+        (b"-u", b"-user"),
+        _OPTION + rb"(?:u|user|proxy-user)[\s=]{1,8}([\"'])?(?!\d{1,9}:\d{1,9}(?!\S))[^\s:\"'=]{1,64}:"
+        rb"((?(1)[^\n\"']++|" + _WORD[1:-1] + b"))",
+    ),
+)
+
+TEXT = (
+    *_ANYWHERE,
+    Rule((b"earer ",), rb"earer(?<=\b[Bb]earer) {1,8}(?=[a-z._~+/=-]{0,64}[A-Z0-9])([\w.~+/=-]{16,}+)", cased=True),
+    Rule(  # base64 of printable characters
+        (b"asic ",),
+        rb"asic(?<=\b[Bb]asic) {1,8}((?:[I-Za-f][C-HS-Xi-nyz0-3][ABEFIJMNQRUVYZcdghklopstwx014589][\w+/]){2,}+"
+        rb"(?:[\w+/]{4}|[\w+/]{2,3}={1,2}))(?![\w+/])",
+        cased=True,
+    ),
+    *(Rule((stem,), _named(stem, b":", _LINE)) for stem in (b"authorization", b"cookie")),
+    *(
+        Rule((stem,), _named(stem + _CONDITIONS.get(stem, b""), rb"(?:[+:?]?=>?(?!=)|:(?![:/]))", _WORD))
+        for stem in STEMS
+    ),
+    *(_variable(stem) for stem in (b"KEY", b"PASS", b"AUTH")),
+    Rule(STEMS, _option(stem + _CONDITIONS.get(stem, b"") for stem in STEMS)),
+)
+
+_COMMAND_STEMS = (*STEMS[:3], b"passin", b"passout", b"pass", *STEMS[3:], b"auth")
+_COMMAND_NAME = b"(?:" + b"|".join(_COMMAND_STEMS) + b")"
+_ASSIGNED = rb"[+:?]?==?>?"
+_COLON = rb":(?!:|//)"
+
+SCRIPT = (
+    *_ANYWHERE,
+    Rule(_COMMAND_STEMS, _named(_COMMAND_NAME, _COLON, _LINE)),
+    Rule(_COMMAND_STEMS, _named(_COMMAND_NAME, _ASSIGNED, _WORD)),
+    Rule(_COMMAND_STEMS, _option(_COMMAND_STEMS)),
+    Rule(
+        (b"stdin",),
+        rb"echo[ \t]{1,8}(?:-n[ \t]{1,8})?" + _WORD + rb"(?=[^|\n]{0,64}\|[^|\n]{0,256}--?pass[\w-]{0,16}stdin)",
+    ),
+    Rule((b"bearer ", b"basic "), rb"\b(?:bearer|basic) {1,8}" + _WORD),
+)
+"""In a command line more names are those of secrets, and after a colon the rest of the line is hidden."""
+
+ARGUMENT = re.compile(
+    _COMMAND_NAME + _SUFFIX + rb"[\[\]]{0,8}[ \t]{0,8}(?:" + _ASSIGNED + b"|" + _COLON + rb")[ \t]{0,8}"
+)
+"""The name of a secret and what separates it from its value."""
+
+OPTION = re.compile(rb"--?[\w.-]{0,64}?(?:" + _COMMAND_NAME + _SUFFIX + rb"|(?<=-)(?:pin|otp)|password[a-z]{1,8})")
+"""All of an option whose value is the next argument."""
+
+NAME = re.compile(
+    rb"[\w.-]{0,64}?(?:" + b"|".join(stem + _CONDITIONS.get(stem, b"") for stem in STEMS) + b")" + _SUFFIX
+)
+"""All of a name of JSON."""
+
+
+def hide(data: bytes, rules: Iterable[Rule]) -> bytes:
+    """`data` without what the rules find; the same object if they find nothing."""
+    low = data.lower()
+    for words, pattern, cased in rules:
+        where = data if cased else low
+        if any(word in where for word in words):
+            spans = [match.span(match.re.groups) for match in re.compile(pattern, re.DOTALL).finditer(where)]
+            if spans:
+                data = replaced(data, spans)
+                low = data.lower()
+    return data
+
+
+_QUOTED = re.compile(rb"""(\\?["']).*\1""", re.DOTALL)
+
+
+def replaced(data: bytes, spans: Iterable[tuple[int, int]]) -> bytes:
+    """Each span becomes the mark; quotes around it stay."""
+    parts: list[bytes] = []
+    at = 0
+    for start, end in spans:
+        quoted = _QUOTED.fullmatch(data, start, end) if data[start] in b"\\\"'" else None
+        quote = quoted[1] if quoted else b""
+        parts += (data[at:start], quote, HIDDEN, quote)
+        at = end
+    return b"".join((*parts, data[at:]))
