@@ -100,8 +100,8 @@ def remove(trace: StoredTrace) -> bool:
             return False
         if locked and stored_trace(trace.path) != trace:
             return False
-        # The rejects go first: a daemon that opens the log now waits for us, finds it gone, and begins it again. Were the log
-        # gone first, that new trace might have rejects by the time we come to remove the old ones.
+        # The rejects go first: a daemon that opens the log now waits for us, finds it gone, and begins it again.
+        # Were the log gone first, that new trace might have rejects by the time we come to remove the old ones.
         for path in reversed(locked):
             path.unlink(missing_ok=True)
     return True
