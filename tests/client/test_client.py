@@ -276,7 +276,7 @@ try:
 except ValueError as error:
     print(error)
 """
-    assert in_process(source) == "not a trace id: 'no trace id'\n"
+    assert in_process(source) == "a trace id must not contain blanks: 'no trace id'\n"
     assert [event["name"] for event in events(daemon)] == ["first"]
     assert [event["name"] for event in events(daemon, "u")] == ["second"]
 

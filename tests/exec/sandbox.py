@@ -27,7 +27,10 @@ class Sandbox:
         self.logs = home / "logs"
         own = ("TRACERD_", "TRACE_TEF_", "TRACEPARENT")
         self.environ = {name: value for name, value in os.environ.items() if not name.startswith(own)}
+        self.temporary = home / "tmp"  # of its own, for other execs on this machine have shims in theirs
+        self.temporary.mkdir()
         self.environ |= {
+            "TMPDIR": str(self.temporary),
             "TRACERD_SOCKET": str(self.socket),
             "TRACERD_DIR": str(self.logs),
             "XDG_STATE_HOME": str(home / "state"),

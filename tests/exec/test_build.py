@@ -1,10 +1,9 @@
-"""Whole builds under `tracerd exec`: with shims, and with strace; what Perfetto shows of them, and what they cost."""
+"""Whole builds under `tracerd exec`: with shims, and with strace; what Perfetto shows of them."""
 
 import os
 import shutil
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -69,7 +68,7 @@ def test_a_build_has_a_row_for_each_compiler(sandbox: Sandbox, build: list[str],
     assert {tuple(row) for row in rows} == expected
     pids = {str(event["pid"]) for event in sandbox.events() if event["ph"] == "X"}
     assert len(pids) == FILES + 3
-    assert not list(Path(os.environ.get("TMPDIR", "/tmp")).glob("tracerd-shims-*/cc"))
+    assert list(sandbox.temporary.iterdir()) == []  # the shims were removed
 
 
 @needs_cc
@@ -346,11 +345,19 @@ def test_what_outlives_the_command_goes_on_unharmed_and_is_recorded(sandbox: San
 @needs("strace")
 def test_nothing_holds_a_pipe_of_the_command_s_open(sandbox: Sandbox) -> None:
     """A process in the background that has closed its output does not keep the reader of that output waiting."""
-    script = f"'{TRACERD}' exec --all -- sh -c 'sleep 3 >/dev/null 2>&1 & echo out' 2>&1 | cat"
-    start = time.monotonic()
-    done = sandbox.run("sh", "-c", script, stdin=subprocess.DEVNULL)
-    assert done.stdout == b"out\n"
-    assert time.monotonic() - start < 2.9
+    gate = sandbox.home / "gate"
+    os.mkfifo(gate)
+    script = "cat >/dev/null 2>&1 <gate & echo out"
+    with subprocess.Popen(
+        [TRACERD, "exec", "--all", "--", "sh", "-c", script],
+        env=sandbox.environ,
+        cwd=sandbox.home,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        out, _ = process.communicate(timeout=PATIENCE_S)  # returns at the end of the pipe, while `cat` still waits
+        assert out == b"out\n"
+        gate.write_bytes(b"")
 
 
 def test_all_without_strace(sandbox: Sandbox) -> None:
@@ -377,72 +384,3 @@ def test_all_where_strace_may_not_trace(sandbox: Sandbox) -> None:
     assert done.stderr.startswith(b"tracerd exec: --all: strace does not work here: ")
     assert done.stderr.count(b"\n") == 1
     assert sandbox.spans() == ["sh"]
-
-
-# ------------------------------------------------------------------ what it costs
-
-
-def took_s(command: list[str], directory: Path, environ: dict[str, str]) -> float:
-    subprocess.run(["sh", "-c", "rm -f *.o *.a program .ninja*"], cwd=directory, check=True)
-    start = time.monotonic()
-    subprocess.run(command, cwd=directory, env=environ, check=True, stdout=subprocess.DEVNULL)
-    return time.monotonic() - start
-
-
-@needs_cc
-def test_a_shim_costs_at_most_forty_milliseconds(sandbox: Sandbox) -> None:
-    """Of wall time for each compile command: the best of turns."""
-    directory = project(sandbox, 2, work=1)
-    shims = sandbox.home / "shims-cost"
-    assert sandbox.run(TRACERD, "shim", shims, "cc").returncode == 0
-    environ = {**sandbox.environ, "TRACERD_TRACE_ID": "cost"}
-    plain = shimmed = float("inf")
-    for turn in range(60):
-        plain = min(plain, took_s(["cc", "-c", "part_01.c"], directory, environ))
-        shimmed = min(shimmed, took_s([str(shims / "cc"), "-c", "part_01.c"], directory, environ))
-        if turn >= 5 and shimmed - plain < 0.037:
-            break
-    assert shimmed - plain <= 0.040, (plain, shimmed)
-
-
-WAYS = [
-    pytest.param(["--shim", "cc"], id="shim"),
-    pytest.param(["--all"], marks=needs("strace"), id="all"),
-]
-
-
-@needs_cc
-@needs("make")
-@pytest.mark.parametrize("options", WAYS)
-def test_a_file_costs_at_most_a_tenth_of_a_second(sandbox: Sandbox, options: list[str]) -> None:
-    """So one that takes a second takes at most a tenth longer, as the cost is at the start and end of its processes.
-
-    A small file shows it in less time, and what else the machine does changes little of it: the best of turns.
-    """
-    plain, traced = turns(sandbox, options, work=1, number=40, enough=lambda plain, traced: traced - plain <= 0.08)
-    assert traced - plain <= 0.1, (plain, traced)
-
-
-@pytest.mark.long
-@needs_cc
-@needs("make")
-@pytest.mark.parametrize("options", WAYS)
-def test_files_of_a_second_take_at_most_a_tenth_longer(sandbox: Sandbox, options: list[str]) -> None:
-    """The promise itself; while others use the processors, turns of a second differ by more than that."""
-    plain, traced = turns(sandbox, options, work=200, number=15, enough=lambda plain, traced: traced <= 1.08 * plain)
-    assert traced <= 1.1 * plain, (plain, traced)
-
-
-def turns(
-    sandbox: Sandbox, options: list[str], *, work: int, number: int, enough: Callable[[float, float], bool]
-) -> tuple[float, float]:
-    """Seconds for the build of a file without and with exec, the best of so many turns."""
-    directory = project(sandbox, 2, work)
-    command = ["make", "part_01.o"]
-    plain = traced = float("inf")
-    for _ in range(number):
-        plain = min(plain, took_s(command, directory, sandbox.environ))
-        traced = min(traced, took_s([str(TRACERD), "exec", *options, "--", *command], directory, sandbox.environ))
-        if enough(plain, traced):
-            break
-    return plain, traced

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -131,17 +130,14 @@ def served(sandbox: Sandbox) -> Sandbox:
 
 
 @pytest.mark.parametrize("output", [(), ("-o", "t.json")], ids=["plain", "-o"])
-def test_a_daemon_that_hangs_costs_little_time_and_loses_nothing(served: Sandbox, output: tuple[str, ...]) -> None:
+def test_a_daemon_that_hangs_is_reported_and_loses_nothing(served: Sandbox, output: tuple[str, ...]) -> None:
     pid = served.daemon_pid()
     assert pid
     os.kill(pid, signal.SIGSTOP)
-    start = time.monotonic()
     done = served.exec("--trace", "hung", *output, "--", *COMMAND, input=b"in")
-    took_s = time.monotonic() - start
     os.kill(pid, signal.SIGCONT)
 
     runs_all_the_same(done, "the daemon did not answer, does it hang?")
-    assert 1 <= took_s < 5  # a second, and what a busy machine adds
     log = served.logs / "hung.jsonl"
     wait_until(lambda: log.exists() and b'"ph":"X"' in log.read_bytes(), "what was written meanwhile")
 

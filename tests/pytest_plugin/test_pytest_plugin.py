@@ -94,7 +94,7 @@ def test_all_processes_of_a_run_are_in_one_file(workers: int, daemon: Daemon, pe
 
     assert done.returncode == 1, done.stderr
     assert "1 failed, 5 passed, 1 skipped, 1 xfailed" in done.stdout
-    assert "tracerd: wrote trace.json, of the trace pytest-" in done.stdout
+    assert "tracerd: wrote trace.json, of the trace tr-" in done.stdout
     found = spans(home)
     tests = {str(event["name"]): event["args"] for event in found if event.get("cat") == "test"}
     assert tests == {
@@ -169,7 +169,7 @@ def test_a_daemon_that_cannot_be_started_is_one_line() -> None:
         done = run(home, Path("/proc/none/s"), PROJECT, "--tracerd=trace.json")
 
     assert done.returncode == 4
-    assert done.stderr.startswith("ERROR: --tracerd: no daemon runs, and none could be started: Error: ")
+    assert done.stderr.startswith("ERROR: --tracerd: no daemon is running, and /proc/none cannot be used: ")
     assert len(done.stderr.strip().splitlines()) == 1
 
 

@@ -60,7 +60,7 @@ class Client:
         try:
             self.trace_id = TraceId(trace_id)  # anything else could be a command of its own on the wire
         except InvalidTraceIdError as error:
-            raise ValueError(f"not a trace id: {trace_id!r}: {error}") from None
+            raise ValueError(f"{error}: {trace_id!r}") from None
         self.pid = os.getpid()
         self.repaired = 0
         self.unfinished: set[Span] = set()

@@ -1,27 +1,25 @@
 """The demo's job: compress the standard library, one short-lived process for each package, and check the result.
 
-    job.py build SOCKET DIRECTORY                    starts all others, so many at a time as there are processors
-    job.py pack SOCKET DIRECTORY NUMBER PACKAGE      reads, hashes and compresses the files of one package
-    job.py check SOCKET DIRECTORY                    unpacks what they wrote and compares
+    build DIRECTORY                    starts all others, as many at a time as there are processors
+    pack DIRECTORY NUMBER PACKAGE      reads, hashes and compresses the files of one package
+    check DIRECTORY                    unpacks what they wrote and compares
 
-Each process is a client of its own. The class `Trace` is all that a Python program needs to be one: this file imports
-the standard library only, and may be copied.
+Each process is a client of its own: `tracerd.client` finds the daemon and the trace in the environment.
 """
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import sysconfig
 import threading
-import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-TRACE_ID = "demo"
+import tracerd.client as trace
+from tracerd.launcher import interpreter
 
 PACKAGES = 10
 FEWEST_PACKAGES = 8
@@ -32,69 +30,18 @@ LARGEST_FILE_BYTES = 60_000
 NOT_PACKED = {"idlelib", "lib2to3", "site-packages", "dist-packages", "test", "turtledemo"}
 """Directories of the standard library that are not always there, or no part of it."""
 
-WRITE_LINES = 50
-"""Events are written so many at a time: each write(2) costs as much as making a few of them."""
+FLUSH_S = 30.0
+"""How long the daemon may take to acknowledge what a process wrote; it takes milliseconds."""
 
 
-def now_us() -> int:
-    """Microseconds of the clock that all processes of a machine share."""
-    return time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-
-
-class Trace:
-    """This process's connection to its trace: opened once, kept to the end."""
-
-    def __init__(self, path: str, process_name: str) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.connect(path)
-        self._lock = threading.Lock()
-        self._lines = [f"OPEN {TRACE_ID}"]
-        self.event("M", "process_name", args={"name": process_name})
-        self.name_thread("main")
-
-    def event(self, phase: str, name: str, **fields: object) -> None:
-        """Add an event of this process and thread: now, unless `fields` say when."""
-        event = {"ph": phase, "name": name, "pid": os.getpid(), "tid": threading.get_native_id(), "ts": now_us()}
-        line = json.dumps(event | fields, ensure_ascii=False, separators=(",", ":"))
-        with self._lock:
-            self._lines.append(line)
-            if len(self._lines) >= WRITE_LINES:
-                self._write()
-
-    def name_thread(self, name: str) -> None:
-        """Give this thread the name under which it is shown."""
-        self.event("M", "thread_name", args={"name": name})
-
-    @contextmanager
-    def span(self, name: str, cat: str = "step", **args: object) -> Generator[dict[str, object]]:
-        """Tell how long the body took; it may add to what is told, which is shown when the span is selected."""
-        start_us = now_us()
-        try:
-            yield args
-        finally:
-            self.event("X", name, cat=cat, ts=start_us, dur=now_us() - start_us, args=args)
-
-    def log(self, level: str, text: str, **args: object) -> None:
-        """Add a line as a program would write to its log."""
-        self.event("i", text, cat="log", s="t", args={"level": level, **args})
-
-    def arrow_from_here(self, name: str, number: int) -> None:
-        """Begin an arrow in the span that is open here; it has the same name and number where it ends."""
-        self.event("s", name, cat="arrow", id=number)
-
-    def arrow_to_here(self, name: str, number: int) -> None:
-        """End an arrow in the span that is open here."""
-        self.event("f", name, cat="arrow", id=number, bp="e")
-
-    def close(self) -> None:
-        """Write the rest and leave."""
-        with self._lock:
-            self._write()
-        self._socket.close()
-
-    def _write(self) -> None:
-        self._socket.sendall("".join(line + "\n" for line in self._lines).encode())
-        self._lines.clear()
+@contextmanager
+def process(name: str, span: str) -> Generator[None]:
+    """The life of this process: its names, a span around the body, and all of it in the log at the end."""
+    trace.process_name(name)
+    trace.thread_name("main")
+    with trace.span(span, "process"):
+        yield
+    trace.flush(FLUSH_S)
 
 
 # ------------------------------------------------------------------ build: starts the others
@@ -107,7 +54,7 @@ def sources(package: Path) -> list[Path]:
     return files[-FILES_PER_PACKAGE:]
 
 
-def find_packages(trace: Trace) -> list[Path]:
+def find_packages() -> list[Path]:
     """The packages of the standard library in which there is most to do, by name.
 
     Perfetto 52 sorts processes by their number of spans, and then by name. So all packages have the same number of
@@ -117,7 +64,7 @@ def find_packages(trace: Trace) -> list[Path]:
     work: dict[Path, int] = {}
     for package in sorted(path.parent for path in library.glob("[a-z]*/__init__.py")):
         if package.name not in NOT_PACKED:
-            with trace.span(f"look at {package.name}"):
+            with trace.span(f"look at {package.name}", "step"):
                 files = sources(package)
                 if len(files) == FILES_PER_PACKAGE:
                     work[package] = sum(path.stat().st_size for path in files)
@@ -129,9 +76,8 @@ def find_packages(trace: Trace) -> list[Path]:
 class Packers:
     """Runs the processes that pack, some at a time, and counts them."""
 
-    def __init__(self, trace: Trace, arguments: list[str], waiting: int) -> None:
-        self._trace = trace
-        self._arguments = arguments
+    def __init__(self, directory: str, waiting: int) -> None:
+        self._directory = directory
         self._waiting = waiting
         self._running = 0
         self._lock = threading.Lock()
@@ -140,115 +86,107 @@ class Packers:
     def run(self, number: int, package: Path) -> None:
         """Run one, in a thread that has nothing else to do meanwhile."""
         self._count(waiting=-1, running=1)
-        with self._trace.span(package.name, "process"):
-            run(self._trace, number, "pack", *self._arguments, str(number), str(package))
+        with trace.span(package.name, "process"):
+            run(number, "pack", self._directory, str(number), str(package))
         self._count(running=-1)
 
     def _count(self, waiting: int = 0, running: int = 0) -> None:
         with self._lock:
             self._waiting += waiting
             self._running += running
-            args = {"waiting": self._waiting, "running": self._running}
-            self._trace.event("C", "packages", args=args)
+            trace.counter("packages", waiting=self._waiting, running=self._running)
 
 
-def run(trace: Trace, number: int, *arguments: str) -> None:
-    """Run this file as another process, with an interpreter that starts fast."""
-    command = [sys.executable, "-I", "-S", __file__, *arguments]
+def run(number: int, *arguments: str) -> None:
+    """Play a role in another process."""
     with trace.span("start", "wait"):
-        trace.arrow_from_here("start", number)
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-    if code := process.wait():
+        trace.flow("start", number, "start", "arrow")
+        other = subprocess.Popen([*interpreter(__name__, "main"), *arguments], stdin=subprocess.DEVNULL)
+    if code := other.wait():
         sys.exit(f"the process '{arguments[0]}' ended with code {code}")
 
 
-def build(path: str, directory: str) -> None:
+def build(directory: str) -> None:
     """Pack all packages, then check."""
-    trace = Trace(path, "build")
     processors = len(os.sched_getaffinity(0))
     at_a_time = max(2, min(processors, PACKAGES))
-    with trace.span("build", "process"):
+    with process("build", "build"):
         with trace.span("find sources", "wait"):
-            todo = find_packages(trace)
+            todo = find_packages()
         trace.log("info", f"{len(todo)} packages, {at_a_time} at a time", processors=processors)
         with trace.span(f"pack {len(todo)} packages", "wait"):
             slots = iter(range(1, at_a_time + 1))
-            packers = Packers(trace, [path, directory], len(todo))
+            packers = Packers(directory, len(todo))
             # A thread for each process that may run: on a thread of its own each span is drawn in one line.
-            with ThreadPoolExecutor(at_a_time, initializer=lambda: trace.name_thread(f"slot {next(slots)}")) as threads:
+            with ThreadPoolExecutor(at_a_time, initializer=lambda: trace.thread_name(f"slot {next(slots)}")) as threads:
                 for _ in threads.map(packers.run, range(1, len(todo) + 1), todo):
                     pass
-        trace.event("i", "all packed", s="p")
+        trace.instant("all packed", scope="process")
         with trace.span("check", "wait"):
-            run(trace, len(todo) + 1, "check", path, directory)
-    trace.close()
+            run(len(todo) + 1, "check", directory)
 
 
 # ------------------------------------------------------------------ pack and check: the work
 
 
-def pack(path: str, directory: str, number: int, package: Path) -> None:
+def pack(directory: str, number: int, package: Path) -> None:
     """Compress the files of one package, and note their hashes."""
-    trace = Trace(path, f"pack {package.name}")
-    with trace.span(f"pack {package.name}", "process"):
-        trace.arrow_to_here("start", number)
-        with trace.span("import"):
+    with process(f"pack {package.name}", f"pack {package.name}"):
+        trace.flow("start", number, "end", "arrow")
+        with trace.span("import", "step"):
             import hashlib
             import lzma
         read = written = 0
         hashes: list[str] = []
         for source in sources(package):
             name = str(source.relative_to(package))
-            with trace.span(name, "file") as told:
-                with trace.span("read", file=name):
+            with trace.span(name, "file") as span:
+                with trace.span("read", "step", file=name):
                     data = source.read_bytes()
-                with trace.span("hash", file=name):
+                with trace.span("hash", "step", file=name):
                     hashes.append(hashlib.sha256(data).hexdigest())
-                with trace.span("compress", file=name):
+                with trace.span("compress", "step", file=name):
                     packed = lzma.compress(data, preset=4)
-                with trace.span("write", file=name):
+                with trace.span("write", "step", file=name):
                     (Path(directory) / f"{number}.{len(hashes) - 1}.xz").write_bytes(packed)
-                told |= {"bytes": len(data), "packed": len(packed)}
+                span.set(bytes=len(data), packed=len(packed))
             read += len(data)
             written += len(packed)
-        with trace.span("write hashes"):
+        with trace.span("write hashes", "step"):
             (Path(directory) / f"{number}.json").write_text(json.dumps([package.name, hashes]))
-            trace.arrow_from_here("packed", number)
+            trace.flow("packed", number, "start", "arrow")
         trace.log("info", f"{read // 1000} kB became {written // 1000} kB", files=len(hashes))
-    trace.close()
 
 
-def check(path: str, directory: str) -> None:
+def check(directory: str) -> None:
     """Unpack everything and compare the hashes."""
-    trace = Trace(path, "check")
-    with trace.span("check", "process"):
+    with process("check", "check"):
         lists = sorted(Path(directory).glob("*.json"), key=lambda path: int(path.stem))
-        trace.arrow_to_here("start", len(lists) + 1)
-        with trace.span("import"):
+        trace.flow("start", len(lists) + 1, "end", "arrow")
+        with trace.span("import", "step"):
             import hashlib
             import lzma
         files = 0
         for hashes in lists:
             package, expected = json.loads(hashes.read_text())
-            with trace.span(f"check {package}"):
-                trace.arrow_to_here("packed", int(hashes.stem))
+            with trace.span(f"check {package}", "step"):
+                trace.flow("packed", int(hashes.stem), "end", "arrow")
                 for number, digest in enumerate(expected):
                     data = lzma.decompress((hashes.with_suffix(f".{number}.xz")).read_bytes())
                     if hashlib.sha256(data).hexdigest() != digest:
                         sys.exit(f"a file of {package} is not what it was")
                     files += 1
         trace.log("info", f"all {files} files are as they were")
-    trace.close()
 
 
-def main(role: str, path: str, directory: str, *rest: str) -> None:
-    """Play one of the three roles."""
-    if role == "pack":
-        number, package = rest
-        pack(path, directory, int(number), Path(package))
-    else:
-        {"build": build, "check": check}[role](path, directory)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+def main() -> None:
+    """Play the role that the command line names."""
+    match sys.argv[1:]:
+        case ["build", directory]:
+            build(directory)
+        case ["pack", directory, number, package]:
+            pack(directory, int(number), Path(package))
+        case ["check", directory]:
+            check(directory)
+        case words:
+            sys.exit(f"there is no role {words}")

@@ -1,4 +1,8 @@
-"""Runs the demo's job under a daemon of its own, which nobody else sees, and leaves nothing but the trace.json."""
+"""Runs the demo's job under a private daemon, and leaves nothing but the trace.json.
+
+Strategy: the daemon is a child of ours, not the one in the background that programs of a user share: it has to end with
+the demo, however that ends. So it is asked to end with its last client, which we are, and is killed at the end.
+"""
 
 import gzip
 import os
@@ -16,12 +20,14 @@ from pathlib import Path
 import msgspec
 
 import tracerd
-from tracerd.demo import job
+from tracerd import trace_id
 from tracerd.demo.interrupts import Interrupts
 from tracerd.errors import DemoError
+from tracerd.launcher import interpreter
 from tracerd.store.export import resolve_target
+from tracerd.trace_id import TraceId
 
-PATIENCE_S = 30.0
+ANSWER_S = 30.0
 """How long the daemon may take to start, and to answer; it takes a fraction of a second."""
 
 POLL_S = 0.005
@@ -73,9 +79,10 @@ def _record(target: str) -> Summary:
             connection = stack.enter_context(_connect(daemon, home))
             # However this process ends: the daemon ends with its last client.
             connection.sendall(b"DIE_WHEN_IDLE\n")
-        _run_job(home, interrupts)
+        trace = trace_id.new()
+        _run_job(home, trace, interrupts)
         with interrupts.allowed():
-            _emit(connection, target)
+            _emit(connection, trace, target)
             return _summary(target)
 
 
@@ -101,15 +108,17 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
 
 
-def _start(home: Path, log: str, *arguments: str, cwd: Path | None = None) -> "subprocess.Popen[bytes]":
-    """Start Python in a process group of its own, so that Ctrl-C reaches it through us only."""
+def _start(
+    home: Path, log: str, command: list[str], variables: dict[str, str], cwd: Path | None = None
+) -> "subprocess.Popen[bytes]":
+    """Start a program in a process group of its own, so that Ctrl-C reaches it through us only."""
     with (home / log).open("wb") as stderr:
         return subprocess.Popen(
-            [sys.executable, *arguments],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            env=_environment(),
+            env=_environment() | variables,
             process_group=0,
             cwd=cwd,
         )
@@ -118,22 +127,23 @@ def _start(home: Path, log: str, *arguments: str, cwd: Path | None = None) -> "s
 def _start_daemon(home: Path) -> "subprocess.Popen[bytes]":
     options = ["--socket", str(home / "s"), "--dir", str(home / "logs"), "--log-level", "warning"]
     # In the directory where this very package lies: -m looks there first, whatever the user's directory holds.
-    return _start(home, "daemon", "-m", "tracerd", "serve", *options, cwd=Path(tracerd.__file__).parent.parent)
+    command = [sys.executable, "-m", "tracerd", "serve", *options]
+    return _start(home, "daemon", command, {}, cwd=Path(tracerd.__file__).parent.parent)
 
 
 def _end_daemon(daemon: "subprocess.Popen[bytes]") -> None:
-    """By force, unless it has ended: the trace is written, or nobody wants it any more."""
+    """By force, unless it has ended: the trace is written, or not wanted any more."""
     daemon.kill()
     daemon.communicate()
 
 
 def _connect(daemon: "subprocess.Popen[bytes]", home: Path) -> socket.socket:
-    until_s = time.monotonic() + PATIENCE_S
+    until_s = time.monotonic() + ANSWER_S
     while daemon.poll() is None and time.monotonic() < until_s:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             connection.connect(os.fsencode(home / "s"))
-            connection.settimeout(PATIENCE_S)
+            connection.settimeout(ANSWER_S)
             return connection
         except OSError:
             connection.close()
@@ -143,20 +153,21 @@ def _connect(daemon: "subprocess.Popen[bytes]", home: Path) -> socket.socket:
 
 def _last_line(path: Path) -> str:
     lines = path.read_text(errors="replace").split("\n")
-    return next((line for line in reversed(lines) if line.strip()), "it said nothing")
+    return next((line for line in reversed(lines) if line.strip()), "it printed nothing")
 
 
 # ------------------------------------------------------------------ the job and its trace
 
 
-def _run_job(home: Path, interrupts: Interrupts) -> None:
+def _run_job(home: Path, trace: TraceId, interrupts: Interrupts) -> None:
     """Run the job to its end, or end it with all of its processes."""
     packed = home / "packed"
     packed.mkdir()
-    process = _start(home, "job", "-I", "-S", job.__file__, "build", str(home / "s"), str(packed))
+    variables = {"TRACERD_SOCKET": str(home / "s"), "TRACERD_TRACE_ID": trace}
+    process = _start(home, "job", [*interpreter("tracerd.demo.job", "main"), "build", str(packed)], variables)
     try:
         with interrupts.allowed():
-            # Not reaped yet, so that the number of its group cannot become somebody else's.
+            # Not reaped yet, so that the number of its group cannot become another's.
             os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
@@ -165,9 +176,9 @@ def _run_job(home: Path, interrupts: Interrupts) -> None:
         raise DemoError(f"the job failed: {_last_line(home / 'job')}")
 
 
-def _emit(connection: socket.socket, target: str) -> None:
+def _emit(connection: socket.socket, trace: TraceId, target: str) -> None:
     """Let the daemon write the trace. The job's processes have ended: the file holds all that they wrote."""
-    connection.sendall(b"OPEN %s\nEMIT_TEF %s\nFLUSH\n" % (job.TRACE_ID.encode(), os.fsencode(target)))
+    connection.sendall(b"OPEN %s\nEMIT_TEF %s\nFLUSH\n" % (trace.encode(), os.fsencode(target)))
     with connection.makefile("r", errors="replace") as replies:
         reply = replies.readline()
     if not reply.startswith("OK "):

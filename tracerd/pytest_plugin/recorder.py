@@ -1,19 +1,18 @@
 """`pytest --tracerd=FILE`: a span for the run, each worker, test, phase and fixture, and all of them in one FILE."""
 
 import os
-import secrets
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import Generator
 
 import pytest
 
 import tracerd.client
+from tracerd import trace_id
+from tracerd.errors import NoDaemonError
+from tracerd.launcher import connect_or_start
 from tracerd.socket_path import socket_path
 
-PATIENCE_S = 30.0
+EXPORT_S = 30.0
 """How long the daemon may take to write the file."""
 
 _VARIABLES = ("TRACERD_TRACE_ID", "TRACERD_SOCKET")
@@ -35,16 +34,16 @@ class Recorder:
         worker = workerinput.get("workerid")
         self._worker = str(worker) if worker else None
         self._path = path
-        self._said = ""
+        self._summary = ""
         self._environ = {name: os.environ.get(name) for name in _VARIABLES}
         if self._worker is None:
             _reach_daemon()
-            # Workers and whatever the tests start write to the same trace; so do we, if somebody records us already.
-            os.environ.setdefault("TRACERD_TRACE_ID", f"pytest-{int(time.time())}-{secrets.token_hex(8)}")
+            # Workers and whatever the tests start write to the same trace; so do we, if we are recorded already.
+            os.environ.setdefault("TRACERD_TRACE_ID", trace_id.new())
             os.environ["TRACERD_SOCKET"] = os.path.abspath(socket_path())
-        place = os.environ["TRACERD_TRACE_ID"], os.environ["TRACERD_SOCKET"]
-        self._client = tracerd.client.Client(*place)
-        tracerd.client.connect(*place)  # for the tests, which may end it or replace it
+        context = os.environ["TRACERD_TRACE_ID"], os.environ["TRACERD_SOCKET"]
+        self._client = tracerd.client.Client(*context)
+        tracerd.client.connect(*context)  # for the tests, which may end it or recontext it
         self._client.process_name(f"pytest {self._worker}" if self._worker else "pytest")
         self._run = self._client.span(f"worker {self._worker}" if self._worker else "run", cat="pytest")
         self._test = self._run
@@ -67,19 +66,19 @@ class Recorder:
     def pytest_sessionfinish(self) -> None:
         """The run has ended; when that of the controller has, all workers have gone."""
         self._run.end()
-        tracerd.client.flush(PATIENCE_S)  # what the tests themselves have told
+        tracerd.client.flush(EXPORT_S)  # what the tests themselves have written
         if self._worker is not None:
-            self._client.flush(PATIENCE_S)
-        elif self._client.emit_tef(self._path, PATIENCE_S):
-            self._said = f"tracerd: wrote {self._path}, of the trace {self._client.trace_id}"
+            self._client.flush(EXPORT_S)
+        elif self._client.emit_tef(self._path, EXPORT_S):
+            self._summary = f"tracerd: wrote {self._path}, of the trace {self._client.trace_id}"
         else:
             reason = self._client.errors[-1] if self._client.errors else "the daemon does not answer"
-            self._said = f"tracerd: no whole trace in {self._path}: {reason}"
+            self._summary = f"tracerd: no whole trace in {self._path}: {reason}"
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say what became of the file."""
-        if self._said:
-            terminalreporter.write_line(self._said)
+        """Report what became of the file."""
+        if self._summary:
+            terminalreporter.write_line(self._summary)
 
     def pytest_unconfigure(self) -> None:
         """Leave everything as it was."""
@@ -147,15 +146,19 @@ class Recorder:
 
 
 def _reach_daemon() -> None:
-    """Make sure that a daemon runs: if not, start one in the background, as a person would."""
-    with socket.socket(socket.AF_UNIX) as connection:
+    """Make sure that a daemon runs; start one in the background if not."""
+    path = os.path.abspath(socket_path())
+
+    def connect() -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX)
         try:
-            connection.connect(socket_path())
-            return
+            connection.connect(path)
         except OSError:
-            pass
-    # -P: a directory `tracerd` that happens to lie in the current directory is not ours.
-    command = [sys.executable, "-P", "-m", "tracerd", "serve", "--daemonize"]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise pytest.UsageError(f"--tracerd: no daemon runs, and none could be started: {done.stderr.strip()}")
+            connection.close()
+            raise
+        return connection
+
+    try:
+        connect_or_start(connect, path, os.environb).close()
+    except NoDaemonError as error:
+        raise pytest.UsageError(f"--tracerd: {error}") from None
