@@ -6,8 +6,8 @@ from collections import deque
 
 import trio
 
+from tracerd.core.actions import ClientId
 from tracerd.core.protocol import MessageReader
-from tracerd.core.state import ClientId
 from tracerd.daemon.listeners import Peer
 
 RECV_BYTES = 64 * 1024

@@ -12,7 +12,7 @@ from typing import Literal
 
 from tracerd.core.counts import Totals
 from tracerd.core.protocol import KEPT_BYTES, Refused
-from tracerd.daemon.stderr_log import LogThrottle
+from tracerd.daemon.log_throttle import LogThrottle
 from tracerd.errors import LogFullError, UnsafePathError
 from tracerd.store.files import pin
 from tracerd.store.log import LogWriter
