@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracerd.core.messages import Events
 from tracerd.core.pending import RUN_BYTES, RUN_COST, PendingEvents
-from tracerd.core.protocol import Events
 from tracerd.trace_id import TraceId
 
 A, B = TraceId("a"), TraceId("b")

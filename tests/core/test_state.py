@@ -26,7 +26,7 @@ from tracerd.core.actions import (
     Waits,
 )
 from tracerd.core.counts import Totals
-from tracerd.core.protocol import (
+from tracerd.core.messages import (
     Die,
     DieWhenIdle,
     EmitTef,

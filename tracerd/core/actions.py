@@ -7,7 +7,7 @@ follows from it.
 from dataclasses import dataclass
 
 from tracerd.core.counts import Totals
-from tracerd.core.protocol import Events, Refused
+from tracerd.core.messages import Events, Refused
 from tracerd.trace_id import TraceId
 
 ClientId = int

@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from tracerd.core.protocol import Events
+from tracerd.core.messages import Events
 from tracerd.trace_id import TraceId
 
 MAX_TRACE_BYTES: Final = 16 * 1024 * 1024

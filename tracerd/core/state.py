@@ -39,8 +39,7 @@ from tracerd.core.actions import (
     Waits,
 )
 from tracerd.core.counts import Totals
-from tracerd.core.pending import PendingEvents
-from tracerd.core.protocol import (
+from tracerd.core.messages import (
     Die,
     DieWhenIdle,
     EmitTef,
@@ -51,9 +50,9 @@ from tracerd.core.protocol import (
     Open,
     Refused,
     Status,
-    encode_error,
-    encode_ok,
 )
+from tracerd.core.pending import PendingEvents
+from tracerd.core.protocol import encode_error, encode_ok
 from tracerd.trace_id import TraceId
 
 MAX_ERRORS = 10

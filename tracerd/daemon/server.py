@@ -32,7 +32,8 @@ from tracerd.core.actions import (
     Stop,
 )
 from tracerd.core.limits import DEFAULT_MAX_LINE_BYTES, DEFAULT_MAX_UNFINISHED_BYTES
-from tracerd.core.protocol import Message, encode_error
+from tracerd.core.messages import Message
+from tracerd.core.protocol import encode_error
 from tracerd.core.state import DaemonState
 from tracerd.daemon import barrier
 from tracerd.daemon.appender import Appender
