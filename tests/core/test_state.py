@@ -240,39 +240,16 @@ def test_exports_at_exit_are_remembered_until_the_log_is_removed() -> None:
     assert [type(action) for action in state.end_due_traces(2.0)] == [EndTrace]
 
 
-def test_the_ok_of_the_last_client_covers_the_exports_at_exit() -> None:
-    state = DaemonState()
-    client = state.connect(1, 0.0)
-    (export,) = receive(state, client, Open(A), EmitTefAtExit("/exit", 2), EmitTef("/now", 3), Flush())
-    assert isinstance(export, Export)
-    assert state.disconnect(client, 10.0, listens=True) == []
-    assert state.next_end_s() == -math.inf  # at once
-    at_exit, _end = state.end_due_traces(10.0)
-    assert isinstance(at_exit, Export)
-    assert state.export_ended(export.export_id) == []
-    assert state.export_ended(at_exit.export_id) == [ReplyOk(client, b"OK 0 0 0\n"), Close(client)]
-
-
-def test_the_last_client_is_closed_when_the_exports_at_exit_have_ended() -> None:
-    """Who half-closes and reads on to the end knows then that the files are there, or why not."""
+def test_a_client_that_has_gone_does_not_wait_for_exports_at_exit() -> None:
     state = DaemonState()
     client = state.connect(1, 0.0)
     receive(state, client, Open(A), EmitTefAtExit("/exit", 2))
-    assert state.disconnect(client, 10.0, listens=True) == []
-    at_exit, _end = state.end_due_traces(10.0)
-    assert isinstance(at_exit, Export)
-    error = ReplyError(client, b"ERROR 2: EMIT_TEF: no\n")
-    assert state.export_ended(at_exit.export_id, "no") == [error, Close(client)]
-
-
-def test_a_client_that_is_not_the_last_is_closed_at_once() -> None:
-    state = DaemonState()
-    first, second = state.connect(1, 0.0), state.connect(2, 0.0)
-    receive(state, first, Open(A), EmitTefAtExit("/exit", 2))
-    receive(state, second, Open(A))
-    assert state.disconnect(first, 10.0, listens=True) == []
-    assert state.end_due_traces(10.0) == [Close(first)]
-    assert state.next_end_s() == math.inf
+    assert state.disconnect(client, 10.0) == [Close(client)]
+    assert state.next_end_s() == 10.0 + GRACE_S
+    export, end = state.end_due_traces(11.0)
+    assert export == Export(1, A, "/exit", client=None, line_no=0)
+    assert end == EndTrace(A, Totals())
+    assert state.export_ended(1, "no") == [], "no client is left to be sent the error"
 
 
 def test_die_stops_now() -> None:
@@ -371,7 +348,7 @@ class AnyOrder(RuleBasedStateMachine):
     def leave(self, data: st.DataObject) -> None:
         client = data.draw(st.sampled_from(self.here))
         self.here.remove(client)
-        self.perform(list(self.state.disconnect(client, self.now_s, listens=data.draw(st.booleans()))))
+        self.perform(self.state.disconnect(client, self.now_s))
 
     @precondition(lambda self: self.running)
     @rule(data=st.data(), error=st.sampled_from(["", "no"]))

@@ -42,9 +42,9 @@ class Export:
     trace_id: TraceId
     path: str
     client: ClientId | None
-    """Who waits for it: who asked, or who left last and reads on; None for most exports at exit."""
+    """The client that asked, and waits for it; None for an export at exit."""
     line_no: int
-    """Where that client asked for it; 0 if another did."""
+    """Where that client asked for it; 0 for an export at exit."""
 
 
 @dataclass(frozen=True, slots=True)

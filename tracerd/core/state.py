@@ -15,8 +15,6 @@ The life of a trace:
 """
 
 import math
-from collections import deque
-from dataclasses import dataclass, field
 from typing import assert_never
 
 from tracerd.core.actions import (
@@ -38,6 +36,7 @@ from tracerd.core.actions import (
     Stored,
     Waits,
 )
+from tracerd.core.clients import Client, PendingReply, Trace
 from tracerd.core.counts import Totals
 from tracerd.core.messages import (
     Die,
@@ -62,39 +61,6 @@ GRACE_S = 0.2
 """How long a trace without clients waits for the next one before it counts as ended."""
 
 
-@dataclass(slots=True)
-class PendingReply:
-    """A FLUSH or STATUS that is not answered yet, and the last export that must have ended before."""
-
-    message: Flush | Status
-    last_export: int = 0
-
-
-@dataclass(slots=True)
-class Client:
-    """One connection."""
-
-    pid: int
-    since_s: float
-    trace_id: TraceId | None = None
-    totals: Totals = field(default_factory=Totals)
-    errors: int = 0
-    gone: bool = False
-    exports: dict[int, None] = field(default_factory=dict[int, None])
-    """Exports that this client waits for, in order of asking: a dict as an ordered set."""
-    replies: deque[PendingReply] = field(default_factory=deque[PendingReply])
-    """Those not sent yet, in order of asking."""
-
-
-@dataclass(slots=True)
-class Trace:
-    """A trace that is open, ending or pending."""
-
-    clients: set[ClientId] = field(default_factory=set[ClientId])
-    totals: Totals = field(default_factory=Totals)
-    """Counted since the last EndTrace."""
-
-
 class DaemonState:
     """All that the daemon knows; its methods return what must be done, in order.
 
@@ -110,9 +76,8 @@ class DaemonState:
         """Clients that have opened no trace yet, or none that is valid."""
         self.pending = PendingEvents()
         self._only_trace = only_trace
-        self._at_exit: dict[TraceId, dict[str, tuple[ClientId, int]]] = {}  # by path: who asked, in which line
+        self._at_exit: dict[TraceId, dict[str, ClientId]] = {}  # by path: the client that asked last
         self._ending: dict[TraceId, float] = {}  # when they end, soonest first
-        self._lingering: dict[ClientId, TraceId] = {}  # gone, maybe the last, and reading on until exports have ended
         self._exports: dict[int, Export] = {}
         self._client_count = 0
         self._export_count = 0
@@ -148,7 +113,7 @@ class DaemonState:
             case EmitTefAtExit(path, line_no):
                 if client.trace_id is None:
                     return self._refuse(client_id, client, _no_open_trace("EMIT_TEF_AT_EXIT", line_no))
-                self._at_exit.setdefault(client.trace_id, {})[path] = (client_id, line_no)
+                self._at_exit.setdefault(client.trace_id, {})[path] = client_id
             case Flush():
                 client.replies.append(PendingReply(message, next(reversed(client.exports), 0)))
                 return self._answer(client_id, client)
@@ -163,26 +128,13 @@ class DaemonState:
                 assert_never(message)
         return []
 
-    def has_exports_at_exit(self, client_id: ClientId) -> bool:
-        """Whether this client's trace is to be exported when the last client has gone."""
-        return self.clients[client_id].trace_id in self._at_exit
-
     def has_exports_to_come(self) -> bool:
         """Whether a trace that has not ended yet is to be exported when it does."""
         return not self._at_exit.keys().isdisjoint(self.traces)
 
-    def disconnect(self, client_id: ClientId, now_s: float, *, listens: bool = False) -> list[Action]:
-        """What must happen because this connection has ended, on the client's side.
-
-        Args:
-            client_id: The client that has gone.
-            now_s: The time now, in seconds.
-            listens: It only half-closed, and reads on: if it was its trace's last client, the exports at exit run at
-                once, and its connection is closed when they have ended.
-        """
+    def disconnect(self, client_id: ClientId, now_s: float) -> list[Action]:
+        """What must happen because this connection has ended, on the client's side; it may still read."""
         client = self.clients[client_id]
-        if listens and client.trace_id is not None and self.has_exports_at_exit(client_id):
-            self._lingering[client_id] = client.trace_id
         client.gone = True
         self._leave(client_id, now_s)
         self.without_trace -= 1
@@ -305,13 +257,12 @@ class DaemonState:
 
     # ------------------------------------------------------------------ exports and answers
 
-    def _export(self, trace_id: TraceId, path: str, client_id: ClientId | None, line_no: int) -> Export:
+    def _export(self, trace_id: TraceId, path: str, client_id: ClientId | None = None, line_no: int = 0) -> Export:
         self._export_count += 1
         export = Export(self._export_count, trace_id, path, client_id, line_no)
         self._exports[export.export_id] = export
-        client = self.clients.get(client_id) if client_id is not None else None
-        if client is not None:
-            client.exports[export.export_id] = None
+        if client_id is not None:
+            self.clients[client_id].exports[export.export_id] = None
         return export
 
     def export_ended(self, export_id: int, error: str = "") -> list[Action]:
@@ -320,9 +271,8 @@ class DaemonState:
         client = self.clients.get(export.client) if export.client is not None else None
         if export.client is None or client is None:
             return []
-        reported = bool(error and export.line_no)
-        errors = self._error(export.client, export.line_no, f"EMIT_TEF: {error}") if reported else []
-        client.exports.pop(export_id, None)
+        errors = self._error(export.client, export.line_no, f"EMIT_TEF: {error}") if error else []
+        del client.exports[export_id]
         return errors + self._answer(export.client, client)
 
     def _answer(self, client_id: ClientId, client: Client) -> list[Action]:
@@ -335,7 +285,7 @@ class DaemonState:
                 actions.append(ReplyOk(client_id, encode_ok(totals.stored, totals.refused, totals.lost)))
             else:
                 actions.append(ReplyStatus(client_id))
-        if client.gone and not client.exports and not client.replies and client_id not in self._lingering:
+        if client.gone and not client.exports and not client.replies:
             del self.clients[client_id]
             actions.append(Close(client_id))
         return actions
@@ -357,30 +307,15 @@ class DaemonState:
         """When `end_due_traces` has something to do; infinite if nothing is due."""
         if self._stop_when_idle and not self._connected():
             return -math.inf
-        if self._lingering:
-            return -math.inf
         return next(iter(self._ending.values()), math.inf)
 
     def end_due_traces(self, now_s: float) -> list[Action]:
         """What must happen because traces have ended. Call it only after a barrier: a client may wait in a queue."""
         actions: list[Action] = []
-        lingering, self._lingering = self._lingering, {}
-        lingers_for = {trace_id: client_id for client_id, trace_id in lingering.items()}
-        ended = [
-            trace_id for trace_id, ends_at_s in self._ending.items() if ends_at_s <= now_s or trace_id in lingers_for
-        ]
-        for trace_id in ended:
+        for trace_id in [trace_id for trace_id, ends_at_s in self._ending.items() if ends_at_s <= now_s]:
             del self._ending[trace_id]
-            waiting = lingers_for.get(trace_id)
-            for path, (asker, line_no) in self._at_exit.get(trace_id, {}).items():
-                export = self._export(trace_id, path, waiting, line_no if asker == waiting else 0)
-                if waiting is not None:
-                    for reply in self.clients[waiting].replies:
-                        reply.last_export = export.export_id
-                actions.append(export)
+            actions += [self._export(trace_id, path) for path in self._at_exit.get(trace_id, {})]
             actions.append(EndTrace(trace_id, self.traces.pop(trace_id).totals))
-        for client_id in lingering:
-            actions += self._answer(client_id, self.clients[client_id])
         if self._stop_when_idle and not self._connected():
             actions.append(Stop())
         return actions
@@ -388,7 +323,7 @@ class DaemonState:
     def forget(self, trace_id: TraceId) -> None:
         """Forget the exports at exit of a trace whose log was removed, but for those of clients that are here."""
         asked = self._at_exit.pop(trace_id, {})
-        here = {path: by for path, by in asked.items() if by[0] in self.clients and not self.clients[by[0]].gone}
+        here = {path: by for path, by in asked.items() if by in self.clients and not self.clients[by].gone}
         if here:
             self._at_exit[trace_id] = here
 

@@ -232,8 +232,7 @@ class Server:
             else:
                 connection.reading = False
                 self._receive(client, connection.reader.finish(), now_s)
-                listens = self._state.has_exports_at_exit(client) and connection.still_listens()
-                self._perform(self._state.disconnect(client, now_s, listens=listens))
+                self._perform(self._state.disconnect(client, now_s))
             self._check_for_ends()
             if (unfinished := connection.reader.unfinished_bytes) != connection.unfinished_bytes:
                 self._unfinished_bytes += unfinished - connection.unfinished_bytes

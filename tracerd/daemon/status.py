@@ -9,8 +9,9 @@ import msgspec
 
 from tracerd import __version__
 from tracerd.core.actions import ClientId
+from tracerd.core.clients import Client
 from tracerd.core.counts import Totals
-from tracerd.core.state import Client, DaemonState
+from tracerd.core.state import DaemonState
 
 
 class ClientStatus(msgspec.Struct):
