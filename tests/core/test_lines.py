@@ -14,7 +14,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tracerd.core.lines import MAX_REPAIRED_BYTES, BadLine, check_line, check_run, is_too_deep
+from tracerd.core.json_text import is_too_deep
+from tracerd.core.lines import MAX_REPAIRED_BYTES, BadLine, check_line, check_run
 from tracerd.core.perfetto import export_line, export_run
 from tracerd.core.tef import HEAD, SEPARATOR, perfetto_text, tail
 

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracerd.core.messages import Events
 from tracerd.core.pending import RUN_BYTES, RUN_COST, PendingEvents
-from tracerd.core.protocol import Events
 from tracerd.trace_id import TraceId
 
 A, B = TraceId("a"), TraceId("b")
@@ -16,60 +16,62 @@ def run(number: int, count: int = 1, padding: int = 0) -> Events:
     return Events(b"".join(lines), count, repaired=count % 2, first_line=number)
 
 
-def taken(backlog: PendingEvents, trace_id: TraceId) -> list[tuple[int, Events]]:
-    return list(backlog.take(trace_id))
+def taken(pending: PendingEvents, trace_id: TraceId) -> list[tuple[int, Events]]:
+    runs: list[tuple[int, Events]] = []
+    while first := pending.first(trace_id):
+        runs.append(first)
+        pending.remove_first(trace_id)
+    return runs
 
 
 def test_runs_of_one_client_are_put_together_and_those_of_others_keep_their_place() -> None:
-    backlog = PendingEvents()
+    pending = PendingEvents()
     for client, number in ((1, 0), (1, 1), (2, 2), (1, 3)):
-        assert backlog.add(A, client, run(number), REASON)
-    assert backlog.events(A) == 4
-    assert taken(backlog, A) == [
+        assert pending.add(A, client, run(number), REASON)
+    assert pending.events(A) == 4
+    assert taken(pending, A) == [
         (1, Events(run(0).block + run(1).block, 2, 2, 0)),
         (2, run(2)),
         (1, run(3)),
     ]
-    assert backlog.events(A) == 0
+    assert pending.events(A) == 0
 
 
 def test_what_was_not_settled_is_taken_again() -> None:
-    backlog = PendingEvents()
-    backlog.add(A, 1, run(0), REASON)
-    backlog.add(A, 2, run(1), REASON)
-    first = backlog.take(A)
-    assert next(first) == (1, run(0))
-    del first  # the write has failed: nobody asks for the next
-    assert [client for client, _ in backlog.take(A)] == [1, 2]
+    pending = PendingEvents()
+    pending.add(A, 1, run(0), REASON)
+    pending.add(A, 2, run(1), REASON)
+    assert pending.first(A) == (1, run(0))
+    assert [client for client, _ in taken(pending, A)] == [1, 2]
 
 
 def test_after_the_first_loss_all_is_lost_until_nothing_waits() -> None:
-    backlog = PendingEvents(max_trace_bytes=1000)
-    assert backlog.add(A, 1, run(0, padding=900), REASON)
-    assert not backlog.add(A, 1, run(1, 2, padding=900), REASON)
-    assert not backlog.add(A, 1, run(3), REASON), "small enough, but it would come before what is missing"
-    assert (backlog.traces[A].lost, backlog.traces[A].lost_line) == (3, run(2, padding=900).block)
-    assert [events.count for _, events in backlog.take(A)] == [1]
-    backlog.end(A)
-    assert backlog.add(A, 1, run(4), REASON)
+    pending = PendingEvents(max_trace_bytes=1000)
+    assert pending.add(A, 1, run(0, padding=900), REASON)
+    assert not pending.add(A, 1, run(1, 2, padding=900), REASON)
+    assert not pending.add(A, 1, run(3), REASON), "small enough, but it would come before what is missing"
+    assert (pending.traces[A].lost, pending.traces[A].lost_line) == (3, run(2, padding=900).block)
+    assert [events.count for _, events in taken(pending, A)] == [1]
+    pending.end(A)
+    assert pending.add(A, 1, run(4), REASON)
 
 
 def test_what_is_lost_takes_no_memory() -> None:
-    backlog = PendingEvents(max_bytes=0)
-    assert not backlog.add(A, 1, run(1, padding=5000), REASON)
-    assert backlog.traces[A].lost_line == b""
-    assert not backlog.add(A, 1, run(2), REASON)
-    assert (backlog.traces[A].lost, backlog.traces[A].lost_line) == (2, run(2).block)
+    pending = PendingEvents(max_bytes=0)
+    assert not pending.add(A, 1, run(1, padding=5000), REASON)
+    assert pending.traces[A].lost_line == b""
+    assert not pending.add(A, 1, run(2), REASON)
+    assert (pending.traces[A].lost, pending.traces[A].lost_line) == (2, run(2).block)
 
 
 def test_traces_share_one_limit() -> None:
-    backlog = PendingEvents(max_trace_bytes=10_000, max_bytes=10_000)
-    assert backlog.add(A, 1, run(0, padding=8_000), REASON)
-    assert not backlog.add(B, 2, run(0, padding=2_000), REASON)
-    taken(backlog, A)
-    backlog.end(A)
-    backlog.end(B)
-    assert backlog.add(B, 2, run(0, padding=2_000), REASON), "room that was given back can be taken again"
+    pending = PendingEvents(max_trace_bytes=10_000, max_bytes=10_000)
+    assert pending.add(A, 1, run(0, padding=8_000), REASON)
+    assert not pending.add(B, 2, run(0, padding=2_000), REASON)
+    taken(pending, A)
+    pending.end(A)
+    pending.end(B)
+    assert pending.add(B, 2, run(0, padding=2_000), REASON), "room that was given back can be taken again"
 
 
 @given(
@@ -77,25 +79,25 @@ def test_traces_share_one_limit() -> None:
     limit=st.integers(1, 300_000),
 )
 def test_what_waits_is_a_prefix_of_what_came(adds: list[tuple[TraceId, int, int, int]], limit: int) -> None:
-    backlog = PendingEvents(max_trace_bytes=limit, max_bytes=2 * limit)
+    pending = PendingEvents(max_trace_bytes=limit, max_bytes=2 * limit)
     came: dict[TraceId, bytes] = {A: b"", B: b""}
     counts: dict[TraceId, int] = {A: 0, B: 0}
     for number, (trace_id, client, count, padding) in enumerate(adds):
         events = run(number, count, padding)
         came[trace_id] += events.block
         counts[trace_id] += count
-        backlog.add(trace_id, client, events, REASON)
-    waiting = list(backlog.traces)
-    assert sum(backlog.traces[trace_id].size for trace_id in waiting) <= 2 * limit
+        pending.add(trace_id, client, events, REASON)
+    waiting = list(pending.traces)
+    assert sum(pending.traces[trace_id].size for trace_id in waiting) <= 2 * limit
     for trace_id in waiting:
-        held, lost = backlog.events(trace_id), backlog.traces[trace_id].lost
-        pieces = [events for _, events in backlog.take(trace_id)]
+        held, lost = pending.events(trace_id), pending.traces[trace_id].lost
+        pieces = [events for _, events in taken(pending, trace_id)]
         blocks = b"".join(piece.block for piece in pieces)
         assert came[trace_id].startswith(blocks)
         assert len(blocks) <= limit
         assert sum(piece.count for piece in pieces) == held == blocks.count(b"\n")
         assert held + lost == counts[trace_id]
         assert all(len(piece.block) <= RUN_BYTES or piece.count <= 5 for piece in pieces)
-        assert backlog.traces[trace_id].size == 0
-        backlog.end(trace_id)
-    assert backlog.add(A, 1, Events(b"x" * limit, 1), REASON) or limit + RUN_COST > 2 * limit
+        assert pending.traces[trace_id].size == 0
+        pending.end(trace_id)
+    assert pending.add(A, 1, Events(b"x" * limit, 1), REASON) or limit + RUN_COST > 2 * limit

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracerd.core.protocol import (
-    KEPT_BYTES,
+from tracerd.core.messages import (
     Die,
     DieWhenIdle,
     EmitTef,
@@ -18,13 +17,11 @@ from tracerd.core.protocol import (
     Events,
     Flush,
     Message,
-    MessageReader,
     Open,
     Refused,
     Status,
-    encode_error,
-    encode_ok,
 )
+from tracerd.core.protocol import KEPT_BYTES, MessageReader, encode_error, encode_ok
 from tracerd.trace_id import TraceId
 
 I = b'{"ph":"i"}\n'  # noqa: E741 (an instant, the shortest event)

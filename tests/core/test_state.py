@@ -7,8 +7,26 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from tracerd.core.actions import (
+    Action,
+    Append,
+    ClientId,
+    Close,
+    EndTrace,
+    Export,
+    Full,
+    Lost,
+    Reject,
+    ReplyError,
+    ReplyOk,
+    ReplyStatus,
+    Retry,
+    Stop,
+    Stored,
+    Waits,
+)
 from tracerd.core.counts import Totals
-from tracerd.core.protocol import (
+from tracerd.core.messages import (
     Die,
     DieWhenIdle,
     EmitTef,
@@ -20,21 +38,7 @@ from tracerd.core.protocol import (
     Refused,
     Status,
 )
-from tracerd.core.state import (
-    GRACE_S,
-    Action,
-    Append,
-    ClientId,
-    Close,
-    DaemonState,
-    EndTrace,
-    Export,
-    Reject,
-    ReplyError,
-    ReplyOk,
-    ReplyStatus,
-    Stop,
-)
+from tracerd.core.state import GRACE_S, DaemonState
 from tracerd.trace_id import TraceId
 
 A, B = TraceId("a"), TraceId("b")
@@ -47,14 +51,20 @@ def receive(
 ) -> list[Action]:
     """Perform what the state asks for, as the server would, with a disk that never fails or is full."""
     actions: list[Action] = []
-    for action in state.receive(client, list(messages), now_s):
-        actions.append(action)
-        if isinstance(action, Append):
-            if full or action.trace_id in state.backlog.traces:
-                actions.extend(state.wait(action, FULL))
-            else:
-                state.stored(action)
+    for message in messages:
+        for action in state.receive(client, message, now_s):
+            actions.append(action)
+            if isinstance(action, Append):
+                actions += state.appended(action, Waits(FULL) if full else Stored())
     return actions
+
+
+def write_pending(state: DaemonState, now_s: float) -> None:
+    """Write what waits, as the server would once the disk has room."""
+    for trace_id in list(state.pending.traces):
+        while append := state.first_pending(trace_id):
+            assert state.appended(append, Stored()) == []
+        state.pending_done(trace_id, now_s)
 
 
 def test_events_go_to_the_open_trace() -> None:
@@ -96,59 +106,57 @@ def test_ok_counts_the_events_of_this_connection_only() -> None:
     first, second = state.connect(1, 0.0), state.connect(2, 0.0)
     receive(state, first, Open(A), TWO, Refused(4, "why", b"x"), Refused(5, "why", b"OPEN /", is_command=True))
     receive(state, second, Open(A), TWO, TWO)
-    assert receive(state, first, Flush()) == [ReplyOk(first)]
-    assert state.ok_line(first) == b"OK 2 1 0\n"
-    assert state.ok_line(second) == b"OK 4 0 0\n"
+    assert receive(state, first, Flush()) == [ReplyOk(first, b"OK 2 1 0\n")]
+    assert receive(state, second, Flush()) == [ReplyOk(second, b"OK 4 0 0\n")]
 
 
-def test_what_cannot_be_written_is_lost_and_said() -> None:
+def test_what_cannot_be_written_is_lost_and_reported() -> None:
     state = DaemonState()
     client = state.connect(1, 0.0)
-    actions = state.receive(client, [Open(A), TWO, Flush()], 0.0)
-    append = next(actions)
+    receive(state, client, Open(A))
+    (append,) = state.receive(client, TWO, 0.0)
     assert isinstance(append, Append)
-    errors = list(state.lost(append, "No space left on device"))
-    assert errors == [
+    assert state.appended(append, Lost("No space left on device")) == [
         ReplyError(client, b"ERROR 2: 2 events from here on are lost: No space left on device\n", logged=False)
     ]
-    assert list(actions) == [ReplyOk(client)]
-    assert state.ok_line(client) == b"OK 0 0 2\n"
+    assert receive(state, client, Flush()) == [ReplyOk(client, b"OK 0 0 2\n")]
 
 
 def test_what_waits_is_acknowledged_when_it_is_written_and_the_trace_does_not_end_before() -> None:
     state = DaemonState()
     client = state.connect(1, 0.0)
-    said = b"ERROR 2: events from here on wait in memory until the log can be written: No space left on device\n"
+    error = b"ERROR 2: events from here on wait in memory until the log can be written: No space left on device\n"
     assert receive(state, client, Open(A), TWO, TWO, Flush(), full=True) == [
         Append(client, A, TWO),
-        ReplyError(client, said, logged=False),
-        Append(client, A, TWO),
-        ReplyOk(client),
+        ReplyError(client, error, logged=False),
+        Retry(A),
+        ReplyOk(client, b"OK 0 0 0\n"),
     ]
-    assert state.ok_line(client) == b"OK 0 0 0\n"
-    assert list(state.disconnect(client, 1.0)) == [Close(client)]
+    assert state.disconnect(client, 1.0) == [Close(client)]
     assert state.next_end_s() == math.inf
-    assert list(state.end_due_traces(1000.0)) == []
+    assert state.end_due_traces(1000.0) == []
 
-    for append in state.waiting(A):
-        assert append == Append(client, A, Events(TWO.block * 2, 4, first_line=2))
-        state.stored(append)
+    append = state.first_pending(A)
+    assert append == Append(client, A, Events(TWO.block * 2, 4, first_line=2), waited=True)
+    assert state.appended(append, Waits("why")) == []
+    assert state.first_pending(A) == append, "it was not written: it goes on waiting"
+    assert state.appended(append, Stored()) == []
+    assert state.first_pending(A) is None
     state.pending_done(A, 1000.0)
     assert state.next_end_s() == 1000.0 + GRACE_S
-    assert list(state.end_due_traces(1001.0)) == [EndTrace(A, Totals(stored=4))]
+    assert state.end_due_traces(1001.0) == [EndTrace(A, Totals(stored=4))]
 
 
 def test_events_of_a_full_trace_are_refused_with_one_error_a_run() -> None:
     state = DaemonState()
     client = state.connect(1, 0.0)
-    actions = state.receive(client, [Open(A), TWO, Flush()], 0.0)
-    append = next(actions)
+    receive(state, client, Open(A))
+    (append,) = state.receive(client, TWO, 0.0)
     assert isinstance(append, Append)
-    errors = list(state.full(append, "why"))
-    assert errors == [ReplyError(client, b"ERROR 2: 2 events from here on are refused: why\n")]
-    assert list(actions) == [ReplyOk(client)]
-    assert state.ok_line(client) == b"OK 0 2 0\n"
-    assert state.traces[A].totals == state.totals == Totals(refused=2)
+    assert state.appended(append, Full("why")) == [
+        ReplyError(client, b"ERROR 2: 2 events from here on are refused: why\n")
+    ]
+    assert receive(state, client, Flush()) == [ReplyOk(client, b"OK 0 2 0\n")]
 
 
 def test_ok_waits_for_the_exports_asked_before_it_and_no_others() -> None:
@@ -157,8 +165,9 @@ def test_ok_waits_for_the_exports_asked_before_it_and_no_others() -> None:
     first, second = receive(state, client, Open(A), EmitTef("/1", 2), Flush(), EmitTef("/2", 4), Flush(), Status())
     assert isinstance(first, Export)
     assert isinstance(second, Export)
-    assert list(state.export_ended(second.export_id)) == []
-    assert list(state.export_ended(first.export_id)) == [ReplyOk(client), ReplyOk(client), ReplyStatus(client)]
+    assert state.export_ended(second.export_id) == []
+    ok = ReplyOk(client, b"OK 0 0 0\n")
+    assert state.export_ended(first.export_id) == [ok, ok, ReplyStatus(client)]
 
 
 def test_a_failed_export_is_told_with_its_line_before_the_ok() -> None:
@@ -167,7 +176,7 @@ def test_a_failed_export_is_told_with_its_line_before_the_ok() -> None:
     (export,) = receive(state, client, Open(A), EmitTef("/1", 2), Flush())
     assert isinstance(export, Export)
     error = ReplyError(client, b"ERROR 2: EMIT_TEF: no\n")
-    assert list(state.export_ended(export.export_id, "no")) == [error, ReplyOk(client)]
+    assert state.export_ended(export.export_id, "no") == [error, ReplyOk(client, b"OK 0 0 0\n")]
 
 
 @pytest.mark.parametrize("message", [EmitTef("/t", 1), EmitTefAtExit("/t", 1)])
@@ -184,8 +193,8 @@ def test_a_client_is_closed_when_its_exports_have_ended() -> None:
     client = state.connect(1, 0.0)
     (export,) = receive(state, client, Open(A), EmitTef("/1", 2))
     assert isinstance(export, Export)
-    assert list(state.disconnect(client, 1.0)) == []
-    assert list(state.export_ended(export.export_id)) == [Close(client)]
+    assert state.disconnect(client, 1.0) == []
+    assert state.export_ended(export.export_id) == [Close(client)]
     assert not state.clients
 
 
@@ -194,11 +203,11 @@ def test_exports_at_exit_run_a_grace_after_the_last_client() -> None:
     first, second = state.connect(1, 0.0), state.connect(2, 0.0)
     receive(state, first, Open(A), EmitTefAtExit("/1", 2), EmitTefAtExit("/2", 3), EmitTefAtExit("/1", 4), TWO)
     receive(state, second, Open(A))
-    assert list(state.disconnect(first, 10.0)) == [Close(first)]
+    assert state.disconnect(first, 10.0) == [Close(first)]
     assert state.next_end_s() == math.inf
-    assert list(state.disconnect(second, 11.0)) == [Close(second)]
+    assert state.disconnect(second, 11.0) == [Close(second)]
     assert state.next_end_s() == 11.0 + GRACE_S
-    assert list(state.end_due_traces(11.0)) == []
+    assert state.end_due_traces(11.0) == []
     *exports, end = state.end_due_traces(11.0 + GRACE_S)
     assert [(e.path, e.client) for e in exports if isinstance(e, Export)] == [("/1", None), ("/2", None)]
     assert end == EndTrace(A, Totals(stored=2))
@@ -209,11 +218,11 @@ def test_a_client_that_comes_in_time_keeps_the_trace_alive() -> None:
     state = DaemonState()
     first = state.connect(1, 0.0)
     receive(state, first, Open(A), EmitTefAtExit("/1", 2))
-    list(state.disconnect(first, 10.0))
+    state.disconnect(first, 10.0)
     second = state.connect(2, 10.1)
     receive(state, second, Open(A))
-    assert list(state.end_due_traces(20.0)) == []
-    list(state.disconnect(second, 30.0))
+    assert state.end_due_traces(20.0) == []
+    state.disconnect(second, 30.0)
     assert [type(action) for action in state.end_due_traces(31.0)] == [Export, EndTrace]
 
 
@@ -222,48 +231,25 @@ def test_exports_at_exit_are_remembered_until_the_log_is_removed() -> None:
     for expected in ([Export, EndTrace], [Export, EndTrace]):
         client = state.connect(1, 0.0)
         receive(state, client, Open(A), EmitTefAtExit("/1", 2))
-        list(state.disconnect(client, 1.0))
+        state.disconnect(client, 1.0)
         assert [type(action) for action in state.end_due_traces(2.0)] == expected
     state.forget(A)
     client = state.connect(1, 0.0)
     receive(state, client, Open(A))
-    list(state.disconnect(client, 1.0))
+    state.disconnect(client, 1.0)
     assert [type(action) for action in state.end_due_traces(2.0)] == [EndTrace]
 
 
-def test_the_ok_of_the_last_client_covers_the_exports_at_exit() -> None:
-    state = DaemonState()
-    client = state.connect(1, 0.0)
-    (export,) = receive(state, client, Open(A), EmitTefAtExit("/exit", 2), EmitTef("/now", 3), Flush())
-    assert isinstance(export, Export)
-    assert list(state.disconnect(client, 10.0, listens=True)) == []
-    assert state.next_end_s() == -math.inf  # at once
-    at_exit, _end = state.end_due_traces(10.0)
-    assert isinstance(at_exit, Export)
-    assert list(state.export_ended(export.export_id)) == []
-    assert list(state.export_ended(at_exit.export_id)) == [ReplyOk(client), Close(client)]
-
-
-def test_the_last_client_is_closed_when_the_exports_at_exit_have_ended() -> None:
-    """Who half-closes and reads on to the end knows then that the files are there, or why not."""
+def test_a_client_that_has_gone_does_not_wait_for_exports_at_exit() -> None:
     state = DaemonState()
     client = state.connect(1, 0.0)
     receive(state, client, Open(A), EmitTefAtExit("/exit", 2))
-    assert list(state.disconnect(client, 10.0, listens=True)) == []
-    at_exit, _end = state.end_due_traces(10.0)
-    assert isinstance(at_exit, Export)
-    error = ReplyError(client, b"ERROR 2: EMIT_TEF: no\n")
-    assert list(state.export_ended(at_exit.export_id, "no")) == [error, Close(client)]
-
-
-def test_a_client_that_is_not_the_last_is_closed_at_once() -> None:
-    state = DaemonState()
-    first, second = state.connect(1, 0.0), state.connect(2, 0.0)
-    receive(state, first, Open(A), EmitTefAtExit("/exit", 2))
-    receive(state, second, Open(A))
-    assert list(state.disconnect(first, 10.0, listens=True)) == []
-    assert list(state.end_due_traces(10.0)) == [Close(first)]
-    assert state.next_end_s() == math.inf
+    assert state.disconnect(client, 10.0) == [Close(client)]
+    assert state.next_end_s() == 10.0 + GRACE_S
+    export, end = state.end_due_traces(11.0)
+    assert export == Export(1, A, "/exit", client=None, line_no=0)
+    assert end == EndTrace(A, Totals())
+    assert state.export_ended(1, "no") == [], "no client is left to be sent the error"
 
 
 def test_die_stops_now() -> None:
@@ -276,11 +262,11 @@ def test_die_when_idle_stops_when_the_last_client_has_gone() -> None:
     state = DaemonState()
     first, second = state.connect(1, 0.0), state.connect(2, 0.0)
     assert receive(state, first, DieWhenIdle(), Status()) == [ReplyStatus(first)]
-    list(state.disconnect(first, 1.0))
-    assert Stop() not in list(state.end_due_traces(9.0))
-    list(state.disconnect(second, 2.0))
+    state.disconnect(first, 1.0)
+    assert Stop() not in state.end_due_traces(9.0)
+    state.disconnect(second, 2.0)
     assert state.next_end_s() == -math.inf
-    assert list(state.end_due_traces(2.0)) == [Stop()]
+    assert state.end_due_traces(2.0) == [Stop()]
 
 
 def test_into_file_needs_no_open_and_ignores_it() -> None:
@@ -355,34 +341,31 @@ class AnyOrder(RuleBasedStateMachine):
     @rule()
     def free(self) -> None:
         self.full = False
-        for trace_id in list(self.state.backlog.traces):
-            for append in self.state.waiting(trace_id):
-                self.state.stored(append)
-            self.state.pending_done(trace_id, self.now_s)
+        write_pending(self.state, self.now_s)
 
     @precondition(lambda self: self.here)
     @rule(data=st.data())
     def leave(self, data: st.DataObject) -> None:
         client = data.draw(st.sampled_from(self.here))
         self.here.remove(client)
-        self.perform(list(self.state.disconnect(client, self.now_s, listens=data.draw(st.booleans()))))
+        self.perform(self.state.disconnect(client, self.now_s))
 
     @precondition(lambda self: self.running)
     @rule(data=st.data(), error=st.sampled_from(["", "no"]))
     def end_export(self, data: st.DataObject, error: str) -> None:
         export = self.running.pop(data.draw(st.integers(0, len(self.running) - 1)))
-        self.perform(list(self.state.export_ended(export.export_id, error)))
+        self.perform(self.state.export_ended(export.export_id, error))
 
     @rule(passed_s=st.sampled_from([0.0, GRACE_S / 2, GRACE_S]))
     def end_due_traces(self, passed_s: float) -> None:
         self.now_s += passed_s
-        self.perform(list(self.state.end_due_traces(self.now_s)))
+        self.perform(self.state.end_due_traces(self.now_s))
         assert self.state.next_end_s() > self.now_s
 
     @invariant()
     def every_event_is_counted_once(self) -> None:
         totals = self.state.totals
-        waiting = sum(map(self.state.backlog.events, self.state.backlog.traces))
+        waiting = sum(map(self.state.pending.events, self.state.pending.traces))
         assert totals.stored + totals.refused + waiting == self.sent
 
     @invariant()
@@ -395,10 +378,10 @@ class AnyOrder(RuleBasedStateMachine):
         """At the end nothing waits, all answers were given, all traces have ended, and nothing is left in memory."""
         self.free()
         for client in self.here:
-            self.perform(list(self.state.disconnect(client, self.now_s)))
-        self.perform(list(self.state.end_due_traces(math.inf)))
+            self.perform(self.state.disconnect(client, self.now_s))
+        self.perform(self.state.end_due_traces(math.inf))
         while self.running:
-            self.perform(list(self.state.export_ended(self.running.pop().export_id)))
+            self.perform(self.state.export_ended(self.running.pop().export_id))
         assert self.oks == self.flushes
         assert not self.state.clients
         assert not self.state.traces

@@ -20,7 +20,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from tests.core.test_lines import has_surrogate_escape, is_good_event, is_strict_object
-from tracerd.core.protocol import Events, Message, MessageReader
+from tracerd.core.messages import Events, Message
+from tracerd.core.protocol import MessageReader
 from tracerd.store.export import write_tef
 from tracerd.store.log import LogWriter
 from tracerd.store.own_lines import OWN_PREFIXES

@@ -7,7 +7,8 @@ import pytest
 
 from tests.harness import Daemon
 from tracerd.core.lines import BadLine, check_line
-from tracerd.core.protocol import EmitTef, EmitTefAtExit, Events, Message, MessageReader, Open, Refused
+from tracerd.core.messages import EmitTef, EmitTefAtExit, Events, Message, Open, Refused
+from tracerd.core.protocol import MessageReader
 
 OCAML = Path(__file__).parent.parent / "captures" / "ocaml"
 SESSIONS = sorted(OCAML.glob("*.bin"))

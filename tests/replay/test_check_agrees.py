@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from tests.perfetto.judge import Judge
 from tests.perfetto.test_perfetto import CAPTURES, Case, cases
 from tests.replay.replay_cases import ROWS
-from tracerd.core.protocol import Events, MessageReader
+from tracerd.core.messages import Events
+from tracerd.core.protocol import MessageReader
 from tracerd.replay.kinds import Findings
 from tracerd.replay.player import Player
 from tracerd.store.export import export_to_file

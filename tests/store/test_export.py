@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracerd import __version__
-from tracerd.core.state import Export
+from tracerd.core.actions import Export
 from tracerd.daemon.export_queue import ExportQueue
 from tracerd.errors import ExportError
 from tracerd.store.export import Forbidden, Summary, export_to_file, resolve_target, write_tef

@@ -12,20 +12,25 @@ and it refuses too much in one case, a lone surrogate escape such as `\ud800`: h
 
 import math
 import re
-import string
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
-from itertools import accumulate
 from operator import itemgetter
 from typing import Final, TypeVar
 
 import msgspec
 
-from tracerd.core.tef import MAX_DECIMALS
-
-MAX_DEPTH: Final = 256
-"""Levels of nesting, the object itself being the first. json.loads of Python 3.11 gives up below 1000."""
+from tracerd.core.json_text import (
+    MAX_DEPTH,
+    NUMBER,
+    is_too_deep,
+    mask,
+    may_be_deep,
+    may_overflow,
+    outside_strings,
+    unmask,
+    with_outside,
+)
 
 MAX_REPAIRED_BYTES: Final = 1024 * 1024
 """A longer line is taken or refused as it is: a repair takes up to 0.2 us a byte, for which other clients wait."""
@@ -76,7 +81,7 @@ def decode_run(block: bytes, decoder: msgspec.json.Decoder[_Decoded]) -> list[_D
     lines = BytesIO(block).readlines()
     if len(lines) != len(objects) or not _all_framed(lines) or may_overflow(block):
         return None
-    many = [line for line in lines if len(line) > 2 * MAX_DEPTH and _may_be_deep(line)]
+    many = [line for line in lines if len(line) > 2 * MAX_DEPTH and may_be_deep(line)]
     if many and is_too_deep(b"".join(many)):
         return None
     return objects
@@ -100,75 +105,10 @@ def _all_framed(lines: list[bytes]) -> bool:
     )
 
 
-def _may_be_deep(line: bytes) -> bool:
-    return line.count(b"{") + line.count(b"[") > MAX_DEPTH
-
-
-_BRACKETS = b"{[}]"
-_ALIKE_BRACKETS = bytes.maketrans(_BRACKETS, b"(())")
-_NO_BRACKETS = bytes(set(range(256)).difference(_BRACKETS, b'"'))
-_BRACKET_RUN = re.compile(rb"\(+|\)+")
-
-
-def is_too_deep(text: bytes) -> bool:
-    """Whether objects of good grammar are nested too deep, one of them or several in a row.
-
-    Taking out all `()` lowers the depth by one. Where that takes out little, runs of brackets are long and few.
-    """
-    brackets = mask(text).translate(_ALIKE_BRACKETS, _NO_BRACKETS)
-    # Of two quotes with no bracket between them none decides whether another bracket is inside of a string.
-    brackets = brackets.replace(b'""', b"")
-    if b'"' in brackets:
-        brackets = b"".join(brackets.split(b'"')[::2])
-    depth = 0
-    while brackets and depth <= MAX_DEPTH:
-        rest = brackets.replace(b"()", b"")
-        if (len(brackets) - len(rest)) * 8 < len(brackets):
-            runs: list[bytes] = _BRACKET_RUN.findall(brackets)
-            steps = [len(run) if run.startswith(b"(") else -len(run) for run in runs]
-            return depth + max(accumulate(steps)) > MAX_DEPTH
-        brackets = rest
-        depth += 1
-    return depth > MAX_DEPTH
-
-
-# An overflow takes 200 digits in a row or three in the exponent: 199 digits and e99 stay below 1e299. With all
-# digits alike two searches find both; they take 75 us for 64 KiB, a regular expression takes 500 us and more.
-# Far fewer digits in a row are suspicious here: Perfetto does not read so many after the point.
-_ALIKE = bytes.maketrans(b"123456789E", b"000000000e")
-_NO_DIGITS = b"+" + string.ascii_letters.replace("e", "").replace("E", "").encode()
-_MANY_DIGITS = b"0" * (MAX_DECIMALS + 1)
-_LONG_EXPONENT = b"0e000"
-# With fewer digits than these before it, an exponent below 200 is harmless.
-_LARGE_EXPONENT = re.compile(rb"e(?<=[0-9]e)(?:[2-9][0-9]{2}|[0-9]{4})")
-_ONE_E = bytes.maketrans(b"E", b"e")
-_BEFORE_NUMBER = b":[, \t\r"
-_FEW_DIGITS = 32  # that a number has before its exponent, usually; more are looked at exactly
-_MANY_EXPONENTS = 1000  # in strings, mostly; more are looked at exactly
-
-
-def may_overflow(block: bytes) -> bool:
-    """Whether a number in JSON text may be beyond a double, or more than Perfetto reads."""
-    # Without the letters there is less to search; what touches in a number still touches.
-    digits = block.translate(_ALIKE, _NO_DIGITS)
-    if digits.rfind(_LONG_EXPONENT) < 0 and _MANY_DIGITS not in digits:
-        return False
-    if _MANY_DIGITS in block.translate(_ALIKE, b"+"):
-        return True
-    text = block.translate(_ONE_E, b"+")
-    for count, match in enumerate(_LARGE_EXPONENT.finditer(text)):
-        # Hexadecimal ids are full of these; what stands before their digits begins no number.
-        before = text[max(0, match.start() - _FEW_DIGITS) : match.start()].rstrip(b"0123456789.-")
-        if before[-1:] in _BEFORE_NUMBER or count == _MANY_EXPONENTS:  # so is b"", when there is nothing but digits
-            return True
-    return False
-
-
 # ------------------------------------------------------------------ one line, exactly
 
 # Python, C and JavaScript write these; glibc's printf writes -nan for 0.0/0.0 on x86.
 _BARE_WORD = re.compile(rb"-?(?:nan|NaN|inf|Infinity)")
-NUMBER = re.compile(rb"-?[0-9][0-9.eE+-]*")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _SURROGATES = re.compile(
@@ -201,12 +141,12 @@ def check_line(line: bytes) -> bytes | BadLine:
     masked = mask(line)
     outside = outside_strings(masked)
     # What will be repaired is hidden from the judge behind something legal of its length: offsets stay true.
-    legal = _with_outside(_SURROGATE.sub(rb"\\u0000", masked), _BARE_WORD.sub(_stand_in, outside))
-    bad = _judge(_unmask(legal)) or _beyond_limits(line)
+    legal = with_outside(_SURROGATE.sub(rb"\\u0000", masked), _BARE_WORD.sub(_stand_in, outside))
+    bad = _judge(unmask(legal)) or _beyond_limits(line)
     if bad:
         return bad
-    text = _with_outside(masked, _BARE_WORD.sub(b"null", outside)).decode(errors="replace")
-    repaired = _unmask(_SURROGATES.sub(_without_surrogates, text).encode())
+    text = with_outside(masked, _BARE_WORD.sub(b"null", outside)).decode(errors="replace")
+    repaired = unmask(_SURROGATES.sub(_without_surrogates, text).encode())
     return line if repaired == line else repaired
 
 
@@ -245,27 +185,6 @@ def _unrepaired(line: bytes) -> BadLine | None:
     return None
 
 
-def mask(line: bytes) -> bytes:
-    """The line with control characters for escaped backslashes and quotes: a `"` left is a string's edge."""
-    return line.replace(b"\\\\", b"\0\0").replace(b'\\"', b"\1\1")
-
-
-def _unmask(masked: bytes) -> bytes:
-    return masked.replace(b"\0\0", b"\\\\").replace(b"\1\1", b'\\"')
-
-
-def outside_strings(masked: bytes) -> bytes:
-    """A masked line with each string collapsed into one `"`."""
-    return b'"'.join(masked.split(b'"')[::2])
-
-
-def _with_outside(masked: bytes, outside: bytes) -> bytes:
-    """A masked line with its strings as they are, and this around them."""
-    pieces = masked.split(b'"')
-    pieces[::2] = outside.split(b'"')
-    return b'"'.join(pieces)
-
-
 def _stand_in(word: re.Match[bytes]) -> bytes:
     """A value of the word's length, and one that is illegal as a key and next to any other value."""
     return b"[]".rjust(len(word[0]))
@@ -301,7 +220,7 @@ _SLICE = 4096
 
 def _beyond_limits(line: bytes) -> BadLine | None:
     """What is too deep or too large in a line of good grammar; bare words may be in it."""
-    if _may_be_deep(line) and is_too_deep(line):
+    if may_be_deep(line) and is_too_deep(line):
         return TOO_DEEP
     if may_overflow(line):
         outside = outside_strings(mask(line))

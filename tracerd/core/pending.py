@@ -5,11 +5,10 @@ lost until the log can be written again: what is lost is one gap then, and its m
 """
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from tracerd.core.protocol import Events
+from tracerd.core.messages import Events
 from tracerd.trace_id import TraceId
 
 MAX_TRACE_BYTES: Final = 16 * 1024 * 1024
@@ -50,8 +49,7 @@ class Waiting:
         events: Events that wait.
         lost: Events that found no room; they would come after those that wait.
         lost_line: One of the lines lost, if it is short enough to be kept, or empty.
-        told: Clients that know that their events wait.
-        said: Whether the daemon's log tells of it.
+        reported: Clients that know that their events wait.
     """
 
     reason: str
@@ -60,8 +58,7 @@ class Waiting:
     events: int = 0
     lost: int = 0
     lost_line: bytes = b""
-    told: set[int] = field(default_factory=set[int])
-    said: bool = False
+    reported: set[int] = field(default_factory=set[int])
 
 
 class PendingEvents:
@@ -82,9 +79,9 @@ class PendingEvents:
         """Let these events wait behind those that do; False if there is no room: they are lost.
 
         Args:
-            trace_id: Whose.
-            client: Who sent them.
-            events: What.
+            trace_id: The trace that they belong to.
+            client: The client that sent them.
+            events: A run of whole lines.
             reason: Why the log cannot be written.
         """
         waiting = self.traces.setdefault(trace_id, Waiting(reason))
@@ -114,16 +111,22 @@ class PendingEvents:
         self._size += cost
         return True
 
-    def take(self, trace_id: TraceId) -> Iterator[tuple[int, Events]]:
-        """The runs that wait of a trace, the first one first; one is gone when the next is asked for."""
+    def first(self, trace_id: TraceId) -> tuple[int, Events] | None:
+        """The client and the events of the first run that waits of a trace; None if none waits."""
+        runs = self.traces[trace_id].runs
+        if not runs:
+            return None
+        run = runs[0]
+        return run.client, Events(bytes(run.lines), run.count, run.repaired, run.first_line)
+
+    def remove_first(self, trace_id: TraceId) -> None:
+        """Forget the first run that waits: it was written, or is lost."""
         waiting = self.traces[trace_id]
-        while waiting.runs:
-            run = waiting.runs[0]
-            yield run.client, Events(bytes(run.lines), run.count, run.repaired, run.first_line)
-            waiting.runs.popleft()
-            waiting.events -= run.count
-            waiting.size -= len(run.lines) + RUN_COST
-            self._size -= len(run.lines) + RUN_COST
+        run = waiting.runs.popleft()
+        cost = len(run.lines) + RUN_COST
+        waiting.events -= run.count
+        waiting.size -= cost
+        self._size -= cost
 
     def events(self, trace_id: TraceId) -> int:
         """How many events of a trace wait."""

@@ -10,17 +10,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from tracerd.core.lines import (
-    NUMBER,
-    TOO_DEEP,
-    BadLine,
-    check_line,
-    decode_run,
-    mask,
-    may_overflow,
-    outside_strings,
-    shortened,
-)
+from tracerd.core.json_text import NUMBER, mask, may_overflow, outside_strings
+from tracerd.core.lines import TOO_DEEP, BadLine, check_line, decode_run, shortened
 from tracerd.core.tef import (
     COMPLETE,
     COUNTER,

@@ -10,12 +10,23 @@ bad line costs its neighbours little. Where bad lines are many, they are checked
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import msgspec
 
 from tracerd.core.limits import DEFAULT_MAX_LINE_BYTES
 from tracerd.core.lines import BadLine, check_line, check_run
+from tracerd.core.messages import (
+    Die,
+    DieWhenIdle,
+    EmitTef,
+    EmitTefAtExit,
+    Events,
+    Flush,
+    Message,
+    Open,
+    Refused,
+    Status,
+)
 from tracerd.errors import InvalidTraceIdError
 from tracerd.trace_id import TraceId
 
@@ -38,76 +49,6 @@ _BLANKS_AND_NEWLINE = _BLANKS + b"\n"
 _BLANK_LINES = re.compile(rb"[ \t\r\n]*\n")
 _OPEN_ATTEMPT = re.compile(rb"OPEN[ \t\r]")
 
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """`OPEN <trace-id>`: what follows on this connection belongs to this trace."""
-
-    trace_id: TraceId
-
-
-@dataclass(frozen=True, slots=True)
-class Events:
-    """A run of event lines, checked: `count` strict JSON objects, each ended by a newline."""
-
-    block: bytes
-    count: int
-    repaired: int = 0
-    first_line: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class EmitTef:
-    """`EMIT_TEF <path>`: write the trace so far to this file."""
-
-    path: str
-    line_no: int
-
-
-@dataclass(frozen=True, slots=True)
-class EmitTefAtExit:
-    """`EMIT_TEF_AT_EXIT <path>`: write the trace to this file when its last client has gone."""
-
-    path: str
-    line_no: int
-
-
-@dataclass(frozen=True, slots=True)
-class Flush:
-    """`FLUSH`: answer OK when everything before it is done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """`STATUS`: answer with one JSON line about the daemon."""
-
-
-@dataclass(frozen=True, slots=True)
-class Die:
-    """`DIE`: stop now."""
-
-
-@dataclass(frozen=True, slots=True)
-class DieWhenIdle:
-    """`DIE_WHEN_IDLE`: stop when the last client has gone."""
-
-
-class Refused(msgspec.Struct, frozen=True, gc=False):
-    """A line that could not be taken, and what its author should change.
-
-    No dataclass, because it is made four times as fast: a block may hold tens of thousands.
-
-    Attributes:
-        is_command: It was meant as a command, so no event is missing because of it.
-    """
-
-    line_no: int
-    reason: str
-    line: bytes
-    is_command: bool = False
-
-
-Message = Open | Events | EmitTef | EmitTefAtExit | Flush | Status | Die | DieWhenIdle | Refused
 
 _PLAIN: dict[bytes, Message] = {
     b"FLUSH": Flush(),

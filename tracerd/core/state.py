@@ -1,17 +1,44 @@
 """What the daemon knows and decides: who is connected, what they opened, what must happen next.
 
-Rule 1: everything that decides lives here; nothing here performs. `DaemonState` takes messages and says, as a list of
-actions, what the server has to do. It reads no clock: time comes in as seconds of any steady clock.
+Everything that decides lives here; nothing here performs. `DaemonState` takes messages, one at a time, and returns
+actions. The caller performs them before it hands in the next message, so an OK counts what was stored before it. It
+reads no clock: time comes in as seconds of any steady clock.
+
+The life of a trace:
+
+- open: it has clients;
+- ending: its last client has gone. The next one may be on its way, as between two steps of a build, so the trace waits
+  `GRACE_S` for it;
+- pending: its log cannot be written, and events wait in memory. It cannot end before they are written or lost;
+- ended: its exports at exit are asked for, its counts are handed out in `EndTrace`, and its log is closed. Only the
+  paths of its exports are remembered: if clients come again they are written again.
 """
 
 import math
-from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from typing import assert_never
 
+from tracerd.core.actions import (
+    Action,
+    Append,
+    ClientId,
+    Close,
+    EndTrace,
+    Export,
+    Full,
+    Lost,
+    Outcome,
+    Reject,
+    ReplyError,
+    ReplyOk,
+    ReplyStatus,
+    Retry,
+    Stop,
+    Stored,
+    Waits,
+)
+from tracerd.core.clients import Client, PendingReply, Trace
 from tracerd.core.counts import Totals
-from tracerd.core.pending import PendingEvents
-from tracerd.core.protocol import (
+from tracerd.core.messages import (
     Die,
     DieWhenIdle,
     EmitTef,
@@ -22,9 +49,9 @@ from tracerd.core.protocol import (
     Open,
     Refused,
     Status,
-    encode_error,
-    encode_ok,
 )
+from tracerd.core.pending import PendingEvents
+from tracerd.core.protocol import encode_error, encode_ok
 from tracerd.trace_id import TraceId
 
 MAX_ERRORS = 10
@@ -32,120 +59,6 @@ MAX_ERRORS = 10
 
 GRACE_S = 0.2
 """How long a trace without clients waits for the next one before it counts as ended."""
-
-ClientId = int
-"""Number of a connection, counted from 1 since the daemon's start."""
-
-
-@dataclass(frozen=True, slots=True)
-class Append:
-    """Write a run of events to the log, then tell `DaemonState.stored`, `full`, `wait` or `lost`."""
-
-    client: ClientId
-    trace_id: TraceId
-    events: Events
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """Keep a refused line where the client's author can find it."""
-
-    trace_id: TraceId
-    client_pid: int
-    refused: Refused
-
-
-@dataclass(frozen=True, slots=True)
-class Export:
-    """Write the trace to a file, after the barrier, then tell `DaemonState.export_ended`."""
-
-    export_id: int
-    trace_id: TraceId
-    path: str
-    client: ClientId | None
-    """Who waits for it: who asked, or who left last and reads on; None for most exports at exit."""
-    line_no: int
-    """Where that client asked for it; 0 if another did."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyError:
-    """Send an ERROR line, if the client reads at all."""
-
-    client: ClientId
-    line: bytes
-    logged: bool = True
-    """Whether the daemon's log tells it too; what it tells of the trace need not be said for each client."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyOk:
-    """Send the OK line (`DaemonState.ok_line`) that answers a FLUSH."""
-
-    client: ClientId
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyStatus:
-    """Send the daemon's status as one JSON line."""
-
-    client: ClientId
-
-
-@dataclass(frozen=True, slots=True)
-class EndTrace:
-    """The trace has no clients any more: record what was counted, close its log."""
-
-    trace_id: TraceId
-    totals: Totals
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """All that this client asked for is done: close the connection when its replies are out."""
-
-    client: ClientId
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Stop the daemon."""
-
-
-Action = Append | Reject | Export | ReplyError | ReplyOk | ReplyStatus | EndTrace | Close | Stop
-
-
-@dataclass(slots=True)
-class PendingReply:
-    """A FLUSH or STATUS: the answer, and the last of the client's exports that must have ended before it."""
-
-    answer: ReplyOk | ReplyStatus
-    last_export: int = 0
-
-
-@dataclass(slots=True)
-class Client:
-    """One connection."""
-
-    pid: int
-    since_s: float
-    trace_id: TraceId | None = None
-    totals: Totals = field(default_factory=Totals)
-    errors: int = 0
-    gone: bool = False
-    exports: dict[int, None] = field(default_factory=dict[int, None])
-    """Exports that this client waits for, those asked first before the others: a dict as an ordered set."""
-    questions: deque["PendingReply"] = field(default_factory=deque["PendingReply"])
-    """Those not answered yet: they are answered in the order of asking."""
-
-
-@dataclass(slots=True)
-class Trace:
-    """A trace that has clients, or had some until a moment ago."""
-
-    clients: set[ClientId] = field(default_factory=set[ClientId])
-    totals: Totals = field(default_factory=Totals)
-    """Counted since the last EndTrace."""
 
 
 class DaemonState:
@@ -161,11 +74,10 @@ class DaemonState:
         self.totals = Totals()
         self.without_trace = 0
         """Clients that have opened no trace yet, or none that is valid."""
-        self.backlog = PendingEvents()
+        self.pending = PendingEvents()
         self._only_trace = only_trace
-        self._at_exit: dict[TraceId, dict[str, tuple[ClientId, int]]] = {}  # by path: who asked, in which line
-        self._ending: dict[TraceId, float] = {}  # traces without clients: when they end, soonest first
-        self._lingering: dict[ClientId, TraceId] = {}  # gone, maybe the last, and reading on until exports have ended
+        self._at_exit: dict[TraceId, dict[str, ClientId]] = {}  # by path: the client that asked last
+        self._ending: dict[TraceId, float] = {}  # when they end, soonest first
         self._exports: dict[int, Export] = {}
         self._client_count = 0
         self._export_count = 0
@@ -182,73 +94,51 @@ class DaemonState:
             self._enter(self._client_count, self._only_trace)
         return self._client_count
 
-    def receive(self, client_id: ClientId, messages: list[Message], now_s: float) -> Iterator[Action]:
-        """What must happen because of these messages.
-
-        An iterator on purpose: each action is to be performed before the next is asked for, so that an OK counts
-        what was stored before it.
-        """
+    def receive(self, client_id: ClientId, message: Message, now_s: float) -> list[Action]:
+        """What must happen because of this message, before the next one is handed in."""
         client = self.clients[client_id]
-        for message in messages:
-            match message:
-                case Events():
-                    yield from self._receive_events(client_id, client, message)
-                case Refused():
-                    is_open = message.is_command and message.line.startswith(b"OPEN")
-                    if is_open and self._only_trace is not None:
-                        continue
-                    yield from self._refuse(client_id, client, message)
-                    if is_open:
-                        self._leave(client_id, now_s)
-                case Open(trace_id):
-                    if self._only_trace is None:
-                        self._leave(client_id, now_s)
-                        self._enter(client_id, trace_id)
-                case EmitTef(path, line_no):
-                    if client.trace_id is None:
-                        yield from self._refuse(client_id, client, _no_open_trace("EMIT_TEF", line_no))
-                    else:
-                        yield self._export(client.trace_id, path, client_id, line_no)
-                case EmitTefAtExit(path, line_no):
-                    if client.trace_id is None:
-                        yield from self._refuse(client_id, client, _no_open_trace("EMIT_TEF_AT_EXIT", line_no))
-                    else:
-                        self._at_exit.setdefault(client.trace_id, {})[path] = (client_id, line_no)
-                case Flush():
-                    client.questions.append(PendingReply(ReplyOk(client_id), next(reversed(client.exports), 0)))
-                    yield from self._answer(client_id, client)
-                case Status():
-                    client.questions.append(PendingReply(ReplyStatus(client_id)))
-                    yield from self._answer(client_id, client)
-                case Die():
-                    yield Stop()
-                case DieWhenIdle():
-                    self._stop_when_idle = True
-
-    def has_exports_at_exit(self, client_id: ClientId) -> bool:
-        """Whether this client's trace is to be exported when the last client has gone."""
-        return self.clients[client_id].trace_id in self._at_exit
+        match message:
+            case Events():
+                return self._receive_events(client_id, client, message)
+            case Refused():
+                return self._receive_refused(client_id, client, message, now_s)
+            case Open(trace_id):
+                if self._only_trace is None:
+                    self._leave(client_id, now_s)
+                    self._enter(client_id, trace_id)
+            case EmitTef(path, line_no):
+                if client.trace_id is None:
+                    return self._refuse(client_id, client, _no_open_trace("EMIT_TEF", line_no))
+                return [self._export(client.trace_id, path, client_id, line_no)]
+            case EmitTefAtExit(path, line_no):
+                if client.trace_id is None:
+                    return self._refuse(client_id, client, _no_open_trace("EMIT_TEF_AT_EXIT", line_no))
+                self._at_exit.setdefault(client.trace_id, {})[path] = client_id
+            case Flush():
+                client.replies.append(PendingReply(message, next(reversed(client.exports), 0)))
+                return self._answer(client_id, client)
+            case Status():
+                client.replies.append(PendingReply(message))
+                return self._answer(client_id, client)
+            case Die():
+                return [Stop()]
+            case DieWhenIdle():
+                self._stop_when_idle = True
+            case _:
+                assert_never(message)
+        return []
 
     def has_exports_to_come(self) -> bool:
         """Whether a trace that has not ended yet is to be exported when it does."""
         return not self._at_exit.keys().isdisjoint(self.traces)
 
-    def disconnect(self, client_id: ClientId, now_s: float, *, listens: bool = False) -> Iterator[Action]:
-        """What must happen because this connection has ended (on the client's side).
-
-        Args:
-            client_id: Who.
-            now_s: When.
-            listens: It only half-closed, and reads on: if it was its trace's last client, the exports at exit run at
-                once, and its connection is closed when they have ended.
-        """
+    def disconnect(self, client_id: ClientId, now_s: float) -> list[Action]:
+        """What must happen because this connection has ended, on the client's side; it may still read."""
         client = self.clients[client_id]
-        if listens and client.trace_id is not None and self.has_exports_at_exit(client_id):
-            self._lingering[client_id] = client.trace_id
         client.gone = True
         self._leave(client_id, now_s)
         self.without_trace -= 1
-        yield from self._answer(client_id, client)
+        return self._answer(client_id, client)
 
     def _enter(self, client_id: ClientId, trace_id: TraceId) -> None:
         self.clients[client_id].trace_id = trace_id
@@ -263,125 +153,153 @@ class DaemonState:
             return
         trace = self.traces[client.trace_id]
         trace.clients.discard(client_id)
-        if not trace.clients and client.trace_id not in self.backlog.traces:
+        if not trace.clients and client.trace_id not in self.pending.traces:
             self._ending[client.trace_id] = now_s + GRACE_S
         client.trace_id = None
         self.without_trace += 1
 
     # ------------------------------------------------------------------ events, stored or not
 
-    def _receive_events(self, client_id: ClientId, client: Client, events: Events) -> Iterator[Action]:
-        if client.trace_id is not None:
-            yield Append(client_id, client.trace_id, events)
-            return
-        client.totals.refused += events.count
-        self.totals.refused += events.count
-        for line_no in range(events.first_line, events.first_line + min(events.count, MAX_ERRORS + 1)):
-            yield from self._error(client_id, line_no, "OPEN a trace first, by its id")
+    def _receive_events(self, client_id: ClientId, client: Client, events: Events) -> list[Action]:
+        trace_id = client.trace_id
+        if trace_id is None:
+            client.totals.refused += events.count
+            self.totals.refused += events.count
+            lines = range(events.first_line, events.first_line + min(events.count, MAX_ERRORS + 1))
+            return [
+                error for line_no in lines for error in self._error(client_id, line_no, "OPEN a trace first, by its id")
+            ]
+        append = Append(client_id, trace_id, events)
+        if waiting := self.pending.traces.get(trace_id):
+            return self._wait(append, waiting.reason)
+        return [append]
 
-    def _refuse(self, client_id: ClientId, client: Client, refused: Refused) -> Iterator[Action]:
+    def _receive_refused(self, client_id: ClientId, client: Client, refused: Refused, now_s: float) -> list[Action]:
+        is_open = refused.is_command and refused.line.startswith(b"OPEN")
+        if is_open and self._only_trace is not None:
+            return []
+        actions = self._refuse(client_id, client, refused)
+        if is_open:
+            self._leave(client_id, now_s)
+        return actions
+
+    def _refuse(self, client_id: ClientId, client: Client, refused: Refused) -> list[Action]:
         self.totals.refused += 1
         if not refused.is_command:
             client.totals.refused += 1
-        if client.trace_id is not None:
-            self.traces[client.trace_id].totals.refused += 1
-            yield Reject(client.trace_id, client.pid, refused)
-        yield from self._error(client_id, refused.line_no, refused.reason)
+        error = self._error(client_id, refused.line_no, refused.reason)
+        if client.trace_id is None:
+            return error
+        self.traces[client.trace_id].totals.refused += 1
+        return [Reject(client.trace_id, client.pid, refused), *error]
 
-    def stored(self, append: Append) -> None:
-        """Note that these events are in the log."""
-        for totals in self._counts(append):
-            totals.stored += append.events.count
-            totals.repaired += append.events.repaired
+    def appended(self, append: Append, outcome: Outcome) -> list[Action]:
+        """What must happen because the write of these events had this outcome."""
+        if isinstance(outcome, Waits):
+            if append.waited:
+                self.pending.traces[append.trace_id].reason = outcome.reason
+                return []
+            return [*self._wait(append, outcome.reason), Retry(append.trace_id)]
+        if append.waited:
+            self.pending.remove_first(append.trace_id)
+        count = append.events.count
+        match outcome:
+            case Stored():
+                for totals in self._counts(append):
+                    totals.stored += count
+                    totals.repaired += append.events.repaired
+                return []
+            case Full(reason):
+                for totals in self._counts(append):
+                    totals.refused += count
+                return self._error(
+                    append.client, append.events.first_line, f"{count} events from here on are refused: {reason}"
+                )
+            case Lost(reason):
+                return self._lose(append, reason)
+            case _:
+                assert_never(outcome)
 
-    def wait(self, append: Append, reason: str) -> Iterator[Action]:
-        """What must happen because the log cannot be written now: the events wait, or are lost if there is no room."""
-        if not self.backlog.add(append.trace_id, append.client, append.events, reason):
-            yield from self.lost(append, reason)
-            return
-        told = self.backlog.traces[append.trace_id].told
-        if append.client not in told:
-            told.add(append.client)
-            reason = f"events from here on wait in memory until the log can be written: {reason}"
-            yield from self._error(append.client, append.events.first_line, reason, logged=False)
+    def _wait(self, append: Append, reason: str) -> list[Action]:
+        """Keep these events for a later try, or lose them if there is no room."""
+        if not self.pending.add(append.trace_id, append.client, append.events, reason):
+            return self._lose(append, reason)
+        reported = self.pending.traces[append.trace_id].reported
+        if append.client in reported:
+            return []
+        reported.add(append.client)
+        reason = f"events from here on wait in memory until the log can be written: {reason}"
+        return self._error(append.client, append.events.first_line, reason, logged=False)
 
-    def waiting(self, trace_id: TraceId) -> Iterator[Append]:
-        """What waits of a trace, to be written in order; each is taken as settled when the next is asked for."""
-        for client, events in self.backlog.take(trace_id):
-            yield Append(client, trace_id, events)
-
-    def pending_done(self, trace_id: TraceId, now_s: float) -> None:
-        """Note that nothing of this trace waits any more, for all of it was settled."""
-        self.backlog.end(trace_id)
-        if not self.traces[trace_id].clients:
-            self._ending[trace_id] = now_s + GRACE_S
-
-    def lost(self, append: Append, reason: str) -> Iterator[Action]:
-        """What must happen because these events will never be written."""
+    def _lose(self, append: Append, reason: str) -> list[Action]:
         for totals in self._counts(append):
             totals.lost += append.events.count
         reason = f"{append.events.count} events from here on are lost: {reason}"
-        yield from self._error(append.client, append.events.first_line, reason, logged=False)
+        return self._error(append.client, append.events.first_line, reason, logged=False)
 
-    def full(self, append: Append, reason: str) -> Iterator[Action]:
-        """What must happen because the trace has no room for these events: refused, with one ERROR for all of them."""
-        for totals in self._counts(append):
-            totals.refused += append.events.count
-        reason = f"{append.events.count} events from here on are refused: {reason}"
-        yield from self._error(append.client, append.events.first_line, reason)
+    def first_pending(self, trace_id: TraceId) -> Append | None:
+        """The first events that wait of a trace, to be written now; None if none wait."""
+        first = self.pending.first(trace_id)
+        return Append(first[0], trace_id, first[1], waited=True) if first else None
 
-    def _counts(self, append: Append) -> Iterator[Totals]:
-        """Where these events are counted. Who sent them may have gone, if they had to wait."""
+    def pending_done(self, trace_id: TraceId, now_s: float) -> None:
+        """Note that all events of this trace that waited are written or lost: it may end now."""
+        self.pending.end(trace_id)
+        if not self.traces[trace_id].clients:
+            self._ending[trace_id] = now_s + GRACE_S
+
+    def _counts(self, append: Append) -> list[Totals]:
+        """Where these events are counted. Their client may have gone, if they had to wait."""
+        counts = [self.traces[append.trace_id].totals, self.totals]
         if client := self.clients.get(append.client):
-            yield client.totals
-        yield self.traces[append.trace_id].totals
-        yield self.totals
+            counts.append(client.totals)
+        return counts
 
     # ------------------------------------------------------------------ exports and answers
 
-    def _export(self, trace_id: TraceId, path: str, client_id: ClientId | None, line_no: int) -> Export:
+    def _export(self, trace_id: TraceId, path: str, client_id: ClientId | None = None, line_no: int = 0) -> Export:
         self._export_count += 1
         export = Export(self._export_count, trace_id, path, client_id, line_no)
         self._exports[export.export_id] = export
-        client = self.clients.get(client_id) if client_id is not None else None
-        if client is not None:
-            client.exports[export.export_id] = None
+        if client_id is not None:
+            self.clients[client_id].exports[export.export_id] = None
         return export
 
-    def export_ended(self, export_id: int, error: str = "") -> Iterator[Action]:
+    def export_ended(self, export_id: int, error: str = "") -> list[Action]:
         """What must happen because this export is done, or has failed with `error`."""
         export = self._exports.pop(export_id)
         client = self.clients.get(export.client) if export.client is not None else None
         if export.client is None or client is None:
-            return
-        if error and export.line_no:
-            yield from self._error(export.client, export.line_no, f"EMIT_TEF: {error}")
-        client.exports.pop(export_id, None)
-        yield from self._answer(export.client, client)
+            return []
+        errors = self._error(export.client, export.line_no, f"EMIT_TEF: {error}") if error else []
+        del client.exports[export_id]
+        return errors + self._answer(export.client, client)
 
-    def _answer(self, client_id: ClientId, client: Client) -> Iterator[Action]:
+    def _answer(self, client_id: ClientId, client: Client) -> list[Action]:
+        """Send the replies that wait for no export, and close the connection if that was all."""
+        actions: list[Action] = []
         unfinished = next(iter(client.exports), math.inf)
-        while client.questions and client.questions[0].last_export < unfinished:
-            yield client.questions.popleft().answer
-        if client.gone and not client.exports and not client.questions and client_id not in self._lingering:
+        while client.replies and client.replies[0].last_export < unfinished:
+            if isinstance(client.replies.popleft().message, Flush):
+                totals = client.totals
+                actions.append(ReplyOk(client_id, encode_ok(totals.stored, totals.refused, totals.lost)))
+            else:
+                actions.append(ReplyStatus(client_id))
+        if client.gone and not client.exports and not client.replies:
             del self.clients[client_id]
-            yield Close(client_id)
+            actions.append(Close(client_id))
+        return actions
 
-    def _error(self, client_id: ClientId, line_no: int, reason: str, *, logged: bool = True) -> Iterator[Action]:
+    def _error(self, client_id: ClientId, line_no: int, reason: str, *, logged: bool = True) -> list[Action]:
         client = self.clients.get(client_id)
         if client is None:
-            return
+            return []
         client.errors += 1
         if client.errors > MAX_ERRORS + 1:
-            return
+            return []
         if client.errors > MAX_ERRORS:
             reason = "further errors on this connection are not reported"
-        yield ReplyError(client_id, encode_error(line_no, reason), logged)
-
-    def ok_line(self, client_id: ClientId) -> bytes:
-        """The answer to a FLUSH, as of now."""
-        totals = self.clients[client_id].totals
-        return encode_ok(totals.stored, totals.refused, totals.lost)
+        return [ReplyError(client_id, encode_error(line_no, reason), logged)]
 
     # ------------------------------------------------------------------ ends of traces, end of the daemon
 
@@ -389,36 +307,23 @@ class DaemonState:
         """When `end_due_traces` has something to do; infinite if nothing is due."""
         if self._stop_when_idle and not self._connected():
             return -math.inf
-        if self._lingering:
-            return -math.inf
         return next(iter(self._ending.values()), math.inf)
 
-    def end_due_traces(self, now_s: float) -> Iterator[Action]:
-        """What must happen because traces have ended. Call it only after a drain: a client may wait in a queue."""
-        lingering, self._lingering = self._lingering, {}
-        lingers_for = {trace_id: client_id for client_id, trace_id in lingering.items()}
-        ended = [
-            trace_id for trace_id, ends_at_s in self._ending.items() if ends_at_s <= now_s or trace_id in lingers_for
-        ]
-        for trace_id in ended:
+    def end_due_traces(self, now_s: float) -> list[Action]:
+        """What must happen because traces have ended. Call it only after a barrier: a client may wait in a queue."""
+        actions: list[Action] = []
+        for trace_id in [trace_id for trace_id, ends_at_s in self._ending.items() if ends_at_s <= now_s]:
             del self._ending[trace_id]
-            waiting = lingers_for.get(trace_id)
-            for path, (asker, line_no) in self._at_exit.get(trace_id, {}).items():
-                export = self._export(trace_id, path, waiting, line_no if asker == waiting else 0)
-                if waiting is not None:
-                    for question in self.clients[waiting].questions:
-                        question.last_export = export.export_id
-                yield export
-            yield EndTrace(trace_id, self.traces.pop(trace_id).totals)
-        for client_id in lingering:
-            yield from self._answer(client_id, self.clients[client_id])
+            actions += [self._export(trace_id, path) for path in self._at_exit.get(trace_id, {})]
+            actions.append(EndTrace(trace_id, self.traces.pop(trace_id).totals))
         if self._stop_when_idle and not self._connected():
-            yield Stop()
+            actions.append(Stop())
+        return actions
 
     def forget(self, trace_id: TraceId) -> None:
         """Forget the exports at exit of a trace whose log was removed, but for those of clients that are here."""
         asked = self._at_exit.pop(trace_id, {})
-        here = {path: by for path, by in asked.items() if by[0] in self.clients and not self.clients[by[0]].gone}
+        here = {path: by for path, by in asked.items() if by in self.clients and not self.clients[by].gone}
         if here:
             self._at_exit[trace_id] = here
 
@@ -426,7 +331,7 @@ class DaemonState:
         return any(not client.gone for client in self.clients.values())
 
     def unrecorded_refusals(self, trace_id: TraceId) -> int:
-        """Lines refused for this trace that no EndTrace has told yet."""
+        """Lines refused for this trace that no EndTrace has counted yet."""
         trace = self.traces.get(trace_id)
         return trace.totals.refused if trace else 0
 

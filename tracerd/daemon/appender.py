@@ -1,16 +1,17 @@
-"""Writing events to their logs, and what happens while a log cannot be written.
+"""Writing events to their logs, and those again that wait because a log could not be written.
 
-The first write that fails begins an outage of its trace: this run and the next ones wait in memory, in order. Four
-times a second, before an export and at the stop they are tried again. What is lost has its mark in the log.
+The first write that fails begins an outage of its trace: from then on its events wait in memory, in order. They are
+tried again four times a second, before an export and at the stop. A gap in the log gets a line that marks it.
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import trio
 
-from tracerd.core.state import Action, Append, DaemonState
-from tracerd.daemon.stderr_log import LogThrottle
+from tracerd.core.actions import Action, Append, Full, Lost, Outcome, Stored, Waits
+from tracerd.core.state import DaemonState
+from tracerd.daemon.log_throttle import LogThrottle
 from tracerd.daemon.trace_files import TraceFiles
 from tracerd.errors import LogFullError, TracerdError, UnsafePathError
 from tracerd.text import printable
@@ -26,101 +27,96 @@ class Appender:
     """Writes events, now or later.
 
     Args:
-        state: Which traces wait, and what counts as stored.
+        state: Decides what waits, and what counts as stored.
         trace_files: Writes the logs.
-        perform: Performs what the state decides.
-        on_pending_done: Told when nothing of a trace waits any more: it may have ended meanwhile.
     """
 
-    def __init__(
-        self,
-        state: DaemonState,
-        trace_files: TraceFiles,
-        perform: Callable[[Iterable[Action]], None],
-        on_pending_done: Callable[[], None],
-    ) -> None:
+    def __init__(self, state: DaemonState, trace_files: TraceFiles) -> None:
         self._state = state
         self._trace_files = trace_files
-        self._perform = perform
-        self._on_pending_done = on_pending_done
-        self._waiting = state.backlog.traces
         self._begun = trio.Event()
-        self._say_now = LogThrottle()
-        self._given_up: dict[TraceId, str] = {}
+        self._warn_now = LogThrottle()
+        self._warned: set[TraceId] = set()
+        self._missing: dict[TraceId, str] = {}
 
-    def append(self, append: Append) -> None:
-        """Write these events now, or let them wait behind those that do."""
-        trace_id = append.trace_id
-        waiting = self._waiting.get(trace_id)
-        reason = waiting.reason if waiting else self._write(append)
-        if reason:
-            self._perform(self._state.wait(append, reason))
-            self._say(trace_id)
-            self._begun.set()
-
-    def _write(self, append: Append) -> str:
-        """Write these events; why they cannot be written now, or an empty string if they are settled."""
+    def append(self, append: Append) -> Outcome:
+        """Write these events now."""
         try:
             self._trace_files.append(append.trace_id, append.events.block)
         except LogFullError as error:
-            self._perform(self._state.full(append, str(error)))
+            return Full(str(error))
         except UnsafePathError as error:  # time will not heal it
-            if self._say_now(append.trace_id):
+            if self._warn_now(append.trace_id):
                 logger.warning("trace %s: events are lost: %s", append.trace_id, printable(str(error)))
-            self._perform(self._state.lost(append, str(error)))
+            return Lost(str(error))
         except (OSError, TracerdError) as error:
-            return _reason(error)
-        else:
-            self._state.stored(append)
-        return ""
+            return Waits(_reason(error))
+        return Stored()
 
-    def write_waiting(self, trace_id: TraceId) -> str:
-        """Write what waits of a trace; why some of it still waits or is lost, or an empty string."""
-        waiting = self._waiting.get(trace_id)
+    # ------------------------------------------------------------------ what waits
+
+    def begin_retries(self, trace_id: TraceId) -> None:
+        """Events of this trace wait: warn, and let `wait_retry` return soon."""
+        self._warn(trace_id)
+        self._begun.set()
+
+    async def wait_retry(self) -> Iterable[TraceId]:
+        """Wait until it is time to try again; the traces of which events wait."""
+        if not self._state.pending.traces:
+            self._begun = trio.Event()
+            await self._begun.wait()
+        await trio.sleep(RETRY_S)
+        return list(self._state.pending.traces)
+
+    def missing(self, trace_id: TraceId) -> str:
+        """Why the last `retry` did not write all events of this trace; empty if it did."""
+        return self._missing.get(trace_id, "")
+
+    def retry(self, trace_id: TraceId) -> list[Action]:
+        """Write what waits of a trace, as far as that is possible now; what must happen because of it."""
+        waiting = self._state.pending.traces.get(trace_id)
         if not waiting:
-            return self._given_up.get(trace_id, "")
-        for append in self._state.waiting(trace_id):
-            if reason := self._write(append):
-                waiting.reason = reason
-                self._say(trace_id)
-                return reason
+            return []
+        actions: list[Action] = []
+        while append := self._state.first_pending(trace_id):
+            outcome = self.append(append)
+            actions += self._state.appended(append, outcome)
+            if isinstance(outcome, Waits):
+                self._missing[trace_id] = outcome.reason
+                self._warn(trace_id)
+                return actions
         if waiting.lost:
             try:
                 self._trace_files.mark_lost(trace_id, waiting.lost, waiting.lost_line)
             except (OSError, TracerdError) as error:
-                return _reason(error)
+                self._missing[trace_id] = _reason(error)
+                return actions
+        self._missing.pop(trace_id, None)
         self._state.pending_done(trace_id, trio.current_time())
-        self._on_pending_done()
-        if waiting.said or waiting.lost:  # a disk that is full for an instant, again and again, is said once a minute
+        # A disk that is full for an instant, again and again, is reported once a minute.
+        if trace_id in self._warned or waiting.lost:
             logger.warning("trace %s: the log is written again; %d events lost meanwhile", trace_id, waiting.lost)
-        return ""
+        self._warned.discard(trace_id)
+        return actions
 
-    async def retry_loop(self) -> None:
-        """Try again as long as anything waits."""
-        while True:
-            await self._begun.wait()
-            self._begun = trio.Event()
-            while self._waiting:
-                await trio.sleep(RETRY_S)
-                for trace_id in list(self._waiting):
-                    self.write_waiting(trace_id)
-                    await trio.lowlevel.checkpoint()
+    def give_up(self) -> list[Action]:
+        """The end: a last try, and what cannot be written is lost; what must happen because of it."""
+        actions: list[Action] = []
+        for trace_id, waiting in list(self._state.pending.traces.items()):
+            actions += self.retry(trace_id)
+            reason = self.missing(trace_id)
+            if not reason:
+                continue
+            logger.error("data lost: trace %s: %d events that waited: %s", trace_id, waiting.events, reason)
+            while append := self._state.first_pending(trace_id):
+                actions += self._state.appended(append, Lost(reason))
+            self._state.pending_done(trace_id, trio.current_time())
+        return actions
 
-    def give_up(self) -> None:
-        """The end: a last try, and what cannot be written is lost."""
-        for trace_id in list(self._waiting):
-            if reason := self.write_waiting(trace_id):
-                waiting = self._waiting[trace_id]
-                logger.error("data lost: trace %s: %d events that waited: %s", trace_id, waiting.events, reason)
-                for append in self._state.waiting(trace_id):
-                    self._perform(self._state.lost(append, reason))
-                self._given_up[trace_id] = reason
-                self._state.pending_done(trace_id, trio.current_time())
-
-    def _say(self, trace_id: TraceId) -> None:
-        if self._say_now(trace_id):
-            waiting = self._waiting[trace_id]
-            waiting.said = True
+    def _warn(self, trace_id: TraceId) -> None:
+        if self._warn_now(trace_id):
+            self._warned.add(trace_id)
+            waiting = self._state.pending.traces[trace_id]
             logger.warning(
                 "trace %s: the log cannot be written: %s; %d events wait in memory, %d are lost",
                 trace_id,

@@ -1,13 +1,12 @@
 """One client's connection: its socket, its reader, and the replies that wait to be sent."""
 
-import select
 import socket
 from collections import deque
 
 import trio
 
+from tracerd.core.actions import ClientId
 from tracerd.core.protocol import MessageReader
-from tracerd.core.state import ClientId
 from tracerd.daemon.listeners import Peer
 
 RECV_BYTES = 64 * 1024
@@ -59,12 +58,6 @@ class Connection:
         except OSError:
             # ECONNRESET: the client closed without having read all our replies. What it wrote was read before.
             return b""
-
-    def still_listens(self) -> bool:
-        """Whether the client, whose end we have seen, has only half-closed and may read on."""
-        poll = select.poll()
-        poll.register(self.socket, 0)  # POLLHUP, both directions closed, is always told
-        return not poll.poll(0)
 
     def has_queued(self) -> bool:
         """Whether replies wait to be sent."""

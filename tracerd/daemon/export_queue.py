@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import trio
 
-from tracerd.core.state import Export
+from tracerd.core.actions import Export
 from tracerd.errors import ExportError
 from tracerd.store.export import Forbidden, export_to_file, resolve_target
 from tracerd.store.traces import Snapshot

@@ -17,22 +17,24 @@ from typing import assert_never
 
 import trio
 
-from tracerd.core.limits import DEFAULT_MAX_LINE_BYTES, DEFAULT_MAX_UNFINISHED_BYTES
-from tracerd.core.protocol import encode_error
-from tracerd.core.state import (
+from tracerd.core.actions import (
     Action,
     Append,
     ClientId,
     Close,
-    DaemonState,
     EndTrace,
     Export,
     Reject,
     ReplyError,
     ReplyOk,
     ReplyStatus,
+    Retry,
     Stop,
 )
+from tracerd.core.limits import DEFAULT_MAX_LINE_BYTES, DEFAULT_MAX_UNFINISHED_BYTES
+from tracerd.core.messages import Message
+from tracerd.core.protocol import encode_error
+from tracerd.core.state import DaemonState
 from tracerd.daemon import barrier
 from tracerd.daemon.appender import Appender
 from tracerd.daemon.connection import RECV_BYTES, RECV_BYTES_OF_BAD, Connection
@@ -116,7 +118,7 @@ class Server:
             fsync,
             ensure_directory,
         )
-        self._appender = Appender(self._state, self._trace_files, self._perform, self._check_for_ends)
+        self._appender = Appender(self._state, self._trace_files)
         self._housekeeping = Housekeeping(directory, limits, self._forget)
         self._connections: dict[ClientId, Connection] = {}
         self._closing: set[Connection] = set()  # done with, but with replies still to be sent
@@ -139,7 +141,7 @@ class Server:
                 for listener in self._listeners:
                     self._readers.start_soon(self._accept_loop, listener)
                 self._readers.start_soon(self._barrier_loop)
-                self._readers.start_soon(self._appender.retry_loop)
+                self._readers.start_soon(self._retry_loop)
                 self._readers.start_soon(self._housekeeping.loop)
                 await self._stop.wait()
                 self._readers.cancel_scope.cancel()
@@ -226,12 +228,11 @@ class Server:
         try:
             client, now_s = connection.client, trio.current_time()
             if data:
-                self._perform(self._state.receive(client, connection.reader.feed(data), now_s))
+                self._receive(client, connection.reader.feed(data), now_s)
             else:
                 connection.reading = False
-                self._perform(self._state.receive(client, connection.reader.finish(), now_s))
-                listens = self._state.has_exports_at_exit(client) and connection.still_listens()
-                self._perform(self._state.disconnect(client, now_s, listens=listens))
+                self._receive(client, connection.reader.finish(), now_s)
+                self._perform(self._state.disconnect(client, now_s))
             self._check_for_ends()
             if (unfinished := connection.reader.unfinished_bytes) != connection.unfinished_bytes:
                 self._unfinished_bytes += unfinished - connection.unfinished_bytes
@@ -245,14 +246,17 @@ class Server:
             self._give_up(connection)
         return True
 
+    def _receive(self, client: ClientId, messages: Iterable[Message], now_s: float) -> None:
+        for message in messages:
+            self._perform(self._state.receive(client, message, now_s))
+
     def _refuse_longest(self) -> None:
         """Refuse the longest of the lines that have not ended yet."""
         longest = max(self._connections.values(), key=lambda connection: connection.unfinished_bytes)
         self._unfinished_bytes -= longest.unfinished_bytes
         longest.unfinished_bytes = 0
         reason = f"the unfinished lines of all clients take more than {self._max_unfinished_bytes} bytes"
-        messages = [longest.reader.refuse_unfinished(reason)]
-        self._perform(self._state.receive(longest.client, messages, trio.current_time()))
+        self._receive(longest.client, [longest.reader.refuse_unfinished(reason)], trio.current_time())
 
     def _give_up(self, connection: Connection) -> None:
         """End a client in whose handling a bug was met, and that client only."""
@@ -260,8 +264,7 @@ class Server:
         self._connections.pop(connection.client, None)
         connection.close()
         if connection.client in self._state.clients:
-            for _ in self._state.disconnect(connection.client, trio.current_time()):
-                pass  # there is nobody left to answer
+            self._state.disconnect(connection.client, trio.current_time())  # its replies have nowhere to go
 
     # ------------------------------------------------------------------ what the state decides
 
@@ -269,7 +272,9 @@ class Server:
         for action in actions:
             match action:
                 case Append():
-                    self._appender.append(action)
+                    self._perform(self._state.appended(action, self._appender.append(action)))
+                case Retry(trace_id):
+                    self._appender.begin_retries(trace_id)
                 case Reject(trace_id, client_pid, refused):
                     self._trace_files.reject(trace_id, client_pid, refused)
                 case Export():
@@ -277,10 +282,10 @@ class Server:
                     self._work.set()
                 case ReplyError(client, line, logged):
                     self._reply(client, line, droppable=True, logged=logged)
-                case ReplyOk(client):
+                case ReplyOk(client, line):
                     for reason in self._trace_files.sync():
                         self._reply(client, encode_error(0, f"not on the disk: {reason}"), droppable=True)
-                    self._reply(client, self._state.ok_line(client), droppable=False)
+                    self._reply(client, line, droppable=False)
                 case ReplyStatus(client):
                     connection = self._connections.get(client)
                     if connection is not None and connection.has_room():
@@ -341,6 +346,14 @@ class Server:
             connection.comm = comm(connection.peer.pid)
         return connection.comm, connection.reader.lines
 
+    async def _retry_loop(self) -> None:
+        """Try again as long as events wait."""
+        while True:
+            for trace_id in await self._appender.wait_retry():
+                self._perform(self._appender.retry(trace_id))
+                self._check_for_ends()
+                await trio.lowlevel.checkpoint()
+
     # ------------------------------------------------------------------ the barrier, and what follows from it
 
     async def _barrier_loop(self) -> None:
@@ -373,8 +386,8 @@ class Server:
 
     def _start_exports(self, pending: list[Export], *, complete: bool) -> None:
         for export in pending:
-            missing = self._appender.write_waiting(export.trace_id)
-            if missing:
+            self._perform(self._appender.retry(export.trace_id))
+            if missing := self._appender.missing(export.trace_id):
                 missing = f"the log cannot be written: {missing}"
             elif not complete:
                 missing = "out of file descriptors to accept all clients"
@@ -400,7 +413,7 @@ class Server:
             # They promise what was written before they were asked for, and some of it may wait in a queue that would
             # else be left to the next daemon. One pass will do: whoever is accepted now asks for nothing more.
             complete &= self._read_to_the_end([listener for listener in self._listeners if listener.outlives_us])
-        self._appender.give_up()
+        self._perform(self._appender.give_up())
         self._perform(self._state.end_due_traces(math.inf))
         pending, self._pending = self._pending, []
         self._start_exports(pending, complete=complete)

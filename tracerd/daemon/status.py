@@ -8,8 +8,10 @@ from pathlib import Path
 import msgspec
 
 from tracerd import __version__
+from tracerd.core.actions import ClientId
+from tracerd.core.clients import Client
 from tracerd.core.counts import Totals
-from tracerd.core.state import Client, ClientId, DaemonState
+from tracerd.core.state import DaemonState
 
 
 class ClientStatus(msgspec.Struct):
@@ -71,11 +73,11 @@ def status_line(
         traces={
             str(trace_id): TraceStatus(
                 **asdict(trace.totals),
-                waiting=state.backlog.events(trace_id),
+                waiting=state.pending.events(trace_id),
                 clients=[_client_status(state.clients[id_], now_s, *told_by(id_)) for id_ in sorted(trace.clients)],
             )
             for trace_id, trace in state.traces.items()
-            if trace.clients or trace_id in state.backlog.traces
+            if trace.clients or trace_id in state.pending.traces
         },
     )
     return msgspec.json.encode(status) + b"\n"

@@ -1,40 +1,15 @@
-"""What the daemon says, on stderr, by a thread of its own: no client waits because nobody reads it."""
+"""The daemon's log on stderr, written by a thread of its own: no client waits because nobody reads it."""
 
 import logging
 import os
 import queue
 import threading
-import time
-from collections.abc import Hashable
 
 MAX_WAITING = 1000
-"""Lines that may wait for a reader of stderr; later ones are dropped, counted, and said when it reads again."""
+"""Lines that may wait for a reader of stderr; later ones are dropped, and counted in the log when it reads again."""
 
 LAST_WORDS_S = 0.5
 """How long the end of the daemon waits for the lines before it."""
-
-
-THROTTLE_S = 60.0
-"""What goes on failing is said again after this time."""
-
-MAX_SUBJECTS = 1000
-
-
-class LogThrottle:
-    """Says whether it is time to complain about something once more."""
-
-    def __init__(self) -> None:
-        self._said_s: dict[Hashable, float] = {}
-
-    def __call__(self, subject: Hashable) -> bool:
-        """Whether nothing has been said about this subject for a minute; something will be now."""
-        now_s = time.monotonic()
-        if now_s - self._said_s.get(subject, -THROTTLE_S) < THROTTLE_S:
-            return False
-        if len(self._said_s) >= MAX_SUBJECTS:
-            self._said_s = {each: said_s for each, said_s in self._said_s.items() if now_s - said_s < THROTTLE_S}
-        self._said_s[subject] = now_s
-        return True
 
 
 class StderrHandler(logging.Handler):
@@ -77,5 +52,5 @@ class StderrHandler(logging.Handler):
                 rest = line.encode(errors="backslashreplace") + b"\n"
                 while rest:
                     rest = rest[os.write(self._fd, rest) :]
-            except OSError:  # stderr is closed, or its disk is full: there is nobody to tell
+            except OSError:  # stderr is closed, or its disk is full: nothing can be reported
                 continue

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 from tracerd.core.counts import Totals
-from tracerd.core.protocol import KEPT_BYTES, Refused
-from tracerd.daemon.stderr_log import LogThrottle
+from tracerd.core.messages import Refused
+from tracerd.core.protocol import KEPT_BYTES
+from tracerd.daemon.log_throttle import LogThrottle
 from tracerd.errors import LogFullError, UnsafePathError
 from tracerd.store.files import pin
 from tracerd.store.log import LogWriter

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from tracerd.core.lines import NUMBER, mask, outside_strings
+from tracerd.core.json_text import NUMBER, mask, outside_strings
 from tracerd.core.tef import MAX_EXPONENT, TIME_FIELDS
 from tracerd.replay.order import INT64_MAX, wrapped
 
