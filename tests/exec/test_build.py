@@ -347,7 +347,7 @@ def test_nothing_holds_a_pipe_of_the_command_s_open(sandbox: Sandbox) -> None:
     """A process in the background that has closed its output does not keep the reader of that output waiting."""
     gate = sandbox.home / "gate"
     os.mkfifo(gate)
-    script = "cat >/dev/null 2>&1 <gate & echo out"
+    script = "head -c 1 <>gate >/dev/null 2>&1 & echo out"
     with subprocess.Popen(
         [TRACERD, "exec", "--all", "--", "sh", "-c", script],
         env=sandbox.environ,
@@ -355,9 +355,9 @@ def test_nothing_holds_a_pipe_of_the_command_s_open(sandbox: Sandbox) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     ) as process:
-        out, _ = process.communicate(timeout=PATIENCE_S)  # returns at the end of the pipe, while `cat` still waits
+        out, _ = process.communicate(timeout=PATIENCE_S)  # returns at the end of the pipe, while `head` still waits
         assert out == b"out\n"
-        gate.write_bytes(b"")
+        gate.write_bytes(b"x")
 
 
 def test_all_without_strace(sandbox: Sandbox) -> None:

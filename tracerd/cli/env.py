@@ -41,7 +41,7 @@ def _variables(trace: TraceId | None) -> dict[str, str]:
     """Each value twice: the OCaml library trace-tef.tldrs has names of its own."""
     path = Path(os.path.abspath(socket_path()))
     if not os.environ.get("TRACERD_SOCKET") and path.parent.exists():
-        check_private(path.parent)  # nobody chose this place: it must not be another user's who came first
+        check_private(path.parent)  # a default that another user could have taken before us
     variables = {"TRACERD_SOCKET": str(path), "TRACE_TEF_TLDR_SOCKET": str(path)}
     if trace is not None:
         variables |= {"TRACERD_TRACE_ID": trace, "TRACE_TEF_TLDR_TRACE_ID": trace}

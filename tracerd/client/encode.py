@@ -1,4 +1,8 @@
-"""Any Python value as JSON that the daemon and Perfetto take. Nothing here raises, and nothing here does I/O."""
+"""Any Python value as JSON that the daemon and Perfetto take. No I/O.
+
+A value may be of any class, so this encoder needs the `json` module, unlike that of `tracerd.exec`; the daemon's needs
+msgspec, which a client must not.
+"""
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ class Outbox:
         self._limit = 0
         self._write(may_wait=True)
 
-    # -------------------------------------------------------------- writing, by whoever has the token
+    # -------------------------------------------------------------- writing, by the thread that has the token
 
     def _wait_for_token(self, timeout_s: float) -> None:
         until = time.monotonic() + timeout_s

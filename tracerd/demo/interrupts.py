@@ -19,7 +19,7 @@ class Interrupts:
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> Self:
-        """Handle them, but for those that somebody has chosen to ignore, as `nohup` does."""
+        """Handle them, except those that are ignored, as `nohup` makes SIGHUP."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) != signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._handle)

@@ -60,7 +60,7 @@ def record(output: str) -> Summary:
     """Run the job and write its trace to the file `output`.
 
     Raises:
-        ExportError: The file cannot be written, as far as that can be told before.
+        ExportError: The file cannot be written, as far as that can be checked before.
         DemoError: Something went wrong later; the message is one line.
     """
     try:

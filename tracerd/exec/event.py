@@ -8,10 +8,11 @@ if TYPE_CHECKING:
     Json = str | int | float | list[str] | dict[str, "Json"]
 
 MAX_ARGV_BYTES = 65536
-"""More of a command line is not recorded: all that exec writes fits into a socket that nobody reads."""
+"""More of a command line is not recorded: all that exec writes fits into the buffer of a socket."""
 
 MAX_HINT_CHARACTERS = 40
 
+# A JSON encoder of its own, for to import json takes as long as all modules of exec together.
 _ESCAPES = {code: f"\\u{code:04x}" for code in range(32)} | {ord('"'): '\\"', ord("\\"): "\\\\"}
 
 
@@ -42,7 +43,7 @@ def line(**event: "Json") -> str:
 
 
 class CommandLabel:
-    """What is told of a command line: the span's name, the process's name, and `args`."""
+    """What is recorded of a command line: the span's name, the process's name, and `args`."""
 
     def __init__(self, argv: list[str], cwd: str | None, shown: str, name: str | None) -> None:
         program = basename(argv[0])
@@ -78,7 +79,7 @@ def _fitting(argv: list[str]) -> tuple[list[str], int]:
 
 
 def _hint(argv: list[str]) -> str:
-    """What tells one `cc` from thirty others: the output (`-o`), or else the only argument that is no option."""
+    """What sets one `cc` apart from thirty others: the output (`-o`), or else the only argument that is no option."""
     words = argv[1:]
     if "-o" in words[:-1]:
         word = words[words.index("-o") + 1]

@@ -1,4 +1,4 @@
-"""What `tracerd exec` is told, and a parser of the usual spellings that costs nothing to import.
+"""The options of `tracerd exec`, and a parser of their usual spellings that costs nothing to import.
 
 The options are defined, with their texts, in `tracerd.cli.exec_command`; what this parser does not know, click parses.
 """
@@ -24,7 +24,7 @@ class Options:
         follow: Write `output` again when processes have ended that outlive the command.
         all_processes: Record each process that the command starts.
         shims: The programs for which shims stand first in the command's PATH.
-        quiet: Say nothing of the recording, and wait for nothing.
+        quiet: No warnings, and no wait for an acknowledgement.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ FLAGS = ("--no-start", "--follow", "--all")
 
 
 def parse(words: list[str]) -> Options | None:
-    """The options that these words mean, or None if that is for click to say."""
+    """The options that these words mean, or None if click has to parse them or report what is wrong."""
     values: dict[str, str] = {}
     flags: set[str] = set()
     rest = list(words)

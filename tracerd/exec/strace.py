@@ -1,7 +1,8 @@
-"""What strace says of a tree of processes, made into events. No I/O.
+"""Lines of strace about a tree of processes, made into events. No I/O.
 
-Strategy: a process is known from the call that made it or from its first line, whichever comes first; it is told when
-it has ended and the call that made it has returned, for only then it is known who started it and that it is no thread.
+Strategy: a process is known from the call that made it or from its first line, whichever comes first. Its events are
+made when it has ended and the call that made it has returned: only then is it known which process started it, and that
+it is no thread.
 """
 
 import re
@@ -14,13 +15,13 @@ OPTIONS = [
     "--follow-forks",
     "--seccomp-bpf",  # only these system calls stop their process; all others run at full speed
     "--trace=?fork,?vfork,?clone,?clone3,?execve,?execveat",
-    "--signal=!SIGCHLD",  # with none of them, a death by signal is not told either
+    "--signal=!SIGCHLD",  # without any signal, a death by signal is not reported either
     "--quiet=attach,personality",
     "--pidns-translation",  # what a sandbox calls 2, all others know by another number
     "--strings-in-hex=all",
     f"--string-limit={event.MAX_ARGV_BYTES}",
     "--absolute-timestamps=format:unix,precision:ns",
-    "--relative-timestamps=ns",  # of the clock that nobody sets
+    "--relative-timestamps=ns",  # CLOCK_MONOTONIC, which cannot be set
 ]
 
 _LINE = re.compile(rb"(\d+) +(\d+)\.(\d{9}) \(\+ *(\d+)\.(\d{9})\) (.*)", re.DOTALL)
@@ -40,7 +41,7 @@ class _Process:
         argv: The program that it runs; None: that of its parent.
         trying: The program of a call that has not returned.
         made_us: When it last began to make another one.
-        end: What ended it, as `args` tell it; None: it runs.
+        end: How it ended, for `args`; None: it runs.
     """
 
     def __init__(self, start_us: int) -> None:
@@ -62,7 +63,7 @@ class _Process:
 
 
 class Tree:
-    """The processes below a command, itself not told.
+    """The processes below a command, without the command itself.
 
     Attributes:
         root: The command's pid, once its first line has come.
@@ -80,7 +81,7 @@ class Tree:
         self._shown = shown
         self._offset_ns = offset_ns
         self._random = int.from_bytes(random, "big")
-        self._told = 0
+        self._arrows = 0
         self._now_ns: int | None = None
         self._processes: dict[int, _Process] = {}
         self._process_of_thread: dict[int, int] = {}
@@ -102,20 +103,25 @@ class Tree:
             process.end = {"signal": end[2].decode()} if end[2] else {"exit_code": int(end[1])}
             process.end_us = self._now_us()
             self.root_ended = self.root_ended or pid == self.root
-            return self._tell(pid, process) if process.parent is not None else ""
+            return self._events(pid, process) if process.parent is not None else ""
         if superseded := _SUPERSEDED.match(text):  # another thread's exec: it has the process's number from here on
             process.trying = self._get(int(superseded[1])).trying
             return ""
+        self._begin_call(process, text)
+        if text.endswith(b"<unfinished ...>") or not (result := _RESULT.search(text)):
+            return ""
+        return self._end_call(pid, process, text, int(result[2] or result[1]))
+
+    def _begin_call(self, process: _Process, text: bytes) -> None:
         if started := _EXEC.match(text):
             words = [_text(word) for word in _STRING.findall(started[2] or b"")]
             process.trying = words or [_text(started[1])]
         elif _MADE.match(text):
             process.made_us = self._now_us()
             process.makes_thread = b"CLONE_THREAD" in text
-        if text.endswith(b"<unfinished ...>") or not (result := _RESULT.search(text)):
-            return ""
+
+    def _end_call(self, pid: int, process: _Process, text: bytes, value: int) -> str:
         resumed = _RESUMED.match(text)
-        value = int(result[2] or result[1])
         if (resumed[1] if resumed else text).startswith(b"exec"):
             if value == 0:
                 process.argv = process.trying
@@ -125,14 +131,14 @@ class Tree:
 
     def rest(self) -> str:
         """The events of processes whose end was not seen."""
-        told = ""
+        events = ""
         for pid, process in list(self._processes.items()):
             if pid != self.root:
                 if process.end is None:
                     process.end = {"end": "not seen"}
                     process.end_us = self._now_us()
-                told += self._tell(pid, process)
-        return told
+                events += self._events(pid, process)
+        return events
 
     def _now_us(self) -> int:
         return (self._now_ns or 0) // 1000
@@ -149,27 +155,27 @@ class Tree:
         made.is_thread = maker.makes_thread
         if made.is_thread:
             self._process_of_thread[new] = made.parent
-        return self._tell(new, made) if made.end is not None else ""
+        return self._events(new, made) if made.end is not None else ""
 
-    def _tell(self, pid: int, process: _Process) -> str:
+    def _events(self, pid: int, process: _Process) -> str:
         """The events of a process that has ended; it is forgotten, and its number may be another's."""
         del self._processes[pid]
         self._process_of_thread.pop(pid, None)
         if process.is_thread:
             return ""
         if process.argv:
-            title = event.CommandLabel(process.argv, None, self._shown, None)
+            label = event.CommandLabel(process.argv, None, self._shown, None)
         else:
             name = f"{process.parent_name} (fork)" if self._shown != NONE else "fork"
-            title = event.CommandLabel([name], None, NAME, name)
-        args = title.args | (process.end or {})
-        told = event.process_name(pid, title.process)
-        told += event.span(pid, title.span, process.start_us, process.end_us, args)
+            label = event.CommandLabel([name], None, NAME, name)
+        args = label.args | (process.end or {})
+        events = event.process_name(pid, label.process)
+        events += event.span(pid, label.span, process.start_us, process.end_us, args)
         if process.parent is not None:
-            self._told += 1
-            number = span_id(pid, (self._random + self._told & 0xFFFFFFFF).to_bytes(4, "big"))
-            told += event.arrow(process.parent, pid, process.start_us, f"0x{number}")
-        return told
+            self._arrows += 1
+            number = span_id(pid, (self._random + self._arrows & 0xFFFFFFFF).to_bytes(4, "big"))
+            events += event.arrow(process.parent, pid, process.start_us, f"0x{number}")
+        return events
 
 
 def _text(hexadecimal: bytes) -> str:
