@@ -16,50 +16,39 @@ tracerd will note each of its commands except exec, serve, shim and telemetry: w
 how long it took in rough steps, the version of tracerd, the time, and a salted hash of the machine id.
 Arguments, names, paths and messages are not noted. Nothing is sent anywhere: the events stay in the file."""
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+ACTIONS = ("status", "enable", "disable", "reset")
 
 
-@click.group()
-def telemetry() -> None:
-    """Usage events of tracerd itself: off by default, in a local file, never sent."""
+@click.command()
+@click.argument("action", type=click.Choice(ACTIONS), metavar="|".join(ACTIONS))
+@click.option("--json", "as_json", is_flag=True, help="Print the state as JSON.")
+def telemetry(action: str, as_json: bool) -> None:
+    """Usage events of tracerd itself: off by default, in a file of yours, never sent.
 
+    `status` shows whether events are recorded, who decided that, and the files.
+    `enable` records events from now on; it is refused with CI=true.
+    `disable` records none from now on.
+    `reset` forgets the decision, and the machine id if tracerd had to make one.
 
-@telemetry.command()
-@json_option
-def status(as_json: bool) -> None:
-    """Show whether usage events are recorded, who decided that, and the files."""
-    _show(as_json)
-
-
-@telemetry.command()
-@json_option
-def enable(as_json: bool) -> None:
-    """Record usage events from now on. Refused with CI=true: a decision is a person's."""
+    Events that were recorded stay until you remove the file.
+    """
     from tracerd.telemetry import Consent
     from tracerd.telemetry.policy import is_set
 
-    if is_set(os.environ, "CI"):
-        raise click.ClickException("CI is set: nobody is there to decide; run it in a terminal, or unset CI")
-    _decide(Consent.enabled_now())
-    if not as_json:
-        click.echo(NOTICE)
+    if action == "enable":
+        if is_set(os.environ, "CI"):
+            raise click.ClickException("CI is set: a decision is a person's; run it in a terminal, or unset CI")
+        _decide(Consent.enabled_now())
+        if not as_json:
+            click.echo(NOTICE)
+    elif action == "disable":
+        _decide(Consent.disabled_now())
+    elif action == "reset":
+        _reset()
     _show(as_json)
 
 
-@telemetry.command()
-@json_option
-def disable(as_json: bool) -> None:
-    """Record no usage events from now on. Those that were recorded stay."""
-    from tracerd.telemetry import Consent
-
-    _decide(Consent.disabled_now())
-    _show(as_json)
-
-
-@telemetry.command()
-@json_option
-def reset(as_json: bool) -> None:
-    """Forget the decision, and the machine id if tracerd had to make one. Events that were recorded stay."""
+def _reset() -> None:
     from tracerd.cli.usage import MACHINE_ID, TOOL
     from tracerd.telemetry import consent
     from tracerd.telemetry.policy import consent_file, state_file
@@ -67,7 +56,6 @@ def reset(as_json: bool) -> None:
     for path in (consent_file(TOOL), state_file(TOOL, MACHINE_ID)):
         if path is not None:
             consent.reset(path)
-    _show(as_json)
 
 
 def _decide(decision: "Consent") -> None:
