@@ -28,6 +28,8 @@ from tracerd.cli import (
     status,
     stop,
     tail,
+    telemetry,
+    usage,
 )
 from tracerd.errors import TracerdError
 from tracerd.text import printable
@@ -43,7 +45,7 @@ class _Commands(click.Group):
             return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> object:
-        with _errors_in_one_line():
+        with usage.recorded(ctx), _errors_in_one_line():
             result = super().invoke(ctx)
             if sys.stdout:  # it is None if descriptor 1 was closed when we were started
                 sys.stdout.flush()
@@ -107,5 +109,6 @@ for command in (
     clear.clear,
     env.env,
     doctor.doctor,
+    telemetry.telemetry,
 ):
     main.add_command(command)

@@ -3,11 +3,13 @@
 import os
 import stat
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from tracerd import redact
 from tracerd.cli.exporting import progress_bar, tell_left_out
 from tracerd.cli.options import directory_option, trace_argument
 from tracerd.errors import ExportError
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Where to write; a name ending in .gz compresses. Without it, or with -, stdout.",
 )
-def get_tef(trace: str, directory: Path, output: str) -> None:
+@click.option("--redact", "redacts", is_flag=True, help="Hide passwords, tokens and keys, as far as they can be told.")
+def get_tef(trace: str, directory: Path, output: str, redacts: bool) -> None:
     """Write a trace as a trace.json that Perfetto opens.
 
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, or `latest`.
@@ -36,9 +39,15 @@ def get_tef(trace: str, directory: Path, output: str) -> None:
 
     log = find_log(directory.absolute(), trace)
     source = snapshot(log.path, log.trace_id)
+    if redacts:
+        source = replace(source, transform=_redacted)
     with progress_bar(log) as progress:
         summary = _write(source, directory, output, progress)
     tell_left_out(summary)
+
+
+def _redacted(block: bytes) -> bytes:
+    return b"\n".join(map(redact.line, block.split(b"\n")))
 
 
 def _write(source: "Snapshot", directory: Path, output: str, progress: "Progress") -> "Summary":

@@ -82,9 +82,12 @@ _ANYWHERE = (
         (b"private key",),
         rb"-----begin [a-z0-9 ]{0,40}private key(?: block)?-----((?:[^-]|-(?!----end ))++)",
     ),
-    Rule(
-        (b"key=", b"pass=", b"auth=", b"sig=", b"signature="),
-        rb"[?&][\w.-]{0,40}?(?:key|pass|auth|sig|signature)=([^\s&\"'<>#\\]++)",
+    *(
+        Rule(
+            (b"key=", b"pass=", b"auth=", b"sig=", b"signature="),
+            begin + rb"[\w.-]{0,40}?(?:key|pass|auth|sig|signature)=([^\s&\"'<>#\\]++)",
+        )
+        for begin in (rb"\?", b"&")
     ),
     _known(b"sk-", rb"(?=[a-z_-]{0,64}[A-Z0-9])([\w-]{20,}+)"),
     _known(b"gh", rb"([A-Za-z0-9]{20,}+)", b"gh[opsur]_"),
@@ -159,13 +162,20 @@ NAME = re.compile(
 def hide(data: bytes, rules: Iterable[Rule]) -> bytes:
     """`data` without what the rules find; the same object if they find nothing."""
     low = data.lower()
+    seen: dict[tuple[bytes, bool], bool] = {}  # rules share words, and each takes a search of all bytes
     for words, pattern, cased in rules:
         where = data if cased else low
-        if any(word in where for word in words):
-            spans = [match.span(match.re.groups) for match in re.compile(pattern, re.DOTALL).finditer(where)]
-            if spans:
-                data = replaced(data, spans)
-                low = data.lower()
+        for key in [(word, cased) for word in words]:
+            if key not in seen:
+                seen[key] = key[0] in where
+            if seen[key]:
+                break
+        else:
+            continue
+        spans = [match.span(match.re.groups) for match in re.compile(pattern, re.DOTALL).finditer(where)]
+        if spans:
+            data = replaced(data, spans)
+            low = data.lower()
     return data
 
 

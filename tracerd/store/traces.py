@@ -8,6 +8,7 @@ what has the name of rejects and is none is left alone, as if it were not there.
 import errno
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +55,7 @@ class Snapshot:
         rejects_length: Bytes of the rejects that belong to it.
         refused: Lines refused since the last record in the rejects, as far as its daemon knows.
         missing: Why it may lack some of what clients had written; empty if it does not.
+        transform: What becomes of each block of whole lines, such as redaction; as many lines come out.
     """
 
     path: Path
@@ -62,6 +64,7 @@ class Snapshot:
     rejects_length: int
     refused: int = 0
     missing: str = ""
+    transform: Callable[[bytes], bytes] | None = None
 
 
 def log_path(directory: Path, trace_id: TraceId) -> Path:
