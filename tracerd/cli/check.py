@@ -1,4 +1,4 @@
-"""`tracerd check`: what of a log Perfetto would not show, or show wrongly, and how to mend the client."""
+"""`tracerd check`: what of a log Perfetto would not show, or show wrongly, and how to fix the client."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ FIRST_OF_A_KIND = 20
 @click.option("--json", "as_json", is_flag=True, help="Print every finding, one JSON object per line, and no summary.")
 @click.pass_context
 def check(ctx: click.Context, trace: str, directory: Path, all_: bool, as_json: bool) -> None:
-    """Find what Perfetto would drop, count as an error or show wrongly, and tell how to mend it.
+    """Find what Perfetto would drop, count as an error or show wrongly, and how to fix it.
 
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, or `latest`.
     Exit 1 if there is an error; warnings alone exit 0.
@@ -59,7 +59,8 @@ def _print_json(findings: "Iterable[Finding]") -> None:
             "kind": kind.name,
             "perfetto": kind.perfetto,
             "reason": reason.encode(errors="backslashreplace").decode(),
-            "mend": kind.mend,
+            "fix": kind.fix,
+            "mend": kind.fix,  # its name in 0.1.0, which scripts may read
         }
         click.echo(orjson.dumps(entry))
 
@@ -67,7 +68,7 @@ def _print_json(findings: "Iterable[Finding]") -> None:
 def _print(findings: "Findings") -> None:
     kept = findings.kept()
     for line_no, kind, reason in kept:
-        click.echo(f"line {line_no}: {kind.level}: {printable(reason)}; mend: {kind.mend}")
+        click.echo(f"line {line_no}: {kind.level}: {printable(reason)}; fix: {kind.fix}")
     shown = Counter(finding.kind for finding in kept)
     for kind, more in sorted((findings.counts - shown).items()):
         click.echo(f"and {more} more of {kind.name}; --all shows them")
@@ -78,7 +79,7 @@ def _summary(trace_id: str, lines: int, counts: "Counter[Kind]") -> str:
     for kind, count in counts.items():
         levels[kind.level] += count
     counted = ", ".join(_plural(levels[level], level) for level in ("error", "warning") if levels[level])
-    return f"{printable(trace_id)}: {_plural(lines, 'line')}, {counted or 'nothing to mend'}"
+    return f"{printable(trace_id)}: {_plural(lines, 'line')}, {counted or 'nothing to fix'}"
 
 
 def _plural(count: int, what: str) -> str:
