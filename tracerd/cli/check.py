@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tracerd.cli.exporting import warn_problem
 from tracerd.cli.options import directory_option, trace_argument
 from tracerd.text import printable
 
@@ -31,20 +32,20 @@ def check(ctx: click.Context, trace: str, directory: Path, all_: bool, as_json: 
     """
     from tracerd.replay.kinds import Findings, Level
     from tracerd.replay.player import Player
-    from tracerd.store.export import log_blocks
-    from tracerd.store.traces import find_log, snapshot
+    from tracerd.rows.source import find_trace
 
-    log = find_log(directory.absolute(), trace)
+    source = find_trace(directory.absolute(), trace)
     findings = Findings(None if all_ or as_json else FIRST_OF_A_KIND)
-    linter = Player(findings)
-    for block in log_blocks(snapshot(log.path, log.trace_id)):
-        linter.feed(block)
-    linter.finish()
+    player = Player(findings)
+    for block in source.blocks():
+        player.feed(block)
+    player.finish()
+    warn_problem(source)
     if as_json:
         _print_json(findings.kept())
     else:
         _print(findings)
-        click.echo(_summary(log.trace_id, linter.lines, findings.counts))
+        click.echo(_summary(source.trace_id, player.lines, findings.counts))
     if any(kind.level is Level.ERROR for kind in findings.counts):
         ctx.exit(1)
 
