@@ -25,9 +25,9 @@ def check(log: str, directory: Path, *options: str) -> tuple[int, list[str]]:
 
 
 def test_clean_trace_is_one_line_and_exits_0(tmp_path: Path) -> None:
-    assert check(x(1, 9) + "\n", tmp_path) == (0, ["t: 1 line, nothing to mend"])
+    assert check(x(1, 9) + "\n", tmp_path) == (0, ["t: 1 line, nothing to fix"])
     assert check(x(1, 9) + "\n", tmp_path, "--json") == (0, [])
-    assert check("", tmp_path) == (0, ["t: 0 lines, nothing to mend"])
+    assert check("", tmp_path) == (0, ["t: 0 lines, nothing to fix"])
 
 
 def test_error_is_one_line_and_exits_1(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_error_is_one_line_and_exits_1(tmp_path: Path) -> None:
 
     assert code == 1
     assert finding.startswith(
-        'line 2: error: "x" begins inside "x" of line 1 and ends 4 us after it: it is dropped; mend: '
+        'line 2: error: "x" begins inside "x" of line 1 and ends 4 us after it: it is dropped; fix: '
     )
     assert summary == "t: 2 lines, 1 error"
 
@@ -73,7 +73,7 @@ def test_json_has_the_documented_keys_for_every_kind(tmp_path: Path) -> None:
         entry = json.loads(line)
         assert list(entry) == documented
         kind = KINDS[entry["kind"]]
-        assert (entry["level"], entry["perfetto"], entry["mend"]) == (kind.level, kind.perfetto, kind.mend)
+        assert (entry["level"], entry["perfetto"], entry["fix"]) == (kind.level, kind.perfetto, kind.fix)
         assert "\n" not in entry["reason"]
         seen.add(entry["kind"])
     assert len(seen) > 30
@@ -83,10 +83,10 @@ def test_every_kind_is_documented_as_it_is() -> None:
     [rows] = tables(section(CHECK, "## Kinds"))
 
     assert [code(row[0]) for row in rows] == list(KINDS)
-    for (_name, level, perfetto, _means, mend), kind in zip(rows, KINDS.values(), strict=True):
+    for (_name, level, perfetto, _means, fix), kind in zip(rows, KINDS.values(), strict=True):
         assert level == kind.level
         assert perfetto == (f"`{kind.perfetto}`" if kind.perfetto else "-")
-        assert mend == kind.mend
+        assert fix == kind.fix
 
 
 def test_what_the_daemon_recorded_is_checked_while_it_runs(daemon: Daemon) -> None:

@@ -290,7 +290,7 @@ def test_five_nested_execs_draw_five_levels(sandbox: Sandbox, perfetto: Judge) -
     )
 
     assert problems == {}
-    assert b"nothing to mend" in sandbox.run(TRACERD, "check", "latest").stdout
+    assert b"nothing to fix" in sandbox.run(TRACERD, "check", "latest").stdout
     assert [row[1] for row in rows[0]] == ["tracerd"] * 4 + ["true"]
     assert rows[1] == [[1]] * 4  # each begins an arrow to the next
     assert rows[2] == [[5]]

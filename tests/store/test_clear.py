@@ -211,7 +211,8 @@ def test_elsewhere_it_wants_yes(store: Path) -> None:
     done = clear(store)
     assert (done.returncode, done.stdout) == (1, b"")
     assert done.stderr.decode() == (
-        f"Error: nothing is removed: there is no terminal to ask for confirmation; --yes would remove 3 traces, {4 * len(event(1))} B\n"
+        "Error: nothing is removed: there is no terminal to ask for confirmation; "
+        f"--yes would remove 3 traces, {4 * len(event(1))} B\n"
     )
     assert names(store) == before
 

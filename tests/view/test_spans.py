@@ -32,7 +32,7 @@ def shown(row: SpanRow) -> str:
     what = f"{'  ' * row.depth}{row.pid}/{'-' if row.tid is None else row.tid} {row.name} {row.start / 1000:g}"
     if row.dur is None or row.self_time is None:
         return f"{what} unfinished"
-    return f"{what}+{row.dur / 1000:g} self {row.self_time / 1000:g}{' overlaps' if row.is_beside else ''}"
+    return f"{what}+{row.dur / 1000:g} self {row.self_time / 1000:g}{' overlaps' if row.is_overlapping else ''}"
 
 
 @by_name

@@ -1,4 +1,4 @@
-"""`tracerd check`: what of a log Perfetto would not show, or show wrongly, and how to mend the client."""
+"""`tracerd check`: what of a log Perfetto would not show, or show wrongly, and how to fix the client."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tracerd.cli.exporting import warn_problem
 from tracerd.cli.options import directory_option, trace_argument
 from tracerd.text import printable
 
@@ -24,27 +25,27 @@ FIRST_OF_A_KIND = 20
 @click.option("--json", "as_json", is_flag=True, help="Print every finding, one JSON object per line, and no summary.")
 @click.pass_context
 def check(ctx: click.Context, trace: str, directory: Path, all_: bool, as_json: bool) -> None:
-    """Find what Perfetto would drop, count as an error or show wrongly, and tell how to mend it.
+    """Find what Perfetto would drop, count as an error or show wrongly, and how to fix it.
 
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, or `latest`.
     Exit 1 if there is an error; warnings alone exit 0.
     """
     from tracerd.replay.kinds import Findings, Level
     from tracerd.replay.player import Player
-    from tracerd.store.export import log_blocks
-    from tracerd.store.traces import find_log, snapshot
+    from tracerd.rows.source import find_trace
 
-    log = find_log(directory.absolute(), trace)
+    source = find_trace(directory.absolute(), trace)
     findings = Findings(None if all_ or as_json else FIRST_OF_A_KIND)
-    linter = Player(findings)
-    for block in log_blocks(snapshot(log.path, log.trace_id)):
-        linter.feed(block)
-    linter.finish()
+    player = Player(findings)
+    for block in source.blocks():
+        player.feed(block)
+    player.finish()
+    warn_problem(source)
     if as_json:
         _print_json(findings.kept())
     else:
         _print(findings)
-        click.echo(_summary(log.trace_id, linter.lines, findings.counts))
+        click.echo(_summary(source.trace_id, player.lines, findings.counts))
     if any(kind.level is Level.ERROR for kind in findings.counts):
         ctx.exit(1)
 
@@ -59,7 +60,8 @@ def _print_json(findings: "Iterable[Finding]") -> None:
             "kind": kind.name,
             "perfetto": kind.perfetto,
             "reason": reason.encode(errors="backslashreplace").decode(),
-            "mend": kind.mend,
+            "fix": kind.fix,
+            "mend": kind.fix,  # its name in 0.1.0, which scripts may read
         }
         click.echo(orjson.dumps(entry))
 
@@ -67,7 +69,7 @@ def _print_json(findings: "Iterable[Finding]") -> None:
 def _print(findings: "Findings") -> None:
     kept = findings.kept()
     for line_no, kind, reason in kept:
-        click.echo(f"line {line_no}: {kind.level}: {printable(reason)}; mend: {kind.mend}")
+        click.echo(f"line {line_no}: {kind.level}: {printable(reason)}; fix: {kind.fix}")
     shown = Counter(finding.kind for finding in kept)
     for kind, more in sorted((findings.counts - shown).items()):
         click.echo(f"and {more} more of {kind.name}; --all shows them")
@@ -78,7 +80,7 @@ def _summary(trace_id: str, lines: int, counts: "Counter[Kind]") -> str:
     for kind, count in counts.items():
         levels[kind.level] += count
     counted = ", ".join(_plural(levels[level], level) for level in ("error", "warning") if levels[level])
-    return f"{printable(trace_id)}: {_plural(lines, 'line')}, {counted or 'nothing to mend'}"
+    return f"{printable(trace_id)}: {_plural(lines, 'line')}, {counted or 'nothing to fix'}"
 
 
 def _plural(count: int, what: str) -> str:

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from tracerd import redact
-from tracerd.cli.exporting import progress_bar, tell_left_out
+from tracerd.cli.exporting import progress_bar, warn_left_out
 from tracerd.cli.options import directory_option, trace_argument
 from tracerd.errors import ExportError
 
 if TYPE_CHECKING:
+    import gzip
+
+    from tracerd.rows.source import Source
     from tracerd.store.export import Progress, Summary
-    from tracerd.store.traces import Snapshot
 
 
 @click.command("get-tef")
@@ -35,60 +37,51 @@ def get_tef(trace: str, directory: Path, output: str, redacts: bool) -> None:
 
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, or `latest`.
     """
-    from tracerd.store.traces import find_log, snapshot
+    from tracerd.rows.source import find_trace
 
-    log = find_log(directory.absolute(), trace)
-    source = snapshot(log.path, log.trace_id)
-    if redacts:
-        source = replace(source, transform=_redacted)
-    with progress_bar(log) as progress:
-        summary = _write(source, directory, output, progress)
-    tell_left_out(summary)
+    source = find_trace(directory.absolute(), trace)
+    with progress_bar(source) as progress:
+        summary = _write(source, directory, output, progress, redacts=redacts)
+    warn_left_out(source, summary)
 
 
 def _redacted(block: bytes) -> bytes:
     return b"\n".join(map(redact.line, block.split(b"\n")))
 
 
-def _write(source: "Snapshot", directory: Path, output: str, progress: "Progress") -> "Summary":
+def _write(source: "Source", directory: Path, output: str, progress: "Progress", *, redacts: bool) -> "Summary":
     import gzip
 
     from tracerd.store.export import Forbidden, export_to_file, resolve_target, write_tef
     from tracerd.store.rejects import rejects_path
 
-    if output == "-":
-        if not sys.stdout:
+    snapshot = replace(source.snapshot(), transform=_redacted if redacts else None)
+
+    def write(file: "BinaryIO | gzip.GzipFile") -> "Summary":
+        summary = write_tef(snapshot, file, progress, source.blocks(snapshot), source.verify)
+        file.flush()
+        return summary
+
+    if source.path is not None and os.path.exists(output) and os.path.samefile(output, source.path):
+        raise ExportError(f"{output} is the {'log' if source.log is not None else 'trace'} itself; choose another file")
+    if output == "-" or _is_stream(output):
+        if output == "-" and not sys.stdout:
             raise ExportError("cannot write to stdout: it is closed")
-        return _write_open(sys.stdout.buffer, source, progress)
-    if os.path.exists(output) and os.path.samefile(output, source.path):
-        raise ExportError(f"{output} is the log itself; choose another file")
-    if _is_stream(output):
         try:
+            if output == "-":
+                return write(sys.stdout.buffer)
             with open(output, "wb") as file:
                 if not output.endswith(".gz"):
-                    return write_tef(source, file, progress)
+                    return write(file)
                 with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as compressed:
-                    return write_tef(source, compressed, progress)
+                    return write(compressed)
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise ExportError(f"cannot write {output}: {error.strerror}") from None
-    own_files = frozenset(os.path.realpath(path) for path in (source.path, rejects_path(source.path)))
-    forbidden = Forbidden(os.path.realpath(directory), own_files)
-    return export_to_file(source, resolve_target(output, forbidden), progress)
-
-
-def _write_open(file: BinaryIO, source: "Snapshot", progress: "Progress") -> "Summary":
-    from tracerd.store.export import write_tef
-
-    try:
-        summary = write_tef(source, file, progress)
-        file.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise ExportError(f"cannot write to stdout: {error.strerror}") from None
-    return summary
+            raise ExportError(f"cannot write {'to stdout' if output == '-' else output}: {error.strerror}") from None
+    own_files = frozenset(os.path.realpath(path) for path in (snapshot.path, rejects_path(snapshot.path)))
+    target = resolve_target(output, Forbidden(os.path.realpath(directory), own_files))
+    return export_to_file(snapshot, target, progress, source.blocks(snapshot), source.verify)
 
 
 def _is_stream(output: str) -> bool:

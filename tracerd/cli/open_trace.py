@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.cli.exporting import progress_bar, tell_left_out
+from tracerd.cli.exporting import progress_bar, warn_left_out
 from tracerd.cli.options import complete_trace, directory_option
 from tracerd.errors import ViewError
 from tracerd.text import printable
@@ -68,17 +68,15 @@ def open_command(trace: str, directory: Path, no_browser: bool, online: bool) ->
 
 def _trace(trace: str, directory: Path) -> "tuple[IO[bytes], str]":
     """The trace.json to show, and the name under which it is shown."""
-    from tracerd.rows.document import document_path, finished, given
-    from tracerd.store.traces import find_log, snapshot
+    from tracerd.rows.source import find_trace
+    from tracerd.ui.served import served_file
 
-    if path := document_path(trace):
-        return given(path), path.name
-    log = find_log(directory, trace)
-    source = snapshot(log.path, log.trace_id)
-    with progress_bar(log) as progress:
-        file, summary = finished(source, progress)
-    tell_left_out(summary)
-    return file, f"{log.trace_id}.json"
+    source = find_trace(directory, trace)
+    with progress_bar(source) as progress:
+        file, summary = served_file(source, progress)
+    warn_left_out(source, summary)
+    name = source.trace_id if source.log is not None or source.path is None else source.path.name
+    return file, f"{name.removesuffix('.gz').removesuffix('.json')}.json"
 
 
 def _listen(site: "Site") -> "Page":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.cli.exporting import PROGRESS_BYTES
+from tracerd.cli.exporting import PROGRESS_BYTES, warn_problem
 from tracerd.text import printable
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ _LINES = 1000
 
 
 def check_stdout() -> None:
-    """Refuse to work for nobody.
+    """Check that there is a stdout.
 
     Raises:
-        ViewError: stdout was closed when we were started; click would print nothing, and say nothing.
+        ViewError: It was closed when we were started; click would print nothing, without an error.
     """
     from tracerd.errors import ViewError
 
@@ -59,7 +59,7 @@ def can_print(text: str) -> bool:
 
 
 def read_trace(directory: Path, name: str) -> "tuple[str, Recording]":
-    """Read the trace that a person means, and say what is wrong with it.
+    """Read the trace that a person means, and warn of what is wrong with it.
 
     Returns:
         Its id, and what it holds: an event at least.
@@ -74,8 +74,9 @@ def read_trace(directory: Path, name: str) -> "tuple[str, Recording]":
     check_stdout()
     source = find_trace(directory.absolute(), name)
     with _no_gc(), _progress(source) as (read_bytes, tick):
-        recording = read(_told(source, read_bytes), tick)
-    hint = "" if source.is_document else "; `tracerd check` says why"
+        recording = read(_counted(source, read_bytes), tick)
+    warn_problem(source)
+    hint = "; `tracerd check` says why"
     if not recording.events:
         what = f"has no event that Perfetto reads{hint}" if recording.left_out else "has no events"
         raise ViewError(f"the trace {source.trace_id} {what}")
@@ -95,7 +96,7 @@ def _no_gc() -> Generator[None]:
         gc.enable()
 
 
-def _told(source: "Source", read_bytes: Callable[[int], None]) -> Generator[bytes]:
+def _counted(source: "Source", read_bytes: Callable[[int], None]) -> Generator[bytes]:
     for block in source.blocks():
         yield block
         read_bytes(len(block))

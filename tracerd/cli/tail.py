@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tracerd.cli.exporting import warn_problem
 from tracerd.cli.options import complete_trace, directory_option, span_duration
 from tracerd.cli.reading import check_stdout
 from tracerd.errors import NoSuchTraceError, ViewError
@@ -18,12 +19,13 @@ from tracerd.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tracerd.rows.event import Wanted
+    from tracerd.rows.source import Source
     from tracerd.store.follow import Growing, Live
-    from tracerd.store.traces import StoredTrace
     from tracerd.view.tail import Output
 
 POLL_MS = 100
-"""How often a log that does not grow is looked at."""
+"""How often a log that does not grow is read again."""
 
 
 @click.command()
@@ -70,9 +72,14 @@ def tail(
     check_stdout()
     wanted = Wanted(names, pids, level, None if min_dur is None else min_dur * 1e6)
     is_terminal = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    output = Output(wanted, as_json=as_json, with_trace=trace is None, colour=is_terminal, say=_tell_fault)
+    output = Output(wanted, as_json=as_json, with_trace=trace is None, colour=is_terminal, warn=_warn_fault)
     directory = directory.absolute()
-    log, path = _find(directory, trace, follow)
+    source, path = _find(directory, trace, follow)
+    if source and source.log is None:
+        if follow:
+            raise ViewError(f"{source.trace_id} is no log, and nothing is added to it: leave out -f")
+        _print_last(source, output, lines, wanted)
+    log = source.log if source else None
     with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
         live = stack.enter_context(contextlib.closing(Live(directory, path)))
         if log:
@@ -82,19 +89,20 @@ def tail(
             _print(output, live.poll())
         if follow:
             _follow(live, output)
-    if log and not follow and lines and not output.printed:
+    if source and not follow and lines and not output.printed:
         what = "no events" if wanted.is_all else "no event that passes"
-        raise ViewError(f"the trace {log.trace_id} has {what}")
+        raise ViewError(f"the trace {source.trace_id} has {what}")
 
 
-def _find(directory: Path, trace: str | None, follow: bool) -> "tuple[StoredTrace | None, Path | None]":
-    """The log to begin with, if it is there, and the one to follow, if not all."""
-    from tracerd.store.traces import LATEST, SUFFIX, find_log, list_logs, log_path
+def _find(directory: Path, trace: str | None, follow: bool) -> "tuple[Source | None, Path | None]":
+    """The trace to begin with, if it is there, and the one to follow, if not all."""
+    from tracerd.rows.source import find_trace
+    from tracerd.store.traces import LATEST, SUFFIX, list_logs, log_path
     from tracerd.trace_id import TraceId
 
     try:
-        log = find_log(directory, trace or LATEST)
-        return log, log.path if trace else None
+        source = find_trace(directory, trace or LATEST)
+        return source, source.path if trace else None
     except NoSuchTraceError:
         if not follow:
             raise
@@ -103,6 +111,20 @@ def _find(directory: Path, trace: str | None, follow: bool) -> "tuple[StoredTrac
         if trace == LATEST or "/" in trace or any(log.trace_id.startswith(trace) for log in list_logs(directory)):
             raise
         return None, log_path(directory, TraceId(trace.removesuffix(SUFFIX)))
+
+
+def _print_last(source: "Source", output: "Output", count: int, wanted: "Wanted") -> None:
+    """Print the last events of what can only be read to its end."""
+    from tracerd.view.tail import LastLines
+
+    last = LastLines(source.trace_id, count, wanted)
+    for block in source.blocks():
+        last.take(block)
+    warn_problem(source)
+    if last.has_faults:
+        _warn_fault(source.trace_id)
+    sys.stdout.buffer.write(output.of(last, last.block()) if last.block() else b"")
+    sys.stdout.buffer.flush()
 
 
 def _print(output: "Output", blocks: "Iterable[tuple[Growing, bytes]]") -> None:
@@ -121,6 +143,6 @@ def _follow(live: "Live", output: "Output") -> None:
     raise BrokenPipeError
 
 
-def _tell_fault(trace_id: str) -> None:
+def _warn_fault(trace_id: str) -> None:
     shown = printable(trace_id)
     click.echo(f"{shown}: a line is no event and is left out; `tracerd check {shown}` tells which", err=True)

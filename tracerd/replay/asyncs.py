@@ -11,7 +11,8 @@ from collections.abc import Callable
 from tracerd.replay.flows import Bound, Flows
 from tracerd.replay.kinds import ASYNC_COLLISION, Finding
 from tracerd.replay.observer import Observer, Record
-from tracerd.replay.slices import PENDING, Names, SliceStack, Track
+from tracerd.replay.slices import PENDING, Names, SliceStack
+from tracerd.replay.track import Track
 
 Pid = int | str
 Cookie = tuple[Pid | None, int, int | str]
@@ -31,9 +32,9 @@ class _Lane:
 class _Lanes:
     """The tracks of one name."""
 
-    def __init__(self, make_stack: Callable[[Record | None], SliceStack], watcher: Observer | None) -> None:
+    def __init__(self, make_stack: Callable[[Record | None], SliceStack], observer: Observer | None) -> None:
         self._make_stack = make_stack
-        self._watcher = watcher
+        self._observer = observer
         self._lanes: list[_Lane] = []
         self._by_cookie: dict[int, int] = {}
         self._free: list[int] = []  # a heap of lanes that may have nothing open
@@ -49,7 +50,7 @@ class _Lanes:
         while self._free and self._lanes[self._free[0]].open:
             heapq.heappop(self._free)
         if not self._free:
-            record = self._watcher.track(None, None) if self._watcher is not None else None
+            record = self._observer.track(None, None) if self._observer is not None else None
             self._lanes.append(_Lane(self._make_stack(record), record, cookie))
             heapq.heappush(self._free, len(self._lanes) - 1)
             return len(self._lanes) - 1
@@ -73,10 +74,10 @@ class _Lanes:
 class Asyncs:
     """All async events of a trace."""
 
-    def __init__(self, names: Names, report: Callable[[Finding], None], watcher: Observer | None = None) -> None:
+    def __init__(self, names: Names, report: Callable[[Finding], None], observer: Observer | None = None) -> None:
         self._names = names
         self._report = report
-        self._watcher = watcher
+        self._observer = observer
         self._events = Track()  # whose dur is not needed, and holds the cookie's number
         self._pids: list[Pid] = []
         self._pid = array("i")
@@ -107,7 +108,7 @@ class Asyncs:
             key = (self._own[cookie], roots.setdefault(cookie, name))
             lanes = names.get(key)
             if lanes is None:
-                lanes = names[key] = _Lanes(self._stack, self._watcher)
+                lanes = names[key] = _Lanes(self._stack, self._observer)
             lane = lanes.lane(cookie)
             if phase == "e":
                 lanes.release(lane)

@@ -57,7 +57,7 @@ def clock_findings(processes: list[Process], clocks: list[Clock]) -> Iterator[Fi
     """Processes whose clock is not that of the most.
 
     Times of one clock lie less than a day apart, or further along on it: traces may go on for days. Without a clock
-    line nobody knows what is further along, and a day apart is another clock.
+    line it is unknown what is further along, and a day apart is another clock.
     """
     found = [(median_low(process.samples), process) for process in processes if process.samples]
     groups: list[list[tuple[int, Process]]] = []

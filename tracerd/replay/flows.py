@@ -64,9 +64,9 @@ class Flows:
         for _id, line_no in waiting:
             self._report(Finding(line_no, FLOW_WITHOUT_END, "f without a span after it on its thread: no arrow"))
 
-    def _note(self, ts: int, rank: int, line_no: int, step: Step, id_: Id, told_line_no: int) -> None:
+    def _note(self, ts: int, rank: int, line_no: int, step: Step, id_: Id, reported_line_no: int) -> None:
         # The number keeps the order of what one event does: it has arrows arrive before it sends any.
-        self._steps.append((ts, rank, line_no, len(self._steps), step, id_, told_line_no))
+        self._steps.append((ts, rank, line_no, len(self._steps), step, id_, reported_line_no))
 
     def finish(self) -> None:
         """Play the arrows, and report those that start twice or never."""

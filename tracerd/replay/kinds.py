@@ -1,4 +1,4 @@
-"""The kinds of findings: how bad each is, what Perfetto counts it as, and how its author mends the client."""
+"""The kinds of findings: how bad each is, what Perfetto counts it as, and how the client is fixed."""
 
 import heapq
 from collections import Counter
@@ -22,13 +22,13 @@ class Kind(NamedTuple):
         name: Stable: scripts know it.
         level: How bad it is.
         perfetto: The statistic in which v52 counts it, if it does.
-        mend: What the client's author does about it.
+        fix: What the client's author does about it.
     """
 
     name: str
     level: Level
     perfetto: str | None
-    mend: str
+    fix: str
 
 
 class Finding(NamedTuple):
@@ -80,12 +80,12 @@ class Findings:
 KINDS: Final[dict[str, Kind]] = {}
 
 
-def _error(name: str, perfetto: str | None, mend: str) -> Kind:
-    return KINDS.setdefault(name, Kind(name, Level.ERROR, perfetto, mend))
+def _error(name: str, perfetto: str | None, fix: str) -> Kind:
+    return KINDS.setdefault(name, Kind(name, Level.ERROR, perfetto, fix))
 
 
-def _warning(name: str, mend: str) -> Kind:
-    return KINDS.setdefault(name, Kind(name, Level.WARNING, None, mend))
+def _warning(name: str, fix: str) -> Kind:
+    return KINDS.setdefault(name, Kind(name, Level.WARNING, None, fix))
 
 
 # ------------------------------------------------------------------ lines that trace.json leaves out or alters

@@ -1,10 +1,9 @@
-"""Who is told what a log holds while it is looked at: the events, and the spans that Perfetto makes of them."""
+"""What a reader of a whole trace implements: it gets each event, and each span that Perfetto makes of them."""
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
-if TYPE_CHECKING:
-    from tracerd.replay.events import Event
-    from tracerd.replay.threads import Thread
+from tracerd.replay.events import Event
+from tracerd.replay.threads import Thread
 
 NO_PARENT: Final = -1
 """The parent of an outermost span."""
@@ -20,7 +19,16 @@ class Record(Protocol):
     pid: int | str | None
 
     def begun(
-        self, ts: int, dur: int, name: int, cat: int, line_no: int, parent: int, is_instant: bool, is_beside: bool, /
+        self,
+        ts: int,
+        dur: int,
+        name: int,
+        cat: int,
+        line_no: int,
+        parent: int,
+        is_instant: bool,
+        is_overlapping: bool,
+        /,
     ) -> int:
         """Take a span that begins.
 
@@ -32,7 +40,7 @@ class Record(Protocol):
             line_no: Where it stands.
             parent: What was returned for the span around it; NO_PARENT if there is none.
             is_instant: It is none, but an instant among the spans.
-            is_beside: It overlaps others, or lies too deep, and so is shown on a row of its own or not at all.
+            is_overlapping: It overlaps others, or lies too deep, and so is shown on a row of its own or not at all.
 
         Returns:
             What this span is called from now on.
@@ -47,7 +55,7 @@ class Record(Protocol):
 class Observer(Protocol):
     """Takes what a log holds."""
 
-    def take(self, line_no: int, event: "Event", thread: "Thread", ts: int, dur: int, /) -> None:
+    def take(self, line_no: int, event: Event, thread: Thread, ts: int, dur: int, /) -> None:
         """Take an event, in the order of the log; one with a negative ts is dropped."""
         ...
 

@@ -1,4 +1,4 @@
-"""A stream of lines to findings: each line is looked at once, and what takes the whole trace is played at the end."""
+"""A stream of lines to findings: each line is decoded once, and what takes the whole trace is played at the end."""
 
 import re
 
@@ -48,18 +48,18 @@ class Player:
 
     Args:
         findings: Where to put what is found; complete after `finish`.
-        watcher: Is told of what the log holds: of events when they are fed, of spans by `finish`.
+        observer: Gets events when they are fed, and spans by `finish`.
 
     Attributes:
         lines: Lines fed so far.
         names: What the numbers of names and cats stand for.
     """
 
-    def __init__(self, findings: Findings, watcher: Observer | None = None) -> None:
+    def __init__(self, findings: Findings, observer: Observer | None = None) -> None:
         self.lines = 0
         self.names = Names()
         self._report = findings.add
-        self._trace = Trace(self._report, self.names, watcher)
+        self._trace = Trace(self._report, self.names, observer)
         self._clocks: list[Clock] = []
 
     def feed(self, block: bytes) -> None:
@@ -101,27 +101,27 @@ class Player:
             return
         checked = check_line(line)
         if checked is not line:
-            self._say(REPAIRED, "nan, inf, invalid UTF-8 or surrogate escapes: repaired in trace.json")
+            self._add_finding(REPAIRED, "nan, inf, invalid UTF-8 or surrogate escapes: repaired in trace.json")
         elif taken is not line:
             for key, value in pairs(object_args(exact_event(line)) or NO_ARGS):
                 if value is None:
-                    self._say(NULL_VALUE, f'"{key[:60]}" is null in this counter: it is left out')
+                    self._add_finding(NULL_VALUE, f'"{key[:60]}" is null in this counter: it is left out')
         if number := garbled_number(taken):
             time = garbled_time(taken)
-            self._say(TIME_RANGE if time else GARBLED_NUMBER, time or number)
+            self._add_finding(TIME_RANGE if time else GARBLED_NUMBER, time or number)
         self._take(exact_event(taken))
 
     def _leave_out(self, raw: bytes, line: bytes, bad: BadLine) -> None:
         if not line:
-            self._say(BLANK_LINE, "a blank line")
+            self._add_finding(BLANK_LINE, "a blank line")
         elif not isinstance(check_line(line), BadLine):
-            self._say(LEFT_OUT, f"{bad.reason}: left out of trace.json")
+            self._add_finding(LEFT_OUT, f"{bad.reason}: left out of trace.json")
         elif raw.endswith(b"\n"):
-            self._say(NOT_JSON, f"{bad.reason}: left out of trace.json")
+            self._add_finding(NOT_JSON, f"{bad.reason}: left out of trace.json")
         else:
-            self._say(TORN_LINE, "the last line is torn: left out of trace.json")
+            self._add_finding(TORN_LINE, "the last line is torn: left out of trace.json")
 
-    def _say(self, kind: Kind, reason: str) -> None:
+    def _add_finding(self, kind: Kind, reason: str) -> None:
         self._report(Finding(self.lines, kind, reason))
 
     def _take(self, event: Event) -> None:

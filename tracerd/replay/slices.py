@@ -4,10 +4,8 @@ A span with a dur must lie wholly inside the one below it, or it is dropped. A b
 an end of the same name and cat comes, or until something begins after the end of a span that it lies in.
 """
 
-from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from operator import ge
 
 from tracerd.replay.kinds import END_WITHOUT_BEGIN, MISPLACED_END, NEVER_ENDED, OVERLAP, TOO_DEEP, ZERO_LENGTH, Finding
 from tracerd.replay.observer import NO_PARENT, Record
@@ -56,7 +54,7 @@ class _Slice:
     name: int
     cat: int
     line_no: int
-    told: bool = False  # that it is never ended needs no finding
+    is_reported: bool = False  # that it is never ended needs no finding of its own
     at: int = NO_PARENT  # in the record of the track
 
 
@@ -67,7 +65,7 @@ class SliceStack:
         names: What the numbers of names stand for.
         report: Called with each finding.
         phases: What the track's begin and end are called.
-        record: Is told of each span.
+        record: Gets each span.
     """
 
     def __init__(
@@ -91,13 +89,13 @@ class SliceStack:
 
     def start(self, ts: int, dur: int, name: int, cat: int, line_no: int, *, is_x: bool = False) -> bool:
         """Begin a span, of this dur or PENDING. False if Perfetto drops it, or loses it in the depth."""
-        new = _Slice(ts, dur, name, cat, line_no, told=is_x)
+        new = _Slice(ts, dur, name, cat, line_no, is_reported=is_x)
         if not self._all_pending and not self._make_room(ts, dur, new):
-            self._note_beside(new)
+            self._record_overlapping(new)
             return False
         if len(self._stack) >= MAX_DEPTH:
             self._report(Finding(line_no, TOO_DEEP, f"{self._shown(new)} lies inside {MAX_DEPTH} spans of its thread"))
-            self._note_beside(new)
+            self._record_overlapping(new)
             return False
         if self._record is not None:
             parent = self._stack[-1].at if self._stack else NO_PARENT
@@ -124,20 +122,20 @@ class SliceStack:
                     self._all_pending = False
                 return
         if self._unmatched and self._unmatched[0].ts != ts:
-            self._say_unmatched()
+            self._report_unmatched()
         self._unmatched.append(_Slice(ts, PENDING, name, cat, line_no))
 
     def finish(self) -> None:
         """Report what is left at the end of the trace."""
-        self._say_unmatched()
+        self._report_unmatched()
         for begun in self._stack:
-            if begun.dur == PENDING and not begun.told:
+            if begun.dur == PENDING and not begun.is_reported:
                 reason = f"{self._begin} {self._shown(begun)} is never ended: it is drawn to the end of the trace"
                 self._report(Finding(begun.line_no, NEVER_ENDED, reason))
 
-    def _note_beside(self, new: _Slice) -> None:
+    def _record_overlapping(self, new: _Slice) -> None:
         if self._record is not None:
-            is_instant = new.dur == 0 and not new.told
+            is_instant = new.dur == 0 and not new.is_reported
             self._record.begun(new.ts, new.dur, new.name, new.cat, new.line_no, NO_PARENT, is_instant, True)
 
     def _find_end_before(self, begun: _Slice) -> None:
@@ -148,10 +146,10 @@ class SliceStack:
                 self._unmatched.remove(ended)
                 reason = f"{self._shown(begun)} begins and ends at one ts (E in line {ended.line_no}), and stays open"
                 self._report(Finding(begun.line_no, ZERO_LENGTH, reason))
-                begun.told = True
+                begun.is_reported = True
                 return
 
-    def _say_unmatched(self) -> None:
+    def _report_unmatched(self) -> None:
         for ended in self._unmatched:
             named = f" {self._shown(ended)}" if ended.name else ""
             reason = f"{self._end}{named} ends nothing: no such {self._begin} is open"
@@ -180,7 +178,7 @@ class SliceStack:
                 stack.pop()
             elif dur != PENDING and ts < end < ts + dur:
                 if new:
-                    self._say_overlap(new, old)
+                    self._report_overlap(new, old)
                 return False
             else:
                 all_pending = False
@@ -199,7 +197,7 @@ class SliceStack:
         )
         self._report(Finding(first.line_no, MISPLACED_END, reason))
 
-    def _say_overlap(self, new: _Slice, old: _Slice) -> None:
+    def _report_overlap(self, new: _Slice, old: _Slice) -> None:
         late = new.ts + new.dur - old.ts - old.dur
         reason = (
             f"{self._shown(new)} begins inside {self._shown(old)} of line {old.line_no} and ends"
@@ -209,35 +207,3 @@ class SliceStack:
 
     def _shown(self, slice_: _Slice) -> str:
         return self._names.shown(slice_.name)
-
-
-class Track:
-    """What the log says of one track, in arrays, until all of it is known."""
-
-    def __init__(self) -> None:
-        self.ts = array("q")
-        self.dur = array("q")
-        self.name = array("i")
-        self.cat = array("i")
-        self.line_no = array("q")
-        self.phases = bytearray()
-
-    def add(self, phase: str, ts: int, dur: int, name: int, cat: int, line_no: int) -> None:
-        """Take note of an event; in the order of arrival."""
-        self.ts.append(ts)
-        self.dur.append(dur)
-        self.name.append(name)
-        self.cat.append(cat)
-        self.line_no.append(line_no)
-        self.phases.append(ord(phase))
-
-    def in_order(self, rank: Callable[[int, str, int], int]) -> Iterator[tuple[int, str]]:
-        """Index and phase of each event, in the order in which they are played."""
-        phases = self.phases.decode()
-        indices: Sequence[int] = range(len(phases))
-        if any(map(ge, self.ts, self.ts[1:])):
-            ranks = array("q", map(rank, self.ts, phases, self.dur))
-            indices = sorted(indices, key=ranks.__getitem__)
-            indices.sort(key=self.ts.__getitem__)
-        for at in indices:
-            yield at, phases[at]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from tracerd.replay.clocks import Process
 from tracerd.replay.events import Unset
 from tracerd.replay.kinds import ID_RANGE, STRING_ID, Finding
-from tracerd.replay.slices import Track
+from tracerd.replay.track import Track
 
 MAX_ID = 2**32 - 1
 
@@ -58,8 +58,8 @@ class Threads:
         return self._found.get((pid, tid)) or self._add(pid, tid, line_no)
 
     def _add(self, raw_pid: Id | Unset, raw_tid: Id | Unset, line_no: int) -> Thread:
-        self._look(raw_pid, "pid", "0", line_no)
-        self._look(raw_tid, "tid", "the pid: the thread becomes the main thread", line_no)
+        self._check_id(raw_pid, "pid", "0", line_no)
+        self._check_id(raw_tid, "tid", "the pid: the thread becomes the main thread", line_no)
         pid, tid = _taken(raw_pid), _taken(raw_tid)
         if tid == 0 and pid and not isinstance(raw_tid, str):
             tid = pid
@@ -72,7 +72,7 @@ class Threads:
         self._found[raw_pid, raw_tid] = thread
         return thread
 
-    def _look(self, raw: Id | Unset, key: str, becomes: str, line_no: int) -> None:
+    def _check_id(self, raw: Id | Unset, key: str, becomes: str, line_no: int) -> None:
         if isinstance(raw, str):
             reason = f'{key} "{raw[:60]}" is a string: it is shown as a name, beside another number'
             self._report(Finding(line_no, STRING_ID, reason))

@@ -34,9 +34,10 @@ from tracerd.replay.kinds import (
 )
 from tracerd.replay.observer import Observer
 from tracerd.replay.order import INT64_MAX, Order
-from tracerd.replay.slices import PENDING, UNNAMED, Names, SliceStack, Track
+from tracerd.replay.slices import PENDING, UNNAMED, Names, SliceStack
 from tracerd.replay.threads import Id as ThreadId
 from tracerd.replay.threads import Thread, Threads
+from tracerd.replay.track import Track
 
 MAX_TIME_US = INT64_MAX // 1000
 
@@ -47,18 +48,18 @@ class Trace:
     Args:
         report: Called with each finding, in no order.
         names: The numbers of names and cats.
-        watcher: Is told of events and spans.
+        observer: Gets events and spans.
     """
 
-    def __init__(self, report: Callable[[Finding], None], names: Names, watcher: Observer | None) -> None:
+    def __init__(self, report: Callable[[Finding], None], names: Names, observer: Observer | None) -> None:
         self._report = report
-        self._watcher = watcher
+        self._observer = observer
         self._order = Order()
         self._names = names
         self._unnamed = self._names.number(UNNAMED)
         self._threads = Threads(report)
         self._global_instants = Track()
-        self._asyncs = Asyncs(names, report, watcher)
+        self._asyncs = Asyncs(names, report, observer)
         self._bound: dict[int, Bound] = {}  # by line
         self._line_no = 0
 
@@ -70,17 +71,17 @@ class Trace:
         ts = 0 if isinstance(event.ts, Unset) else self._time(event.ts, "ts")
         dur = 0 if isinstance(event.dur, Unset) else self._time(event.dur, "dur")
         if ts < 0:
-            self._say(NEGATIVE_TS, f"ts {event.ts} is negative: dropped")
+            self._add_finding(NEGATIVE_TS, f"ts {event.ts} is negative: dropped")
             return
-        if self._watcher is not None:
-            self._watcher.take(line_no, event, thread, ts, dur)
+        if self._observer is not None:
+            self._observer.take(line_no, event, thread, ts, dur)
         self._order.push(ts, is_x=phase == "X")
         if phase != "M" and len(thread.process.samples) < SAMPLES:
             thread.process.samples.append(ts)
         match phase:
             case "X" | "B" | "E":
                 if phase == "X" and dur < 0:
-                    self._say(NEGATIVE_DUR, f"dur {event.dur} is negative")
+                    self._add_finding(NEGATIVE_DUR, f"dur {event.dur} is negative")
                 self._add(thread.track, phase, ts, dur, event)
                 if phase != "E" and not isinstance(event.bind_id, Unset):
                     self._bind(event, self._bound)
@@ -95,16 +96,16 @@ class Trace:
             case "M":
                 self._metadata(event)
             case _:
-                self._say(IGNORED_PHASE, f'ph "{event.ph[:20]}" is ignored')
+                self._add_finding(IGNORED_PHASE, f'ph "{event.ph[:20]}" is ignored')
 
-    def _say(self, kind: Kind, reason: str) -> None:
+    def _add_finding(self, kind: Kind, reason: str) -> None:
         self._report(Finding(self._line_no, kind, reason))
 
     def _time(self, time: int | float, key: str) -> int:
         if isinstance(time, int) and 0 <= time <= MAX_TIME_US:
             return time * 1000
         if not -MAX_TIME_US <= time <= MAX_TIME_US:
-            self._say(TIME_RANGE, f"{key} {time:g} us are more than 292 years: shown at another time")
+            self._add_finding(TIME_RANGE, f"{key} {time:g} us are more than 292 years: shown at another time")
         return nanoseconds(time)
 
     def _add(self, track: Track, phase: str, ts: int, dur: int, event: Event) -> None:
@@ -120,9 +121,9 @@ class Trace:
                 if key == "name":
                     named = True
                     if not (value and isinstance(value, str)):
-                        self._say(BAD_NAME, f"args.name of {event.name} is no string, or is empty")
+                        self._add_finding(BAD_NAME, f"args.name of {event.name} is no string, or is empty")
         if not named:
-            self._say(NO_NAME, f"{event.name} without args.name names nothing")
+            self._add_finding(NO_NAME, f"{event.name} without args.name names nothing")
 
     # ---------------------------------------------------------- single events
 
@@ -133,24 +134,24 @@ class Trace:
             if thread.has_pid:
                 self._add(thread.process_track, "i", ts, 0, event)
             else:
-                self._say(INSTANT_WITHOUT_PID, 'i with "s":"p" has no pid: dropped')
+                self._add_finding(INSTANT_WITHOUT_PID, 'i with "s":"p" has no pid: dropped')
         elif thread.has_tid:
             self._add(thread.track, "i", ts, 0, event)
         else:
-            self._say(INSTANT_WITHOUT_TID, "i of a thread has no tid: dropped")
+            self._add_finding(INSTANT_WITHOUT_TID, "i of a thread has no tid: dropped")
 
     def _counter(self, event: Event) -> None:
         args = object_args(event)
         if args is None:
-            self._say(COUNTER_WITHOUT_ARGS, "C has no object args: dropped")
+            self._add_finding(COUNTER_WITHOUT_ARGS, "C has no object args: dropped")
             return
         for key in bad_counter_values(args):
-            self._say(COUNTER_VALUE, f'"{key[:60]}" is no number: dropped')
+            self._add_finding(COUNTER_VALUE, f'"{key[:60]}" is no number: dropped')
 
     def _async(self, event: Event, phase: str, thread: Thread, ts: int) -> None:
         id_ = async_id(event)
         if id_ is None or not thread.has_pid:
-            self._say(ASYNC_WITHOUT_ID, f"{phase} has no {'id' if thread.has_pid else 'pid'}: dropped")
+            self._add_finding(ASYNC_WITHOUT_ID, f"{phase} has no {'id' if thread.has_pid else 'pid'}: dropped")
             return
         is_local, value = id_
         pid = thread.process.pid
@@ -164,7 +165,7 @@ class Trace:
     def _flow(self, event: Event, phase: str, thread: Thread, ts: int) -> None:
         number = None if isinstance(event.id, Unset) else flow_id(event.id)
         if number is None:
-            self._say(FLOW_ID, f"{phase} has no id, or one that is neither an integer nor hex digits: no arrow")
+            self._add_finding(FLOW_ID, f"{phase} has no id, or one that is neither an integer nor hex digits: no arrow")
             return
         step: Step
         match phase:
@@ -181,7 +182,7 @@ class Trace:
     def _bind(self, event: Event, bound: dict[int, Bound]) -> None:
         number = None if isinstance(event.bind_id, Unset) else flow_id(event.bind_id)
         if number is None:
-            self._say(BIND_ID, "bind_id is neither an integer nor hex digits: no arrow")
+            self._add_finding(BIND_ID, "bind_id is neither an integer nor hex digits: no arrow")
             return
         step: Step | None = None
         if event.flow_in and event.flow_out:
@@ -208,7 +209,7 @@ class Trace:
             self._report(finding)
 
     def _play(self, pid: ThreadId | None, tid: ThreadId | None, track: Track, flows: Flows) -> None:
-        record = self._watcher.track(pid, tid) if self._watcher is not None and track.phases else None
+        record = self._observer.track(pid, tid) if self._observer is not None and track.phases else None
         stack = SliceStack(self._names, self._report, record=record)
         waiting: list[tuple[Id, int]] = []
         for at, phase in track.in_order(self._order.rank):

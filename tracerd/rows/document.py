@@ -1,72 +1,116 @@
-"""The finished trace that is shown: a log, written as a trace.json that has no name, or a trace.json that is there."""
+"""A JSON document of events as lines, as a log has them: so all that reads logs reads documents too.
 
-import os
-import tempfile
-from pathlib import Path
-from typing import IO
+Documents are read as leniently as Perfetto reads them: see `brackets` for what may be wrong around events. Inside them,
+control characters in strings become escapes here; `nan` and the like are for the reader of lines, as in a log.
+"""
 
-from tracerd.errors import UnsafePathError, ViewError
-from tracerd.store.export import Progress, Summary, write_tef
-from tracerd.store.files import open_for_reading
-from tracerd.store.traces import Snapshot
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Final
 
-SUFFIXES = (".json", ".json.gz")
-"""How a name ends that is a trace.json and not a log."""
+from tracerd.core.lines import check_line, check_run
+from tracerd.rows.brackets import Elements
+from tracerd.store.log import BLOCK_BYTES
 
-COMPRESSED = b"\x1f\x8b"
-BEGINNINGS = (b"{", b"[", COMPRESSED)
-"""Of the formats that a trace.json may have: an object, an array, compressed."""
+GZIP_MAGIC: Final = b"\x1f\x8b"
 
-
-def document_path(name: str) -> Path | None:
-    """The trace.json that a person means by this; None if a log is meant."""
-    path = Path(name)
-    return path if name.endswith(SUFFIXES) and path.exists() else None
+_GZIP = 31  # zlib's word for: with the header of gzip
+_CONTROLS = bytes(range(32))
+_TO_BLANKS = bytes.maketrans(b"\t\n\r", b"   ")
+_CONTROL = re.compile(rb"[\x00-\x1f]")
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 
-def finished(source: Snapshot, progress: Progress) -> tuple[IO[bytes], Summary]:
-    """The trace as a file without a name: however this process ends, nothing is left.
+class Document:
+    """A document to be read once.
 
-    Raises:
-        ExportError: The log cannot be read.
-        ViewError: It holds nothing to be shown, or there is no room for the file.
+    Args:
+        pieces: Its text.
+
+    Attributes:
+        is_complete: Whether it has its end; known after `blocks`.
     """
-    try:
-        file = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self.is_complete = False
+        self._elements = Elements(pieces)
+
+    def blocks(self) -> Iterator[bytes]:
+        """Its events in blocks of whole lines, about BLOCK_BYTES each. Elements that are no objects are lines, too."""
+        blocks: list[bytes] = []
+        size = 0
+        for elements in self._elements:
+            block = b"\n".join(elements) + b"\n"
+            if len(block) - len(block.translate(None, _CONTROLS)) > len(elements):
+                block = b"".join(_one_line(bytes(element)) + b"\n" for element in elements)
+            blocks.append(block)
+            size += len(block)
+            if size >= BLOCK_BYTES:
+                yield b"".join(blocks)
+                blocks, size = [], 0
+        if blocks:
+            yield b"".join(blocks)
+        self.is_complete = self._elements.is_complete
+
+
+def _one_line(element: bytes) -> bytes:
+    return _STRING.sub(_escaped, element).translate(_TO_BLANKS)
+
+
+def _escaped(string: re.Match[bytes]) -> bytes:
+    return _CONTROL.sub(lambda control: b"\\u%04x" % control[0][0], string[0])
+
+
+def repaired(block: bytes) -> bytes:
+    """A block of which each line that can be repaired is; the others stay as they are."""
+    if check_run(block) is not None:
+        return block
+    lines = block.removesuffix(b"\n").split(b"\n")
+    checked = ((line, check_line(line.strip(b" \t\r"))) for line in lines)
+    return b"".join((good if isinstance(good, bytes) else line) + b"\n" for line, good in checked)
+
+
+class Decompressed:
+    """Iterates over the bytes of a gzip file, in pieces; what is not gzip stays as it is.
+
+    Args:
+        pieces: The file.
+
+    Attributes:
+        problem: Why it ends too early, as words that follow a name; empty if it does not. Known at the end.
+    """
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self.problem = ""
+        self._pieces = iter(pieces)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Take the bytes; once."""
+        first = next(self._pieces, b"")
+        while len(first) < len(GZIP_MAGIC) and (more := next(self._pieces, b"")):
+            first += more
+        if first.startswith(GZIP_MAGIC):
+            yield from self._decompress(first)
+        elif first:
+            yield first
+            yield from self._pieces
+
+    def _decompress(self, piece: bytes) -> Iterator[bytes]:
+        member = zlib.decompressobj(_GZIP)
         try:
-            summary = write_tef(source, file, progress)
-            file.flush()
-            _check(source, summary)
-        except BaseException:
-            file.close()
-            raise
-    except OSError as error:
-        where = f"{tempfile.gettempdir()}: {error.strerror}"
-        raise ViewError(f"cannot write the trace to a temporary file in {where}; TMPDIR names another place") from None
-    return file, summary
-
-
-def _check(source: Snapshot, summary: Summary) -> None:
-    if summary.events:
-        return
-    if summary.left_out:
-        reason = summary.first_left_out[0].reason
-        raise ViewError(f"{source.path} holds no event that Perfetto reads; its first line: {reason}")
-    raise ViewError(f"the trace {source.trace_id} has no events")
-
-
-def given(path: Path) -> IO[bytes]:
-    """A trace.json as it is.
-
-    Raises:
-        ViewError: It cannot be read, or is none.
-    """
-    try:
-        file = open(open_for_reading(path.resolve()), "rb")  # noqa: SIM115 (the caller closes it)
-    except (OSError, UnsafePathError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise ViewError(f"cannot read {path}: {reason}") from None
-    if os.pread(file.fileno(), 128, 0).lstrip().startswith(BEGINNINGS):
-        return file
-    file.close()
-    raise ViewError(f"{path} is no trace.json")
+            while piece:
+                while text := member.decompress(piece, BLOCK_BYTES):
+                    yield text
+                    piece = member.unconsumed_tail
+                if member.eof:
+                    piece = member.unused_data or next(self._pieces, b"")
+                    if not piece.startswith(GZIP_MAGIC):  # padding, as gzip itself ignores it
+                        return
+                    member = zlib.decompressobj(_GZIP)
+                else:
+                    piece = next(self._pieces, b"")
+        except zlib.error:
+            self.problem = "is damaged"
+        else:
+            self.problem = "is cut off"

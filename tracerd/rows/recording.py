@@ -156,12 +156,12 @@ def read(blocks: Iterable[bytes], tick: Callable[[], None] = lambda: None) -> Re
     """
     recording = Recording(tick)
     findings = Findings(0)
-    linter = Player(findings, recording)
+    player = Player(findings, recording)
     for block in blocks:
         recording.may_have_errors = may_have_errors(block)
-        linter.feed(block)
-    linter.finish()
-    recording.names = linter.names
+        player.feed(block)
+    player.finish()
+    recording.names = player.names
     recording.left_out = sum(findings.counts[kind] for kind in _LEFT_OUT)
     recording.overlapping = findings.counts[OVERLAP] + findings.counts[TOO_DEEP]
     timed = [process for process in recording.processes.values() if process.start is not None]

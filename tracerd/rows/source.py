@@ -1,88 +1,154 @@
-"""What the argument TRACE of a view names, as lines of a log: a log, or a trace.json of anybody."""
+"""What the argument TRACE names, as the lines of a log: a log, or a JSON document. All commands read it here.
 
-import gzip
-import zlib
+What a file holds decides how it is read, and not its name. A file is a document if it is an array of objects, or an
+object with `traceEvents`; any other file is a log. Both may be compressed with gzip, or come from stdin.
+"""
+
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import BinaryIO, Final
 
-import msgspec
-
-from tracerd.errors import ViewError
-from tracerd.rows.document import COMPRESSED, document_path, given
-from tracerd.store.export import log_blocks
+from tracerd.errors import NoSuchTraceError, UnsafePathError, ViewError
+from tracerd.rows.brackets import HEAD_BYTES, is_document
+from tracerd.rows.document import GZIP_MAGIC, Decompressed, Document
+from tracerd.store.export import Summary, log_blocks
+from tracerd.store.files import open_for_reading
 from tracerd.store.log import BLOCK_BYTES
-from tracerd.store.traces import find_log, snapshot
+from tracerd.store.traces import SUFFIX, Snapshot, StoredTrace, find_log, snapshot
+
+STDIN: Final = "-"
 
 
-@dataclass(frozen=True, slots=True)
 class Source:
     """A trace to be read.
 
-    Attributes:
+    Args:
         trace_id: What to call it.
-        path: The file.
-        size: Of what `blocks` will give, in bytes; only a guess for a document.
-        is_document: Whether it is a trace.json, and no log.
+        path: The file; None for stdin.
+        size: Of the file, in bytes; 0 for stdin.
+        log: The log that it is; None if it is a document, compressed, or stdin, and so can only be read to its end.
+
+    Attributes:
+        problem: Why the file ends too early, as words that follow its name; empty if it does not. Known after `blocks`.
     """
 
-    trace_id: str
-    path: Path
-    size: int
-    is_document: bool
+    def __init__(self, trace_id: str, path: Path | None, size: int, log: StoredTrace | None) -> None:
+        self.trace_id = trace_id
+        self.path = path
+        self.size = size
+        self.log = log
+        self.problem = ""
 
-    def blocks(self) -> Iterator[bytes]:
-        """Its events in blocks of whole lines.
+    def snapshot(self) -> Snapshot:
+        """The trace as it is now, for an export."""
+        if self.log is None:
+            path = self.path or Path("/dev/stdin")
+            return Snapshot(path, path.name, 0, 0)
+        return snapshot(self.log.path, self.trace_id)
+
+    def blocks(self, source: Snapshot | None = None) -> Iterator[bytes]:
+        """Its events in blocks of whole lines; only the very last may lack its newline.
+
+        Args:
+            source: How much of a log to read; without it, what is there now.
 
         Raises:
-            TracerdError: It cannot be read.
+            TracerdError: It cannot be read, or is a document without any event.
         """
-        if self.is_document:
-            return _document_blocks(self.path)
-        return log_blocks(snapshot(self.path, self.trace_id))
+        if self.log is not None:
+            return log_blocks(source or snapshot(self.log.path, self.trace_id))
+        return self._stream()
+
+    def verify(self, summary: Summary) -> None:
+        """Check that an export has found an event; a log that holds no line yet may be exported.
+
+        Raises:
+            ViewError: It has found none.
+        """
+        if summary.left_out and not summary.events:
+            reason = summary.first_left_out[0].reason
+            name = self.trace_id if self.log is None else self.log.path
+            raise ViewError(f"{name} holds no event that Perfetto reads; its first line: {reason}")
+
+    def _stream(self) -> Iterator[bytes]:
+        is_empty = True
+        try:
+            with _open(self.path) as file:
+                for block in self._lines(Decompressed(iter(lambda: file.read(BLOCK_BYTES), b""))):
+                    is_empty = False
+                    yield block
+        except (OSError, UnsafePathError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise ViewError(f"cannot read {self.trace_id}: {reason}") from None
+        if is_empty and self.problem:
+            raise ViewError(f"cannot read {self.trace_id}: it {self.problem} before the end of a first event")
+        if is_empty:
+            raise ViewError(f"the trace {self.trace_id} has no events")
+
+    def _lines(self, pieces: Decompressed) -> Iterator[bytes]:
+        rest = iter(pieces)
+        head: list[bytes] = []
+        while sum(map(len, head)) < HEAD_BYTES and (piece := next(rest, b"")):
+            head.append(piece)
+        text = chain(head, rest)
+        if is_document(b"".join(head)):
+            document = Document(text)
+            yield from document.blocks()
+            self.problem = pieces.problem or ("" if document.is_complete else "is cut off")
+        else:
+            yield from _whole_lines(text)
+            self.problem = pieces.problem
 
 
 def find_trace(directory: Path, name: str) -> Source:
-    """The trace that a person means: as `find_log` says, or a trace.json by its path.
+    """The trace that a person means: as `find_log` says, else a file by its path, or stdin as `-`.
 
     Raises:
         NoSuchTraceError: None fits, or more than one.
+        ViewError: It cannot be read.
     """
-    if path := document_path(name):
-        return Source(name, path, path.stat().st_size, is_document=True)
-    log = find_log(directory, name)
-    return Source(log.trace_id, log.path, log.log_size, is_document=False)
-
-
-class _Document(msgspec.Struct):
-    traceEvents: list[msgspec.Raw]  # noqa: N815 (its name in the format)
-
-
-_DOCUMENT = msgspec.json.Decoder(_Document)
-_EVENTS = msgspec.json.Decoder(list[msgspec.Raw])
-
-
-def _document_blocks(path: Path) -> Iterator[bytes]:
+    if name == STDIN:
+        return Source("stdin", None, 0, None)
     try:
-        with given(path) as file:
-            data = file.read()
-        if data.startswith(COMPRESSED):  # whatever it is called: Perfetto, too, looks at this only
-            data = gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise ViewError(f"cannot read {path}: {reason}") from None
+        log = find_log(directory, name)
+    except NoSuchTraceError:
+        if "/" in name or not Path(name).is_file():
+            raise
+        log = find_log(directory, f"./{name}")
+    if _is_log(log):
+        return Source(log.trace_id, log.path, log.log_size, log)
+    return Source(name, log.path, log.log_size, None)
+
+
+def _is_log(log: StoredTrace) -> bool:
     try:
-        events = _EVENTS.decode(data) if data.lstrip().startswith(b"[") else _DOCUMENT.decode(data).traceEvents
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ViewError(f"{path} is neither a log (.jsonl) nor a trace.json: {error}") from None
-    lines: list[bytes] = []
-    size = 0
-    for event in events:
-        # A newline in JSON is a blank; in a string it would be an escape.
-        lines.append(bytes(event).replace(b"\n", b" ") + b"\n")
-        size += len(lines[-1])
-        if size >= BLOCK_BYTES:
-            yield b"".join(lines)
-            lines, size = [], 0
-    if lines:
-        yield b"".join(lines)
+        with _open(log.path) as file:
+            head = file.read(HEAD_BYTES)
+    except (OSError, UnsafePathError):
+        return True  # its reader raises the right error
+    if not head:
+        return log.path.name.endswith(SUFFIX)
+    return not (head.startswith(GZIP_MAGIC) or is_document(head))
+
+
+def _open(path: Path | None) -> BinaryIO:
+    if path is not None:
+        return open(open_for_reading(path), "rb")
+    if not sys.stdin:
+        raise ViewError("cannot read stdin: it is closed")
+    return open(sys.stdin.fileno(), "rb", closefd=False)
+
+
+def _whole_lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    partial: list[bytes] = []
+    for piece in pieces:
+        end = piece.rfind(b"\n") + 1
+        if end:
+            yield b"".join([*partial, piece[:end]])
+            partial = []
+        if end < len(piece):
+            partial.append(piece[end:])
+    if partial:
+        yield b"".join(partial)

@@ -19,7 +19,7 @@ ERROR = 4
 _SPAN_FLAGS = bytes(flags for flags in range(8) if not flags & INSTANT)
 
 TICK_MASK = 0xFFFF
-"""Every so many spans of a track somebody is told that work goes on."""
+"""`tick` is called once for so many spans of a track."""
 
 
 class Spans:
@@ -54,7 +54,16 @@ class Spans:
         self._tick = tick
 
     def begun(
-        self, ts: int, dur: int, name: int, cat: int, line_no: int, parent: int, is_instant: bool, is_beside: bool, /
+        self,
+        ts: int,
+        dur: int,
+        name: int,
+        cat: int,
+        line_no: int,
+        parent: int,
+        is_instant: bool,
+        is_overlapping: bool,
+        /,
     ) -> int:
         """Take a span that begins; see `Record`."""
         self.ts.append(ts)
@@ -62,7 +71,7 @@ class Spans:
         self.name.append(name)
         self.cat.append(cat)
         self.parent.append(parent)
-        flags = is_instant * INSTANT + is_beside * OVERLAPPING
+        flags = is_instant * INSTANT + is_overlapping * OVERLAPPING
         if self._error_lines and self._is_error(line_no):
             flags += ERROR
         self.flags.append(flags)

@@ -9,7 +9,7 @@ import gzip
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -68,22 +68,37 @@ class Summary:
     clock: ClockReadings | None = None
 
 
-def write_tef(source: Snapshot, sink: Sink, progress: Progress = lambda _: None) -> Summary:
+Verify = Callable[[Summary], object]
+
+
+def write_tef(
+    source: Snapshot,
+    sink: Sink,
+    progress: Progress = lambda _: None,
+    blocks: Iterable[bytes] | None = None,
+    verify: Verify = lambda _: None,
+) -> Summary:
     """Write a trace as one JSON document.
 
     Args:
         source: Which log, and how much of it.
         sink: Where to.
         progress: Called after each block.
+        blocks: What to read instead of the log, in blocks of whole lines.
+        verify: Called before the document is ended, and begun if there is no event; it may raise to give it up.
 
     Raises:
         ExportError: The log cannot be read.
         OSError: The sink cannot be written.
     """
     summary = Summary()
-    sink.write(HEAD)
-    for block in _events(source, summary, progress):
+    head = HEAD
+    for block in _events(log_blocks(source) if blocks is None else blocks, summary, source, progress):
+        if head:
+            sink.write(head)
+            head = b""
         sink.write(block)
+    verify(summary)
     rejects = read_rejects(rejects_path(source.path), source.rejects_length, source.refused)
     metadata: dict[str, object] = {
         "trace_id": source.trace_id,
@@ -94,15 +109,15 @@ def write_tef(source: Snapshot, sink: Sink, progress: Progress = lambda _: None)
         "complete": not source.missing,
         "clock": msgspec.to_builtins(summary.clock),
     }
-    sink.write(tail(metadata))
+    sink.write(head + tail(metadata))
     return summary
 
 
-def _events(source: Snapshot, summary: Summary, progress: Progress) -> Iterator[bytes]:
+def _events(blocks: Iterable[bytes], summary: Summary, source: Snapshot, progress: Progress) -> Iterator[bytes]:
     """The events of a log as pieces of a JSON array."""
     line_no = 1
     separator = b""
-    for stored in log_blocks(source):
+    for stored in blocks:
         block = run = source.transform(stored) if source.transform else stored
         # rfind and a replace of one byte: in Python 3.11 they take a tenth of what `in` and a longer needle do.
         count = export_run(block) if block.rfind(CLOCK_PREFIX) < 0 else None
@@ -193,13 +208,21 @@ def resolve_target(path: str, forbidden: Forbidden | None = None) -> str:
     return target
 
 
-def export_to_file(source: Snapshot, target: str, progress: Progress = lambda _: None) -> Summary:
+def export_to_file(
+    source: Snapshot,
+    target: str,
+    progress: Progress = lambda _: None,
+    blocks: Iterable[bytes] | None = None,
+    verify: Verify = lambda _: None,
+) -> Summary:
     """Write a trace to a file: readers see the old file or the whole new one. A name ending in `.gz` compresses.
 
     Args:
         source: Which log, and how much of it.
         target: A path from `resolve_target`.
-        progress: Called after each block.
+        progress: See `write_tef`, as for what follows.
+        blocks: What to read instead of the log.
+        verify: May raise to give it up; then the old file stays.
 
     Raises:
         ExportError: The file could not be written; nothing is left behind.
@@ -212,9 +235,9 @@ def export_to_file(source: Snapshot, target: str, progress: Progress = lambda _:
                 _keep_mode(fd, target)
                 if target.endswith(".gz"):
                     with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as compressed:
-                        summary = write_tef(source, compressed, progress)
+                        summary = write_tef(source, compressed, progress, blocks, verify)
                 else:
-                    summary = write_tef(source, file, progress)
+                    summary = write_tef(source, file, progress, blocks, verify)
                 file.flush()
                 os.fsync(fd)
             os.replace(temporary, target)

@@ -1,14 +1,36 @@
 """Blocks of logs to what `tracerd tail` prints."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Protocol
 from weakref import WeakKeyDictionary
 
 import orjson
 
+from tracerd.rows.document import repaired
 from tracerd.rows.event import Event, Wanted, decode_line, decode_lines
-from tracerd.store.follow import Growing
 from tracerd.store.own_lines import CLOCK_PREFIX
-from tracerd.view.event_text import Clock, Lines
+from tracerd.view.event_text import MAX_NAMES, Clock, Lines
+
+_PROCESS_NAME = b'"process_name"'
+
+
+class Shown(Protocol):
+    """A trace of which events are shown; `store.follow.Growing` is one.
+
+    Attributes:
+        trace_id: Its name.
+    """
+
+    trace_id: str
+
+    def first_line(self) -> bytes:
+        """Its first line, or the beginning of that."""
+        ...
+
+    def earlier_lines(self, needle: bytes, /) -> Iterable[bytes]:
+        """Lines with these bytes that stand before what is shown; at least some of them."""
+        ...
 
 
 class Output:
@@ -19,21 +41,21 @@ class Output:
         as_json: One JSON object for each.
         with_trace: Whether lines for people name the trace.
         colour: Whether they go to a terminal.
-        say: Called with a trace id when one of its lines is no event; once for each log.
+        warn: Called with a trace id when one of its lines is no event; once for each log.
 
     Attributes:
         printed: How many events.
     """
 
     def __init__(
-        self, wanted: Wanted, *, as_json: bool, with_trace: bool, colour: bool, say: Callable[[str], None]
+        self, wanted: Wanted, *, as_json: bool, with_trace: bool, colour: bool, warn: Callable[[str], None]
     ) -> None:
         self._wanted = wanted
         self._as_json = as_json
         self._with_trace = with_trace
         self._colour = colour
-        self._say = say
-        self._logs: WeakKeyDictionary[Growing, _Log] = WeakKeyDictionary()
+        self._warn = warn
+        self._logs: WeakKeyDictionary[Shown, _Log] = WeakKeyDictionary()
         self.printed = 0
 
     def is_wanted(self, line: bytes) -> bool:
@@ -41,9 +63,9 @@ class Output:
         event = None if line.startswith(CLOCK_PREFIX) else decode_line(line)
         return event is not None and self._wanted.passes(event)
 
-    def of(self, growing: Growing, block: bytes) -> bytes:
+    def of(self, trace: Shown, block: bytes) -> bytes:
         """What to print of a block."""
-        log = self._logs.get(growing) or self._new_log(growing)
+        log = self._logs.get(trace) or self._new_log(trace)
         text = log.json if self._as_json else log.text
         passes = None if self._wanted.is_all else self._wanted.passes
         printed: list[bytes] = []
@@ -51,7 +73,7 @@ class Output:
             if event is None:
                 if not log.is_faulty:
                     log.is_faulty = True
-                    self._say(growing.trace_id)
+                    self._warn(trace.trace_id)
             elif line.startswith(CLOCK_PREFIX):
                 log.lines.clock = Clock(line)
             else:
@@ -62,15 +84,61 @@ class Output:
         self.printed += len(printed)
         return b"".join(printed)
 
-    def _new_log(self, growing: Growing) -> "_Log":
-        title = growing.trace_id if self._with_trace else ""
-        lines = Lines(title, Clock(growing.first_line()), colour=self._colour)
+    def _new_log(self, trace: Shown) -> "_Log":
+        title = trace.trace_id if self._with_trace else ""
+        lines = Lines(title, Clock(trace.first_line()), colour=self._colour)
         if not self._as_json:
-            for event in map(decode_line, growing.earlier_lines(b'"process_name"')):
+            for event in map(decode_line, trace.earlier_lines(_PROCESS_NAME)):
                 if event is not None and event.ph == "M":
                     lines.learn(event)
-        log = self._logs[growing] = _Log(growing.trace_id, lines)
+        log = self._logs[trace] = _Log(trace.trace_id, lines)
         return log
+
+
+class LastLines:
+    """The last lines of a trace that can only be read to its end, as a document.
+
+    Args:
+        trace_id: Its name.
+        count: How many.
+        wanted: Which events count.
+
+    Attributes:
+        has_faults: Whether a line is no event.
+    """
+
+    def __init__(self, trace_id: str, count: int, wanted: Wanted) -> None:
+        self.trace_id = trace_id
+        self.has_faults = False
+        self._wanted = wanted
+        self._first = b""
+        self._lines: deque[bytes] = deque(maxlen=count)
+        self._names: deque[bytes] = deque(maxlen=MAX_NAMES)
+
+    def take(self, block: bytes) -> None:
+        """Take the next whole lines."""
+        block = repaired(block)
+        self._first = self._first or block.partition(b"\n")[0]
+        for line, event in decode_lines(block):
+            if event is None:
+                self.has_faults = True
+            elif not line.startswith(CLOCK_PREFIX):
+                if event.name == "process_name":
+                    self._names.append(line)
+                if self._wanted.passes(event):
+                    self._lines.append(line)
+
+    def first_line(self) -> bytes:
+        """Its first line."""
+        return self._first
+
+    def earlier_lines(self, _needle: bytes, /) -> Iterable[bytes]:
+        """Its lines that name a process."""
+        return self._names
+
+    def block(self) -> bytes:
+        """The last lines."""
+        return b"".join(line + b"\n" for line in self._lines)
 
 
 class _Log:

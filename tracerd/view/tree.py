@@ -36,7 +36,7 @@ class SpanRow:
         dur: How long it is; None if it was never ended, or has a negative duration.
         self_time: The part of that in which no finished child ran.
         is_error: Whether it tells of an error.
-        is_beside: Whether it overlaps others of its thread.
+        is_overlapping: Whether it overlaps others of its thread.
         is_instant: Whether it is an instant.
         is_async: Whether it is async.
     """
@@ -50,7 +50,7 @@ class SpanRow:
     dur: int | None
     self_time: int | None
     is_error: bool
-    is_beside: bool
+    is_overlapping: bool
     is_instant: bool
     is_async: bool
 

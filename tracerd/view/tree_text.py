@@ -67,7 +67,7 @@ def _span_line(tree: Tree, row: SpanRow) -> str:
         for mark, is_so in (
             ("error", row.is_error),
             ("unfinished", row.dur is None),
-            ("overlaps", row.is_beside),
+            ("overlaps", row.is_overlapping),
         )
         if is_so
     ]
@@ -94,5 +94,5 @@ def as_json(row: ProcessRow | SpanRow) -> dict[str, object]:
         "dur_us": None if row.dur is None else microseconds(row.dur),
         "self_us": None if row.self_time is None else microseconds(row.self_time),
         "error": row.is_error,
-        "overlaps": row.is_beside,
+        "overlaps": row.is_overlapping,
     }
