@@ -17,12 +17,12 @@ import pytest
 from tests.harness import CLOCK_PREFIX, PATIENCE_S, ROOT, Client, Daemon, short_dir, tracerd
 from tracerd import __version__
 from tracerd.cli import main
+from tracerd.core.clients import MAX_ERRORS
 from tracerd.core.json_text import MAX_DEPTH
 from tracerd.core.limits import DEFAULT_MAX_LINE_BYTES
 from tracerd.core.lines import MAX_REPAIRED_BYTES
 from tracerd.core.messages import Message, Refused
 from tracerd.core.protocol import MessageReader
-from tracerd.core.state import MAX_ERRORS
 from tracerd.daemon.connection import MAX_OUTBOX_BYTES
 from tracerd.daemon.listeners import BACKLOG
 from tracerd.store.export import export_to_file

@@ -20,6 +20,7 @@ from tracerd.core.counts import Totals
 from tracerd.daemon.trace_files import TraceFiles
 from tracerd.errors import ExportError
 from tracerd.store import files as files_module
+from tracerd.store.directory import TraceDirectory
 from tracerd.store.export import write_tef
 from tracerd.store.log import LogWriter
 from tracerd.store.rejects import RejectsFile, rejects_path
@@ -499,7 +500,7 @@ def waiting(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 def test_a_log_stays_until_its_exports_have_ended(tmp_path: Path) -> None:
     """An export reads in a thread of its own, maybe long after the trace has ended: it must not find an empty place."""
     forgotten: list[TraceId] = []
-    recorder = TraceFiles(tmp_path, None, forgotten.append)
+    recorder = TraceFiles(TraceDirectory(tmp_path), None, forgotten.append)
     trace_id = TraceId("t")
     recorder.append(trace_id, event(1))
     for _ in range(2):

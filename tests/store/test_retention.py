@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.harness import CLOCK_PREFIX, Daemon, event, events, exported, short_dir, tracerd, wait_until
 from tests.perfetto.judge import Judge
 from tracerd.cli.options import duration, size
-from tracerd.core.state import MAX_ERRORS
+from tracerd.core.clients import MAX_ERRORS
 from tracerd.daemon.housekeeping import SHARE, Housekeeping
 from tracerd.store.own_lines import FULL_PREFIX, full_line
 from tracerd.store.retention import NO_LIMITS, Limits, surplus
@@ -198,7 +198,7 @@ async def test_a_look_that_waited_is_soon_followed_by_the_next(home: Path, monke
 
     def enforce_slowly(_: Path, __: Limits) -> list[TraceId]:
         time.sleep(1)  # as a disk that is busy; nothing is awaited
-        housekeeping.look_again()
+        housekeeping.check_again()
         return [TraceId("t")]
 
     def on_removed(trace_id: TraceId) -> None:

@@ -64,7 +64,7 @@ def clear(traces: tuple[str, ...], directory: Path, older_than: float | None, ke
 
 def _check(directory: Path) -> None:
     """Refuse a directory that is no daemon's: files that end in `.jsonl` may be those of other programs."""
-    from tracerd.store.lock import LOCK_NAME
+    from tracerd.store.directory import LOCK_NAME
 
     if directory.exists() and not (directory / LOCK_NAME).exists():
         raise UnsafePathError(

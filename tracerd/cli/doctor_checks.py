@@ -22,7 +22,8 @@ from tracerd.daemon.control import ask
 from tracerd.daemon.listeners import MAX_SOCKET_PATH_BYTES
 from tracerd.daemon.status import DaemonStatus
 from tracerd.errors import InvalidTraceIdError, NoDaemonError, TracerdError, UnsafePathError
-from tracerd.store.lock import LOCK_NAME, holder, lock_path
+from tracerd.store.directory import LOCK_NAME
+from tracerd.store.lock import holder, lock_path
 from tracerd.store.paths import check_private
 from tracerd.store.rejects import rejects_path
 from tracerd.store.traces import list_traces

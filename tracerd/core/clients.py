@@ -1,12 +1,17 @@
 """What is known of each connection and of each trace."""
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 
-from tracerd.core.actions import ClientId
+from tracerd.core.actions import Action, ClientId, ReplyError, ReplyOk, ReplyStatus
 from tracerd.core.counts import Totals
 from tracerd.core.messages import Flush, Status
+from tracerd.core.protocol import encode_error, encode_ok
 from tracerd.trace_id import TraceId
+
+MAX_ERRORS = 10
+"""ERROR lines that one connection is sent, before one last line that says so."""
 
 
 @dataclass(slots=True)
@@ -19,18 +24,47 @@ class PendingReply:
 
 @dataclass(slots=True)
 class Client:
-    """One connection."""
+    """One connection, and the replies to it."""
 
+    client_id: ClientId
     pid: int
     since_s: float
     trace_id: TraceId | None = None
     totals: Totals = field(default_factory=Totals)
     errors: int = 0
     gone: bool = False
+    """Whether its end was seen; it may still wait for replies."""
     exports: dict[int, None] = field(default_factory=dict[int, None])
     """Exports that this client waits for, in order of asking: a dict as an ordered set."""
     replies: deque[PendingReply] = field(default_factory=deque[PendingReply])
     """Those not sent yet, in order of asking."""
+
+    def ask(self, message: Flush | Status) -> list[Action]:
+        """What must be sent because of this message: its reply, if it waits for no export."""
+        last_export = next(reversed(self.exports), 0) if isinstance(message, Flush) else 0
+        self.replies.append(PendingReply(message, last_export))
+        return self.answer()
+
+    def answer(self) -> list[Action]:
+        """The replies that wait for no export any more."""
+        actions: list[Action] = []
+        unfinished = next(iter(self.exports), math.inf)
+        while self.replies and self.replies[0].last_export < unfinished:
+            if isinstance(self.replies.popleft().message, Flush):
+                ok = encode_ok(self.totals.stored, self.totals.refused, self.totals.lost)
+                actions.append(ReplyOk(self.client_id, ok))
+            else:
+                actions.append(ReplyStatus(self.client_id))
+        return actions
+
+    def error(self, line_no: int, reason: str, *, logged: bool = True) -> list[Action]:
+        """An ERROR line, unless this client was sent enough of them; see `ReplyError`."""
+        self.errors += 1
+        if self.errors > MAX_ERRORS + 1:
+            return []
+        if self.errors > MAX_ERRORS:
+            reason = "further errors on this connection are not reported"
+        return [ReplyError(self.client_id, encode_error(line_no, reason), logged)]
 
 
 @dataclass(slots=True)

@@ -76,3 +76,8 @@ class Refused(msgspec.Struct, frozen=True, gc=False):
 
 
 Message = Open | Events | EmitTef | EmitTefAtExit | Flush | Status | Die | DieWhenIdle | Refused
+
+
+def no_open_trace(command: str, line_no: int) -> Refused:
+    """The refusal of a command that needs an open trace."""
+    return Refused(line_no, f"{command}: OPEN a trace first", command.encode(), is_command=True)

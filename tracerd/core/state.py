@@ -15,6 +15,7 @@ The life of a trace:
 """
 
 import math
+from itertools import count
 from typing import assert_never
 
 from tracerd.core.actions import (
@@ -28,15 +29,12 @@ from tracerd.core.actions import (
     Lost,
     Outcome,
     Reject,
-    ReplyError,
-    ReplyOk,
-    ReplyStatus,
     Retry,
     Stop,
     Stored,
     Waits,
 )
-from tracerd.core.clients import Client, PendingReply, Trace
+from tracerd.core.clients import MAX_ERRORS, Client, Trace
 from tracerd.core.counts import Totals
 from tracerd.core.messages import (
     Die,
@@ -49,13 +47,10 @@ from tracerd.core.messages import (
     Open,
     Refused,
     Status,
+    no_open_trace,
 )
 from tracerd.core.pending import PendingEvents
-from tracerd.core.protocol import encode_error, encode_ok
 from tracerd.trace_id import TraceId
-
-MAX_ERRORS = 10
-"""ERROR lines that one connection is sent, before one last line that says so."""
 
 GRACE_S = 0.2
 """How long a trace without clients waits for the next one before it counts as ended."""
@@ -79,47 +74,43 @@ class DaemonState:
         self._at_exit: dict[TraceId, dict[str, ClientId]] = {}  # by path: the client that asked last
         self._ending: dict[TraceId, float] = {}  # when they end, soonest first
         self._exports: dict[int, Export] = {}
-        self._client_count = 0
-        self._export_count = 0
+        self._client_ids = count(1)
+        self._export_ids = count(1)
         self._stop_when_idle = False
 
     # ------------------------------------------------------------------ clients come, speak and go
 
     def connect(self, pid: int, now_s: float) -> ClientId:
         """Note a new connection from process `pid`."""
-        self._client_count += 1
-        self.clients[self._client_count] = Client(pid, now_s)
+        client = Client(next(self._client_ids), pid, now_s)
+        self.clients[client.client_id] = client
         self.without_trace += 1
         if self._only_trace is not None:
-            self._enter(self._client_count, self._only_trace)
-        return self._client_count
+            self._enter(client, self._only_trace)
+        return client.client_id
 
     def receive(self, client_id: ClientId, message: Message, now_s: float) -> list[Action]:
         """What must happen because of this message, before the next one is handed in."""
         client = self.clients[client_id]
         match message:
             case Events():
-                return self._receive_events(client_id, client, message)
+                return self._receive_events(client, message)
             case Refused():
-                return self._receive_refused(client_id, client, message, now_s)
+                return self._receive_refused(client, message, now_s)
             case Open(trace_id):
                 if self._only_trace is None:
-                    self._leave(client_id, now_s)
-                    self._enter(client_id, trace_id)
+                    self._leave(client, now_s)
+                    self._enter(client, trace_id)
             case EmitTef(path, line_no):
                 if client.trace_id is None:
-                    return self._refuse(client_id, client, _no_open_trace("EMIT_TEF", line_no))
-                return [self._export(client.trace_id, path, client_id, line_no)]
+                    return self._refuse(client, no_open_trace("EMIT_TEF", line_no))
+                return [self._export(client.trace_id, path, client, line_no)]
             case EmitTefAtExit(path, line_no):
                 if client.trace_id is None:
-                    return self._refuse(client_id, client, _no_open_trace("EMIT_TEF_AT_EXIT", line_no))
+                    return self._refuse(client, no_open_trace("EMIT_TEF_AT_EXIT", line_no))
                 self._at_exit.setdefault(client.trace_id, {})[path] = client_id
-            case Flush():
-                client.replies.append(PendingReply(message, next(reversed(client.exports), 0)))
-                return self._answer(client_id, client)
-            case Status():
-                client.replies.append(PendingReply(message))
-                return self._answer(client_id, client)
+            case Flush() | Status():
+                return client.ask(message)
             case Die():
                 return [Stop()]
             case DieWhenIdle():
@@ -136,23 +127,22 @@ class DaemonState:
         """What must happen because this connection has ended, on the client's side; it may still read."""
         client = self.clients[client_id]
         client.gone = True
-        self._leave(client_id, now_s)
+        self._leave(client, now_s)
         self.without_trace -= 1
-        return self._answer(client_id, client)
+        return self._close_if_done(client)
 
-    def _enter(self, client_id: ClientId, trace_id: TraceId) -> None:
-        self.clients[client_id].trace_id = trace_id
+    def _enter(self, client: Client, trace_id: TraceId) -> None:
+        client.trace_id = trace_id
         self.without_trace -= 1
         trace = self.traces.setdefault(trace_id, Trace())
-        trace.clients.add(client_id)
+        trace.clients.add(client.client_id)
         self._ending.pop(trace_id, None)
 
-    def _leave(self, client_id: ClientId, now_s: float) -> None:
-        client = self.clients[client_id]
+    def _leave(self, client: Client, now_s: float) -> None:
         if client.trace_id is None or (self._only_trace is not None and not client.gone):
             return
         trace = self.traces[client.trace_id]
-        trace.clients.discard(client_id)
+        trace.clients.discard(client.client_id)
         if not trace.clients and client.trace_id not in self.pending.traces:
             self._ending[client.trace_id] = now_s + GRACE_S
         client.trace_id = None
@@ -160,34 +150,30 @@ class DaemonState:
 
     # ------------------------------------------------------------------ events, stored or not
 
-    def _receive_events(self, client_id: ClientId, client: Client, events: Events) -> list[Action]:
-        trace_id = client.trace_id
-        if trace_id is None:
+    def _receive_events(self, client: Client, events: Events) -> list[Action]:
+        if client.trace_id is None:
             client.totals.refused += events.count
             self.totals.refused += events.count
             lines = range(events.first_line, events.first_line + min(events.count, MAX_ERRORS + 1))
-            return [
-                error for line_no in lines for error in self._error(client_id, line_no, "OPEN a trace first, by its id")
-            ]
-        append = Append(client_id, trace_id, events)
-        if waiting := self.pending.traces.get(trace_id):
+            return [error for line_no in lines for error in client.error(line_no, "OPEN a trace first, by its id")]
+        append = Append(client.client_id, client.trace_id, events)
+        if waiting := self.pending.traces.get(client.trace_id):
             return self._wait(append, waiting.reason)
         return [append]
 
-    def _receive_refused(self, client_id: ClientId, client: Client, refused: Refused, now_s: float) -> list[Action]:
+    def _receive_refused(self, client: Client, refused: Refused, now_s: float) -> list[Action]:
         is_open = refused.is_command and refused.line.startswith(b"OPEN")
         if is_open and self._only_trace is not None:
             return []
-        actions = self._refuse(client_id, client, refused)
+        actions = self._refuse(client, refused)
         if is_open:
-            self._leave(client_id, now_s)
+            self._leave(client, now_s)
         return actions
 
-    def _refuse(self, client_id: ClientId, client: Client, refused: Refused) -> list[Action]:
+    def _refuse(self, client: Client, refused: Refused) -> list[Action]:
         self.totals.refused += 1
-        if not refused.is_command:
-            client.totals.refused += 1
-        error = self._error(client_id, refused.line_no, refused.reason)
+        client.totals.refused += not refused.is_command
+        error = client.error(refused.line_no, refused.reason)
         if client.trace_id is None:
             return error
         self.traces[client.trace_id].totals.refused += 1
@@ -202,19 +188,17 @@ class DaemonState:
             return [*self._wait(append, outcome.reason), Retry(append.trace_id)]
         if append.waited:
             self.pending.remove_first(append.trace_id)
-        count = append.events.count
+        events = append.events
         match outcome:
             case Stored():
                 for totals in self._counts(append):
-                    totals.stored += count
-                    totals.repaired += append.events.repaired
+                    totals.stored += events.count
+                    totals.repaired += events.repaired
                 return []
             case Full(reason):
                 for totals in self._counts(append):
-                    totals.refused += count
-                return self._error(
-                    append.client, append.events.first_line, f"{count} events from here on are refused: {reason}"
-                )
+                    totals.refused += events.count
+                return self._error(append, f"{events.count} events from here on are refused: {reason}")
             case Lost(reason):
                 return self._lose(append, reason)
             case _:
@@ -229,13 +213,17 @@ class DaemonState:
             return []
         reported.add(append.client)
         reason = f"events from here on wait in memory until the log can be written: {reason}"
-        return self._error(append.client, append.events.first_line, reason, logged=False)
+        return self._error(append, reason, logged=False)
 
     def _lose(self, append: Append, reason: str) -> list[Action]:
         for totals in self._counts(append):
             totals.lost += append.events.count
         reason = f"{append.events.count} events from here on are lost: {reason}"
-        return self._error(append.client, append.events.first_line, reason, logged=False)
+        return self._error(append, reason, logged=False)
+
+    def _error(self, append: Append, reason: str, *, logged: bool = True) -> list[Action]:
+        client = self.clients.get(append.client)
+        return client.error(append.events.first_line, reason, logged=logged) if client else []
 
     def first_pending(self, trace_id: TraceId) -> Append | None:
         """The first events that wait of a trace, to be written now; None if none wait."""
@@ -255,59 +243,38 @@ class DaemonState:
             counts.append(client.totals)
         return counts
 
-    # ------------------------------------------------------------------ exports and answers
+    # ------------------------------------------------------------------ exports
 
-    def _export(self, trace_id: TraceId, path: str, client_id: ClientId | None = None, line_no: int = 0) -> Export:
-        self._export_count += 1
-        export = Export(self._export_count, trace_id, path, client_id, line_no)
+    def _export(self, trace_id: TraceId, path: str, client: Client | None = None, line_no: int = 0) -> Export:
+        export = Export(next(self._export_ids), trace_id, path, client.client_id if client else None, line_no)
         self._exports[export.export_id] = export
-        if client_id is not None:
-            self.clients[client_id].exports[export.export_id] = None
+        if client:
+            client.exports[export.export_id] = None
         return export
 
     def export_ended(self, export_id: int, error: str = "") -> list[Action]:
         """What must happen because this export is done, or has failed with `error`."""
         export = self._exports.pop(export_id)
-        client = self.clients.get(export.client) if export.client is not None else None
-        if export.client is None or client is None:
+        if export.client is None:
             return []
-        errors = self._error(export.client, export.line_no, f"EMIT_TEF: {error}") if error else []
+        client = self.clients[export.client]
+        errors = client.error(export.line_no, f"EMIT_TEF: {error}") if error else []
         del client.exports[export_id]
-        return errors + self._answer(export.client, client)
+        return errors + self._close_if_done(client)
 
-    def _answer(self, client_id: ClientId, client: Client) -> list[Action]:
-        """Send the replies that wait for no export, and close the connection if that was all."""
-        actions: list[Action] = []
-        unfinished = next(iter(client.exports), math.inf)
-        while client.replies and client.replies[0].last_export < unfinished:
-            if isinstance(client.replies.popleft().message, Flush):
-                totals = client.totals
-                actions.append(ReplyOk(client_id, encode_ok(totals.stored, totals.refused, totals.lost)))
-            else:
-                actions.append(ReplyStatus(client_id))
+    def _close_if_done(self, client: Client) -> list[Action]:
+        """Answer the client, and close its connection if it has gone and waits for nothing."""
+        actions = client.answer()
         if client.gone and not client.exports and not client.replies:
-            del self.clients[client_id]
-            actions.append(Close(client_id))
+            del self.clients[client.client_id]
+            actions.append(Close(client.client_id))
         return actions
-
-    def _error(self, client_id: ClientId, line_no: int, reason: str, *, logged: bool = True) -> list[Action]:
-        client = self.clients.get(client_id)
-        if client is None:
-            return []
-        client.errors += 1
-        if client.errors > MAX_ERRORS + 1:
-            return []
-        if client.errors > MAX_ERRORS:
-            reason = "further errors on this connection are not reported"
-        return [ReplyError(client_id, encode_error(line_no, reason), logged)]
 
     # ------------------------------------------------------------------ ends of traces, end of the daemon
 
     def next_end_s(self) -> float:
         """When `end_due_traces` has something to do; infinite if nothing is due."""
-        if self._stop_when_idle and not self._connected():
-            return -math.inf
-        return next(iter(self._ending.values()), math.inf)
+        return -math.inf if self._is_idle() else next(iter(self._ending.values()), math.inf)
 
     def end_due_traces(self, now_s: float) -> list[Action]:
         """What must happen because traces have ended. Call it only after a barrier: a client may wait in a queue."""
@@ -316,25 +283,18 @@ class DaemonState:
             del self._ending[trace_id]
             actions += [self._export(trace_id, path) for path in self._at_exit.get(trace_id, {})]
             actions.append(EndTrace(trace_id, self.traces.pop(trace_id).totals))
-        if self._stop_when_idle and not self._connected():
-            actions.append(Stop())
-        return actions
+        return [*actions, Stop()] if self._is_idle() else actions
+
+    def _is_idle(self) -> bool:
+        """Whether the daemon is to stop because its last client has gone."""
+        return self._stop_when_idle and all(client.gone for client in self.clients.values())
 
     def forget(self, trace_id: TraceId) -> None:
         """Forget the exports at exit of a trace whose log was removed, but for those of clients that are here."""
         asked = self._at_exit.pop(trace_id, {})
-        here = {path: by for path, by in asked.items() if by in self.clients and not self.clients[by].gone}
-        if here:
+        if here := {path: by for path, by in asked.items() if by in self.clients and not self.clients[by].gone}:
             self._at_exit[trace_id] = here
-
-    def _connected(self) -> bool:
-        return any(not client.gone for client in self.clients.values())
 
     def unrecorded_refusals(self, trace_id: TraceId) -> int:
         """Lines refused for this trace that no EndTrace has counted yet."""
-        trace = self.traces.get(trace_id)
-        return trace.totals.refused if trace else 0
-
-
-def _no_open_trace(command: str, line_no: int) -> Refused:
-    return Refused(line_no, f"{command}: OPEN a trace first", command.encode(), is_command=True)
+        return self.traces[trace_id].totals.refused if trace_id in self.traces else 0

@@ -1,7 +1,7 @@
-"""A daemon in the background: this same command line once more as a process of its own, which says when it is ready.
+"""A daemon in the background: this same command line once more as a process of its own, which reports when it is ready.
 
 Nothing is forked: a new process has no threads, locks or event loop of ours. The two talk through a pipe. Its end tells
-how the start went: one byte that stands for "ready", the one line that says why not, or nothing if it died.
+how the start went: one byte that stands for "ready", the one line of an error, or nothing if it died.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from tracerd.store.paths import check_private, make_private
 from tracerd.text import printable
 
 READY_FD = "TRACERD_READY_FD"
-"""Tells the new process that it is the daemon, and on which descriptor its parent waits."""
+"""The descriptor on which the parent waits; a process that has it is the daemon."""
 
 _READY = b"\n"
 
@@ -76,7 +76,7 @@ def _open_log(log: Path) -> int:
 
 
 class Parent:
-    """The process that started us with `start` and waits for our word, if there is one."""
+    """The process that started us with `start` and waits until we are ready, if there is one."""
 
     def __init__(self, environ: MutableMapping[str, str] = os.environ) -> None:
         fd = environ.pop(READY_FD, "")
@@ -85,11 +85,11 @@ class Parent:
         if self.waits:
             os.set_inheritable(self._fd, False)
 
-    def tell_ready(self) -> None:
+    def send_ready(self) -> None:
         """Clients can connect: let the parent go."""
-        self._tell(_READY)
+        self._send(_READY)
 
-    def _tell(self, word: bytes) -> None:
+    def _send(self, word: bytes) -> None:
         fd, self._fd = self._fd, -1
         with contextlib.suppress(OSError):  # it was killed, it knows already, or there is none
             try:
@@ -98,10 +98,10 @@ class Parent:
                 os.close(fd)
 
     @contextlib.contextmanager
-    def told_of_errors(self) -> Generator[None]:
-        """Tell the parent what ends the start, if it is an error raised on purpose."""
+    def sent_errors(self) -> Generator[None]:
+        """Send the parent what ends the start, if it is an error raised on purpose."""
         try:
             yield
         except TracerdError as error:
-            self._tell(printable(str(error)).encode())
+            self._send(printable(str(error)).encode())
             raise

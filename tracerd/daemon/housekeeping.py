@@ -1,4 +1,4 @@
-"""When the daemon looks whether its directory exceeds the limits: at the start, as traces end, and as logs grow old."""
+"""When the daemon checks the limits of its directory: at the start, as traces end, and as logs grow old."""
 
 import logging
 import math
@@ -16,14 +16,14 @@ from tracerd.trace_id import TraceId
 logger = logging.getLogger(__name__)
 
 PAUSE_S = 1.0
-"""At least so long between two looks at the directory, however many traces end."""
+"""At least so long between two checks of the directory, however many traces end."""
 
 SHARE = 20
-"""The more a look has computed, the longer the pause after it, so many times as long. What it spent waiting, for the
+"""The more a check has computed, the longer the pause after it, so many times as long. What it spent waiting, for the
 disk or for its turn, took nothing from clients, and on a busy machine that is most of it."""
 
 INTERVAL_S = 3600.0
-"""At most so long between two looks, while logs may become too old."""
+"""At most so long between two checks, while logs may become too old."""
 
 
 class Housekeeping:
@@ -32,7 +32,7 @@ class Housekeeping:
     Args:
         directory: Where the logs are.
         limits: What may stay.
-        on_removed: Told of each trace that was removed.
+        on_removed: Called with each trace that was removed.
     """
 
     def __init__(self, directory: Path, limits: Limits, on_removed: Callable[[TraceId], None]) -> None:
@@ -41,12 +41,12 @@ class Housekeeping:
         self._on_removed = on_removed
         self._wanted = trio.Event()
 
-    def look_again(self) -> None:
+    def check_again(self) -> None:
         """A log was closed: it may be removed now, or there may be too much."""
         self._wanted.set()
 
     async def loop(self) -> None:
-        """Look for ever, if there are limits."""
+        """Check again and again, if there are limits."""
         if not self._limits:
             return
         while True:
@@ -54,7 +54,7 @@ class Housekeeping:
             cost_s = 0.0
             try:
                 # Its thread may outlive a stop: it can be broken off anywhere.
-                removed, cost_s = await trio.to_thread.run_sync(self._look, abandon_on_cancel=True)
+                removed, cost_s = await trio.to_thread.run_sync(self._check, abandon_on_cancel=True)
             except TracerdError as error:
                 logger.warning("retention: %s", printable(str(error)))
             except Exception:
@@ -66,7 +66,7 @@ class Housekeeping:
             with trio.move_on_after(INTERVAL_S if self._limits.can_expire else math.inf):
                 await self._wanted.wait()
 
-    def _look(self) -> tuple[list[TraceId], float]:
+    def _check(self) -> tuple[list[TraceId], float]:
         """What was removed, and the seconds of processor time that it took."""
         began_s = time.thread_time()
         removed = enforce(self._directory, self._limits)

@@ -147,7 +147,7 @@ class Performer:
             now_s=now_s,
             uptime_s=now_s - self._started_s,
             directory=self._directory,
-            name_and_lines=self._name_and_lines,
+            describe=self._name_and_lines,
         )
 
     def _name_and_lines(self, client: ClientId) -> tuple[str | None, int]:

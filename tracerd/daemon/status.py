@@ -1,4 +1,4 @@
-"""The daemon's account of itself: the answer to STATUS, one JSON line."""
+"""The daemon's status: the answer to STATUS, one JSON line."""
 
 import os
 from collections.abc import Callable
@@ -52,7 +52,7 @@ def status_line(
     now_s: float,
     uptime_s: float,
     directory: Path,
-    told_by: Callable[[ClientId], tuple[str | None, int]],
+    describe: Callable[[ClientId], tuple[str | None, int]],
 ) -> bytes:
     """A `DaemonStatus` as one JSON line.
 
@@ -61,7 +61,7 @@ def status_line(
         now_s: The time, by the clock that the state's times are of.
         uptime_s: Seconds since the daemon's start.
         directory: Where the logs are.
-        told_by: A client's name, and the number of lines that it has sent.
+        describe: A client's name, and the number of lines that it has sent.
     """
     status = DaemonStatus(
         version=__version__,
@@ -74,7 +74,7 @@ def status_line(
             str(trace_id): TraceStatus(
                 **asdict(trace.totals),
                 waiting=state.pending.events(trace_id),
-                clients=[_client_status(state.clients[id_], now_s, *told_by(id_)) for id_ in sorted(trace.clients)],
+                clients=[_client_status(state.clients[id_], now_s, *describe(id_)) for id_ in sorted(trace.clients)],
             )
             for trace_id, trace in state.traces.items()
             if trace.clients or trace_id in state.pending.traces

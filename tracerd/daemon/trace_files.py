@@ -15,6 +15,7 @@ from tracerd.core.messages import Refused
 from tracerd.core.protocol import KEPT_BYTES
 from tracerd.daemon.log_throttle import LogThrottle
 from tracerd.errors import LogFullError, UnsafePathError
+from tracerd.store.directory import TraceDirectory
 from tracerd.store.files import pin
 from tracerd.store.log import LogWriter
 from tracerd.store.own_lines import clock_line, full_line, lost_line
@@ -43,22 +44,20 @@ class TraceFiles:
     """Writes each trace's log, opening it at the first event and closing it when the trace has ended.
 
     Args:
-        directory: Where the logs are.
+        directory: Where the logs are; checked before a log is opened in it.
         only_log: The one log of `--into-file`, wherever it lies.
         on_removed: Told when a log was removed under us, and was begun anew.
         max_log_bytes: A log that has reached this size takes no more.
         fsync: When logs are brought to the disk.
-        ensure_directory: Makes sure that the directory is there and ours, before a log is opened in it.
     """
 
     def __init__(
         self,
-        directory: Path,
+        directory: TraceDirectory,
         only_log: Path | None,
         on_removed: Callable[[TraceId], None],
         max_log_bytes: float = math.inf,
         fsync: Fsync = "never",
-        ensure_directory: Callable[[], object] | None = None,
     ) -> None:
         self._directory = directory
         self._only_log = only_log
@@ -69,14 +68,13 @@ class TraceFiles:
         self._look_at_s: dict[TraceId, float] = {}
         self._max_log_bytes = max_log_bytes
         self._fsync = fsync
-        self._ensure_directory = ensure_directory
         self._complain_now = LogThrottle()
         self._pins: dict[TraceId, _Pin] = {}
         self._unrecorded: dict[TraceId, Totals] = {}  # of traces that have ended, but could not be recorded
 
     def path(self, trace_id: TraceId) -> Path:
         """Where the log of this trace is, or would be."""
-        return self._only_log or log_path(self._directory, trace_id)
+        return self._only_log or log_path(self._directory.path, trace_id)
 
     def append(self, trace_id: TraceId, block: bytes) -> None:
         """Write a run of events to the trace's log: when this returns, they are in the page cache.
@@ -125,8 +123,8 @@ class TraceFiles:
 
     def _open(self, trace_id: TraceId) -> LogWriter:
         path = self.path(trace_id)
-        if self._ensure_directory and not self._only_log:
-            self._ensure_directory()
+        if not self._only_log:
+            self._directory.ensure()
         log = LogWriter(path)
         if log.size == 0:
             self._begin(trace_id)

@@ -4,7 +4,6 @@ The lock, not a connect, shows whether a daemon is alive: a hung daemon still ac
 """
 
 import fcntl
-import logging
 import os
 import stat
 import time
@@ -12,12 +11,6 @@ from pathlib import Path
 
 from tracerd.errors import InUseError, UnsafePathError
 from tracerd.store.files import is_file_at
-from tracerd.store.paths import check_private, make_private
-
-logger = logging.getLogger(__name__)
-
-LOCK_NAME = ".lock"
-"""The file in the directory of traces that its daemon locks; once made it stays."""
 
 LOCK_TRIES = 5
 LOCK_PAUSE_S = 0.02
@@ -69,51 +62,6 @@ class Lock:
     def release(self) -> None:
         """Unlock it."""
         os.close(self._fd)
-
-
-class TraceDirectory:
-    """The directory of logs, made if it is not there, and locked for the daemon's life.
-
-    Args:
-        path: Where it is.
-        lock_name: The lock file in it.
-
-    Raises:
-        InUseError: Another daemon has it.
-        UnsafePathError: It cannot be made or locked, or others could interfere.
-    """
-
-    def __init__(self, path: Path, lock_name: str) -> None:
-        self._path = path
-        self._lock_path = path / lock_name
-        self._lock: Lock | None = None
-        self._take(LOCK_TRIES)
-
-    def ensure(self) -> None:
-        """Make and lock it again if it was removed or replaced.
-
-        Raises:
-            InUseError: Another daemon has it by now.
-            OSError: Its status cannot be read.
-            UnsafePathError: It cannot be made or locked, or others could interfere.
-        """
-        if self._lock:
-            if self._lock.is_in_place():
-                return
-            logger.warning("the directory %s or its lock was removed; it is made and locked anew", self._path)
-            self.release()
-        self._take(1)  # clients wait: better again soon
-
-    def _take(self, tries: int) -> None:
-        make_private(self._path)
-        check_private(self._path)
-        self._lock = Lock(self._lock_path, f"the directory {self._path}", tries)
-
-    def release(self) -> None:
-        """Unlock it."""
-        if self._lock:
-            self._lock.release()
-            self._lock = None
 
 
 def _try_lock(fd: int, tries: int) -> bool:

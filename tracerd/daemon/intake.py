@@ -1,0 +1,190 @@
+"""Accepting connections and reading from them, each read handled to its end.
+
+Between a `recv` and the log nothing awaits: when any other task runs, the events of a block that was received are in
+their log. The barrier and the order of the stop stand on that.
+"""
+
+import errno
+import logging
+import math
+import os
+import resource
+from collections.abc import Iterable
+
+import trio
+
+from tracerd.core.actions import ClientId
+from tracerd.core.messages import Message
+from tracerd.core.state import DaemonState
+from tracerd.daemon import barrier
+from tracerd.daemon.connection import RECV_BYTES, RECV_BYTES_OF_BAD, Connection
+from tracerd.daemon.listeners import AnyListener, peer_of, welcome_uids
+from tracerd.daemon.performer import Performer
+from tracerd.daemon.trace_files import TraceFiles
+
+logger = logging.getLogger(__name__)
+
+ACCEPTS_PER_TURN = 64
+"""Connections accepted before others get their turn."""
+
+READS_AT_ACCEPT = 4
+"""A short-lived client has usually written everything and gone: it is served at once and needs no task."""
+
+FILES_PER_TRACE = 3
+"""A log, the account beside it, and what keeps it while an export waits."""
+
+SPARE_DESCRIPTORS = 32
+"""Kept for what is no connection and no log: exports, the listeners, the event loop, questions to the system."""
+
+MANY_BAD = 100
+"""Bad lines in one block that make a client one of whom less is read at a time."""
+
+ACCEPT_PAUSE_S = 0.1
+"""How long to wait before the next accept when descriptors have run out."""
+
+
+class Intake:
+    """Accepts clients, and turns what they send into messages for the state.
+
+    Args:
+        state: Decides what a message means.
+        performer: Performs what the state decides; holds the connections.
+        trace_files: Says how many descriptors exports hold.
+        max_line_bytes: Longer lines are refused.
+        max_unfinished_bytes: When lines that have not ended yet take more, the longest is refused.
+
+    Attributes:
+        reads: How often a client was read from.
+        wake_at_s: When the barrier loop wakes by itself.
+    """
+
+    def __init__(
+        self,
+        state: DaemonState,
+        performer: Performer,
+        trace_files: TraceFiles,
+        max_line_bytes: int,
+        max_unfinished_bytes: int,
+    ) -> None:
+        self.reads = 0
+        self.wake_at_s = -math.inf
+        self._state = state
+        self._performer = performer
+        self._trace_files = trace_files
+        self._max_line_bytes = max_line_bytes
+        self._max_unfinished_bytes = max_unfinished_bytes
+        self._unfinished_bytes = 0
+        self._welcome = welcome_uids()
+        self._max_descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_DESCRIPTORS
+        self._short_of_descriptors = False
+
+    def start(self, readers: trio.Nursery) -> None:
+        """Connections are read from by tasks of this nursery."""
+        self._readers = readers
+
+    async def accept_loop(self, listener: AnyListener) -> None:
+        """Accept clients for ever; each is read from by a task of its own."""
+        while True:
+            await trio.lowlevel.wait_readable(listener.socket)
+            try:
+                for _ in range(ACCEPTS_PER_TURN):
+                    if not self.accept(listener):
+                        break
+                self._short_of_descriptors = False
+            except OSError as error:
+                if not self._short_of_descriptors:
+                    logger.warning("some clients have to wait: %s", error.strerror)
+                self._short_of_descriptors = True
+                await trio.sleep(ACCEPT_PAUSE_S)
+
+    def accept(self, listener: AnyListener) -> bool:
+        """Accept one connection and read what it has sent by now; False if none waits.
+
+        Raises:
+            OSError: There is no file descriptor for another, or for its log, or none would be left for exports.
+        """
+        traces = len(self._state.traces) + self._state.without_trace + 1
+        files = FILES_PER_TRACE * traces + self._trace_files.pinned()
+        if len(self._performer.connections) + files > self._max_descriptors:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        try:
+            sock, _ = listener.socket.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return False
+        peer = peer_of(sock)
+        if peer.uid not in self._welcome:
+            logger.warning("refused a connection of another user (uid %d, pid %d)", peer.uid, peer.pid)
+            sock.close()
+            return True
+        if self._performer.stop.is_set():
+            barrier.refuse_writes(sock)
+        client = self._state.connect(peer.pid, trio.current_time())
+        connection = self._performer.connections[client] = Connection(client, sock, peer, self._max_line_bytes)
+        for _ in range(READS_AT_ACCEPT):
+            if not (connection.reading and self.read(connection)) or connection.recv_bytes < RECV_BYTES:
+                break
+        if connection.reading and not self._performer.stop.is_set():
+            connection.waited_for = True
+            self._readers.start_soon(self._read_loop, connection)
+        return True
+
+    async def _read_loop(self, connection: Connection) -> None:
+        while connection.reading:
+            try:
+                await trio.lowlevel.wait_readable(connection.socket)
+            except trio.ClosedResourceError:
+                return
+            self.read(connection)
+
+    def read(self, connection: Connection, size: int | None = None) -> bool:
+        """Receive once and do all that follows from it; False if there was nothing to receive."""
+        data = connection.recv(size or connection.recv_bytes)
+        if data is None:
+            return False
+        self.reads += 1
+        refused = self._state.totals.refused
+        try:
+            client, now_s = connection.client, trio.current_time()
+            if data:
+                self._receive(client, connection.reader.feed(data), now_s)
+            else:
+                connection.reading = False
+                self._receive(client, connection.reader.finish(), now_s)
+                self._performer.perform(self._state.disconnect(client, now_s))
+            self.check_for_ends()
+            if (unfinished := connection.reader.unfinished_bytes) != connection.unfinished_bytes:
+                self._unfinished_bytes += unfinished - connection.unfinished_bytes
+                connection.unfinished_bytes = unfinished
+                if self._unfinished_bytes > self._max_unfinished_bytes:
+                    self._refuse_longest()
+            many_bad = self._state.totals.refused - refused > MANY_BAD
+            connection.recv_bytes = RECV_BYTES_OF_BAD if many_bad else RECV_BYTES
+        except Exception:
+            logger.exception("a bug of tracerd: the client with pid %d is given up", connection.peer.pid)
+            self._give_up(connection)
+        return True
+
+    def _receive(self, client: ClientId, messages: Iterable[Message], now_s: float) -> None:
+        for message in messages:
+            self._performer.perform(self._state.receive(client, message, now_s))
+
+    def _refuse_longest(self) -> None:
+        """Refuse the longest of the lines that have not ended yet."""
+        longest = max(self._performer.connections.values(), key=lambda connection: connection.unfinished_bytes)
+        self._unfinished_bytes -= longest.unfinished_bytes
+        longest.unfinished_bytes = 0
+        reason = f"the unfinished lines of all clients take more than {self._max_unfinished_bytes} bytes"
+        self._receive(longest.client, [longest.reader.refuse_unfinished(reason)], trio.current_time())
+
+    def _give_up(self, connection: Connection) -> None:
+        """End a client in whose handling a bug was met, and that client only."""
+        self._unfinished_bytes -= connection.unfinished_bytes
+        self._performer.connections.pop(connection.client, None)
+        connection.close()
+        if connection.client in self._state.clients:
+            self._state.disconnect(connection.client, trio.current_time())  # its replies have nowhere to go
+
+    def check_for_ends(self) -> None:
+        """Wake the barrier loop earlier than it meant to, if a trace ends before."""
+        if self._state.next_end_s() < self.wake_at_s:
+            self._performer.work.set()
