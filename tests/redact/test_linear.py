@@ -3,7 +3,8 @@
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import cast
 
 import pytest
 
@@ -15,7 +16,7 @@ parser = __import__("re._parser", fromlist=["parse"])
 PATTERNS = sorted(
     {rule.pattern for rule in (*rules.TEXT, *rules.SCRIPT)}
     | {
-        value.pattern
+        cast("re.Pattern[bytes]", value).pattern
         for module in (rules, urls, command_line)
         for value in vars(module).values()
         if isinstance(value, re.Pattern)
@@ -28,16 +29,25 @@ MAX_BOUND = 256
 def repeats(tree: object) -> Iterator[tuple[str, int]]:
     """The repetitions of a parsed pattern, each with its most times."""
     if isinstance(tree, parser.SubPattern | list | tuple):
-        for node in tree:
-            if isinstance(node, tuple) and len(node) == 2 and str(node[0]).endswith("REPEAT"):
-                yield str(node[0]), int(node[1][1])
+        for node in cast("Iterable[object]", tree):
             yield from repeats(node)
+        if isinstance(tree, tuple) and str(cast("tuple[object, ...]", tree)[0]).endswith("REPEAT"):
+            kind, (_, most, _) = cast("tuple[object, tuple[int, int, object]]", tree)
+            yield str(kind), int(most)
+
+
+def test_repetitions_are_found() -> None:
+    assert list(repeats(parser.parse("(?:a|(b+c)){0,3}(?=d*+)"))) == [
+        ("MAX_REPEAT", int(parser.MAXREPEAT)),
+        ("MAX_REPEAT", 3),
+        ("POSSESSIVE_REPEAT", int(parser.MAXREPEAT)),
+    ]
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_no_repetition_can_be_read_again(pattern: bytes) -> None:
     """Without a bound only possessive ones, so that no byte is read by more than a bounded number of attempts."""
-    if pattern == rules._QUOTED.pattern:
+    if pattern == rules.QUOTED.pattern:
         return  # of what is hidden already, from its begin to its end
     for kind, most in repeats(parser.parse(pattern.decode("latin-1"))):
         assert kind == "POSSESSIVE_REPEAT" or most <= MAX_BOUND

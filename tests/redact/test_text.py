@@ -179,7 +179,7 @@ def test_any_text_can_be_redacted(value: str) -> None:
 
 def test_every_rule_is_reached_from_a_hint() -> None:
     """The hints decide before the rules are imported, for command lines and for lines of JSON."""
-    hints = [hint.encode() for hint in redact._HINTS]
+    hints = [hint.encode() for hint in redact.HINTS]
     words = {word.lower() for rule in (*rules.TEXT, *rules.SCRIPT) for word in rule.words} - {b"stdin"}
 
     assert [word for word in words if not any(hint in word for hint in hints)] == []

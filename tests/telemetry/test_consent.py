@@ -174,8 +174,12 @@ def test_the_file_is_found_by_home(tmp_path: Path) -> None:
     assert policy_of("mytool", {"HOME": str(tmp_path), "XDG_CONFIG_HOME": "relative"}) is ENABLED
 
 
+def as_it_is(path: str) -> str:
+    return path
+
+
 def test_without_a_home_nothing_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # as for a user that no file of users has
+    monkeypatch.setattr("os.path.expanduser", as_it_is)  # as for a user that no file of users has
 
     assert decide("mytool", {}).consent_file is None
     assert policy_of("mytool", {}) is DISABLED
@@ -192,14 +196,14 @@ def test_the_machine_id_depends_on_the_salt_and_shows_nothing_of_the_machine() -
 
     assert re.fullmatch("[0-9a-f]{64}", first)
     assert first != other
-    if any(map(machine_id._read, machine_id._PATHS)):
+    if any(map(machine_id.read_id, machine_id.SYSTEM_FILES)):
         assert first == again
 
 
 def test_without_an_id_of_the_system_it_is_random_and_kept_in_the_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine_id, "_PATHS", (str(tmp_path / "none"),))
+    monkeypatch.setattr(machine_id, "SYSTEM_FILES", (str(tmp_path / "none"),))
     cache = tmp_path / "state" / "machine-id"
 
     assert MachineId.derive("a") != MachineId.derive("a")
@@ -213,6 +217,6 @@ def test_the_id_is_sha256_of_salt_and_machine_id(tmp_path: Path, monkeypatch: py
     """So that authors can compute it with other tools."""
     path = tmp_path / "machine-id"
     path.write_text("0123456789abcdef0123456789abcdef\n")
-    monkeypatch.setattr(machine_id, "_PATHS", (str(path),))
+    monkeypatch.setattr(machine_id, "SYSTEM_FILES", (str(path),))
 
     assert MachineId.derive("mytool.v1") == "271a6140305b7c7677192547482bce8eca68736d0becf56cbc181184070c288f"

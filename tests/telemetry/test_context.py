@@ -33,6 +33,14 @@ SNAPSHOT = (
 )
 
 
+def constant(value: str) -> Callable[[str], str]:
+    def derive(salt: str) -> str:
+        assert salt
+        return value
+
+    return derive
+
+
 def fails(*_: object) -> NoReturn:
     raise AssertionError("called")
 
@@ -43,8 +51,8 @@ class Failing:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    def emit(self, _: Event) -> None:
-        raise self._error
+    def emit(self, event: Event) -> None:
+        raise self._error from AssertionError(event.name)
 
     def flush(self) -> None:
         raise self._error
@@ -103,7 +111,7 @@ def test_an_event_has_what_the_tool_and_the_call_say() -> None:
 def test_snapshot_of_the_json(tmp_path: Path) -> None:
     """Authors read these lines with tools of their own: a change of a byte is a new schema."""
     path = tmp_path / "events.jsonl"
-    telemetry = context(FileSink(path), machine_id=lambda _: "0f" * 32, now=lambda: "2026-04-22T12:00:00Z")
+    telemetry = context(FileSink(path), machine_id=constant("0f" * 32), now=lambda: "2026-04-22T12:00:00Z")
     telemetry.record("command.invoke", {"command": "deploy", "outcome": "ok"})
 
     assert path.read_text() == SNAPSHOT + "\n"
@@ -228,7 +236,7 @@ def test_daemon_sink_makes_instants_of_the_trace() -> None:
     with short_dir() as home, Daemon(home) as daemon:
         client = Client("tr-usage", str(daemon.socket))
         sink = DaemonSink(client)
-        telemetry = context(sink, machine_id=lambda _: "id", now=lambda: "2026-04-22T12:00:00Z")
+        telemetry = context(sink, machine_id=constant("id"), now=lambda: "2026-04-22T12:00:00Z")
         assert telemetry.record("command.invoke", {"outcome": "ok"})
         client.flush(30)
         assert telemetry.flush()

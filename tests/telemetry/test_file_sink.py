@@ -52,7 +52,7 @@ def test_every_line_is_whole(tmp_path: Path, processes: int, threads: int, event
     running = [subprocess.Popen([*command, str(number), *sizes_list]) for number in range(processes)]
     assert [writer.wait() for writer in running] == [0] * processes
 
-    seen = set()
+    seen: set[str] = set()
     with path.open() as file:
         for line in file:
             attrs = json.loads(line)["attrs"]
@@ -110,7 +110,7 @@ def test_a_lock_that_another_process_keeps_is_an_error_after_the_time(tmp_path: 
 def test_a_child_of_a_fork_has_its_own_turn(tmp_path: Path) -> None:
     """Another thread had its turn when the process was forked; in the child it does not exist."""
     sink = FileSink(tmp_path / "events.jsonl", timeout_s=1)
-    with sink._turn:
+    with sink._turn:  # pyright: ignore[reportPrivateUsage]
         child = os.fork()
         if not child:
             try:

@@ -6,7 +6,7 @@ docs/telemetry.md has the rules. Most go by names, for a secret itself looks lik
 
 HIDDEN = "***"
 
-_HINTS = (
+HINTS = (
     "pass", "pwd", "token", "secret", "key", "credential", "auth", "cookie", "earer", "asic ", "://", "-u", "-user",
     "-pin", "-otp", "sig=", "signature=", "from-literal",
     "sk-", "gh", "github_pat_", "aiza", "akia", "asia", "xox", "sg.", "npm_", "pypi-", "glpat", "eyj",
@@ -18,7 +18,7 @@ _HINTS = (
 def argv(words: list[str]) -> list[str]:
     """A command line, word for word, without its secrets."""
     low = " ".join(words).lower()
-    if not any(hint in low for hint in _HINTS):
+    if not any(hint in low for hint in HINTS):
         return words
     from tracerd.redact.command_line import redacted
 
@@ -41,7 +41,7 @@ def line(data: bytes) -> bytes:
     keys their order, and a repeated key stays. What is no JSON is treated as a text.
     """
     low = data.lower()
-    if not any(hint.encode() in low for hint in _HINTS):
+    if not any(hint.encode() in low for hint in HINTS):
         return data
     from tracerd.redact.json_line import redacted
 

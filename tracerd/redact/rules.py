@@ -179,7 +179,8 @@ def hide(data: bytes, rules: Iterable[Rule]) -> bytes:
     return data
 
 
-_QUOTED = re.compile(rb"""(\\?["']).*\1""", re.DOTALL)
+QUOTED = re.compile(rb"""(\\?["']).*\1""", re.DOTALL)
+"""All of a secret that is in quotes; matched once against each."""
 
 
 def replaced(data: bytes, spans: Iterable[tuple[int, int]]) -> bytes:
@@ -187,7 +188,7 @@ def replaced(data: bytes, spans: Iterable[tuple[int, int]]) -> bytes:
     parts: list[bytes] = []
     at = 0
     for start, end in spans:
-        quoted = _QUOTED.fullmatch(data, start, end) if data[start] in b"\\\"'" else None
+        quoted = QUOTED.fullmatch(data, start, end) if data[start] in b"\\\"'" else None
         quote = quoted[1] if quoted else b""
         parts += (data[at:start], quote, HIDDEN, quote)
         at = end

@@ -3,6 +3,7 @@
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Mapping
+from typing import cast
 
 from tracerd.telemetry.consent import utc_now
 from tracerd.telemetry.error import io_error
@@ -127,7 +128,7 @@ class TelemetryContext:
 
 
 def _check(name: str, attrs: Mapping[str, str]) -> None:
-    for text in (name, *attrs.keys(), *attrs.values()):
+    for text in cast("tuple[object, ...]", (name, *attrs.keys(), *attrs.values())):
         if not isinstance(text, str):
             raise TypeError(f"not a text: {text!r}")
 

@@ -6,7 +6,7 @@ import os
 import re
 import uuid
 
-_PATHS = ("/etc/machine-id", "/var/lib/dbus/machine-id")
+SYSTEM_FILES = ("/etc/machine-id", "/var/lib/dbus/machine-id")
 _ID = re.compile(r"[0-9a-f]{32}")
 _MAX_BYTES = 64
 
@@ -24,11 +24,11 @@ class MachineId:
             salt: The tool's own, such as `mytool.telemetry.v1`.
             cache: A file for a random id, where the system has none; without it each call makes a new one.
         """
-        machine = next(filter(None, map(_read, _PATHS)), "") or _random(cache)
+        machine = next((found for path in SYSTEM_FILES if (found := read_id(path))), "") or _random(cache)
         return hashlib.sha256(f"{salt}{machine}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _read(path: str) -> str:
+def read_id(path: str) -> str:
     """The id in a file; empty if there is none, such as while a system starts for the first time."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -53,4 +53,4 @@ def _random(cache: str | None) -> str:
         with open(fd, "w", encoding="ascii") as file:
             file.write(made)
         return made
-    return _read(cache) or made
+    return read_id(cache) or made
