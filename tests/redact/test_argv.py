@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.docs.test_docs import code, section, tables
 from tracerd import redact
+from tracerd.exec.event import CommandLabel
 
 EXEC_MD = (Path(__file__).parent.parent.parent / "docs/exec.md").read_text()
 HIDDEN, KEPT = tables(section(EXEC_MD, "### Secrets"))
@@ -145,6 +146,20 @@ def test_any_words_stay_as_many_and_nothing_is_raised(words: list[str]) -> None:
 
     assert len(once) == len(words)
     assert all(isinstance(word, str) for word in once)
+
+
+def test_a_command_line_that_is_too_long_is_cut_before_it_is_searched() -> None:
+    """100,000 arguments would take seconds; the command waits for it. What is left is without secrets."""
+    words = ["x", "--token", "hunter2", *["--token=hunter2"] * 100_000]
+    label = CommandLabel(words, None, "full", None)
+
+    shown, left_out = label.args["argv"], label.args["argv_left_out"]
+    assert isinstance(shown, list)
+    assert isinstance(left_out, int)
+    assert shown[:4] == ["x", "--token", "***", "--token=***"]
+    assert "hunter2" not in str(shown)
+    assert len(shown) + left_out == len(words)
+    assert len(shown) < 10_000
 
 
 def test_what_needs_no_rule_imports_none() -> None:

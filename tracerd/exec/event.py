@@ -49,8 +49,9 @@ class CommandLabel:
         program = basename(argv[0])
         self.args: dict[str, Json] = {}
         if shown == FULL:
-            clean = redact.argv(argv)
-            self.args["argv"], left_out = _fitting(clean)
+            fitting, left_out = _fitting(argv)  # first: the command waits for the search for secrets
+            clean = redact.argv(fitting)
+            self.args["argv"] = clean
             if left_out:
                 self.args["argv_left_out"] = left_out
             if cwd is not None:

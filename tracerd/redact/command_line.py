@@ -2,11 +2,14 @@
 
 import re
 
+from tracerd.redact import HINTS
 from tracerd.redact.rules import ARGUMENT, HIDDEN, NAME, OPTION, SCRIPT, hide
 from tracerd.redact.strings import decode, encode
 from tracerd.redact.urls import hide_logins
 
 Pattern = re.Pattern[bytes]
+
+_HINTS = tuple(hint.encode() for hint in HINTS)
 
 _ALL = re.compile(b"")
 _LOGIN = re.compile(rb"(?!\d++:\d++\Z)[^\s:]*+:(?!//)(?=.)", re.DOTALL)
@@ -88,6 +91,8 @@ def _following(word: bytes, low: bytes, before: bytes, program: bytes) -> Patter
 
 def _without(word: bytes, *, is_script: bool) -> bytes:
     """One argument: after the name of a secret all of it is hidden, inside a script one word or line."""
+    if not any(hint in word.lower() for hint in _HINTS):
+        return word
     clean = hide_logins(word)
     name = None if is_script else ARGUMENT.search(clean.lower())
     if not name or _NOT_A_NAME.search(clean, 0, name.start()):

@@ -123,6 +123,7 @@ TEXT = (
         Rule((stem,), _named(stem + _CONDITIONS.get(stem, b""), rb"(?:[+:?]?=>?(?!=)|:(?![:/]))", _WORD))
         for stem in STEMS
     ),
+    Rule((b"password>", b"passwd>", b"token>", b"secret>"), rb"(?:password|passwd|token|secret)>([^<>]++)</"),
     *(_variable(stem) for stem in (b"KEY", b"PASS", b"AUTH")),
     Rule(STEMS, _option(stem + _CONDITIONS.get(stem, b"") for stem in STEMS)),
 )
