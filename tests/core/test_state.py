@@ -137,6 +137,7 @@ def test_what_waits_is_acknowledged_when_it_is_written_and_the_trace_does_not_en
     assert state.end_due_traces(1000.0) == []
 
     append = state.first_pending(A)
+    assert append is not None
     assert append == Append(client, A, Events(TWO.block * 2, 4, first_line=2), waited=True)
     assert state.appended(append, Waits("why")) == []
     assert state.first_pending(A) == append, "it was not written: it goes on waiting"

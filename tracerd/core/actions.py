@@ -1,6 +1,6 @@
 """What the daemon has to do, as values: `DaemonState` decides on actions, the server performs them.
 
-The one action with an answer is `Append`. Its `Outcome` says what became of the events, and the state decides what
+The one action with an answer is `Append`. Its `Outcome` is what became of the events, and the state decides what
 follows from it.
 """
 

@@ -11,7 +11,7 @@ from tracerd.core.protocol import encode_error, encode_ok
 from tracerd.trace_id import TraceId
 
 MAX_ERRORS = 10
-"""ERROR lines that one connection is sent, before one last line that says so."""
+"""ERROR lines that one connection is sent, before one last line instead of the others."""
 
 
 @dataclass(slots=True)

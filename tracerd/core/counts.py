@@ -20,7 +20,7 @@ class Totals:
     lost: int = 0
 
     def __bool__(self) -> bool:
-        """Whether there is something to tell."""
+        """Whether anything was counted."""
         return bool(self.stored or self.repaired or self.refused or self.lost)
 
     def add(self, other: "Totals") -> None:

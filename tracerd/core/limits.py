@@ -1,4 +1,4 @@
-"""What the daemon takes unless it is told otherwise. A module of its own, so that `--help` need not import more."""
+"""The daemon's default limits. A module of its own, so that `--help` need not import more."""
 
 DEFAULT_MAX_LINE_BYTES = 16 * 1024 * 1024
 """A line longer than this is refused. Perfetto itself reads events of 40 MB; real clients stay below 100 KB."""

@@ -1,12 +1,12 @@
 r"""The first guarantee: a log holds only strict JSON objects, one on a line.
 
 Strategy: a run of lines is checked as one block, by a few C calls that accept nothing wrong but may refuse
-what is right. Then each line is looked at by itself, which is exact, and can repair it or say what is wrong.
+what is right. Then each line is checked by itself, which is exact, and can repair it or find the reason.
 
 msgspec is the judge of grammar. Compared with json.loads on millions of mutated lines, msgspec 0.22 refuses
 what RFC 8259 refuses, in values that it skips too, except
-- invalid UTF-8 and numbers beyond a double: looked for here;
-- objects that do not sit one on a line (`decode_lines` asks for no newline between them): looked for here;
+- invalid UTF-8 and numbers beyond a double: found here;
+- objects that do not sit one on a line (`decode_lines` asks for no newline between them): found here;
 and it refuses too much in one case, a lone surrogate escape such as `\ud800`: hidden from it, then repaired.
 """
 
@@ -38,7 +38,7 @@ MAX_REPAIRED_BYTES: Final = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line that is refused; the reason, one line of text, tells a client's author what to change."""
+    """A line that is refused; the reason, one line of text, is for the client's author."""
 
     reason: str
 
@@ -61,7 +61,7 @@ def check_run(block: bytes) -> int | None:
     r"""The number of lines in a block, each ended by `\n`, if all are good as they are.
 
     Returns:
-        A number only if `check_line` returns every line unchanged. None if it may not: look line by line.
+        A number only if `check_line` returns every line unchanged. None if it may not: check line by line.
     """
     objects = decode_run(block, _OBJECTS)
     return None if objects is None else len(objects)
@@ -226,7 +226,7 @@ def _beyond_limits(line: bytes) -> BadLine | None:
         outside = outside_strings(mask(line))
         start = 0
         while start < len(outside):
-            # Cut at a comma, which no number has; in most slices nothing has to be looked at.
+            # Cut at a comma, which no number has; in most slices nothing has to be checked.
             end = outside.find(b",", start + _SLICE) + 1 or len(outside)
             part = outside[start:end]
             start = end

@@ -1,6 +1,6 @@
 """The second guarantee: a trace.json holds only events that Perfetto reads.
 
-"v52" is Perfetto 52.0: what is said of it was found by running it, and holds for later versions by their source.
+"v52" is Perfetto 52.0: these facts were found by running it, and holds for later versions by their source.
 """
 
 import json
@@ -47,7 +47,7 @@ _EVENTS = msgspec.json.Decoder(_Event)
 def export_run(block: bytes) -> int | None:
     """As `check_run`, but for what may enter a trace.json, as `export_line` decides.
 
-    Numbers in strings and phases that nobody knows are left to `export_line`.
+    Numbers in strings and unknown phases are left to `export_line`.
     """
     events = decode_run(block, _EVENTS)
     if events is None:
@@ -117,7 +117,7 @@ def _unreadable(event: dict[str, object]) -> BadLine | None:
 
 
 _MISREAD = re.compile(rb"\.[0-9]{%d}|[eE]\+?0*(?:30[9]|3[1-9][0-9]|[4-9][0-9]{2}|[1-9][0-9]{3})" % (MAX_DECIMALS + 1))
-"""Where `_is_readable` says no, in numbers of good grammar outside of strings."""
+"""What `_is_readable` rejects, in numbers of good grammar outside of strings."""
 
 
 def _misread_number(line: bytes) -> BadLine | None:

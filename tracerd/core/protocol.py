@@ -113,7 +113,7 @@ class MessageReader:
     def finish(self) -> list[Message]:
         """The messages that the end of the connection completes.
 
-        A last event may lack its newline. A command may not: nobody could tell `DIE` from half a `DIE_WHEN_IDLE`.
+        A last event may lack its newline. A command may not: `DIE` may be half a `DIE_WHEN_IDLE`.
         """
         partial = bytes(self._partial)
         self._partial = bytearray()

@@ -1,9 +1,14 @@
 """The causal barrier and the stop order: the only callers of FIONREAD and SHUT_RD.
 
-A parent says EMIT_TEF after its children have exited. On AF_UNIX, connect() returns after the connection is queued and
-write() after the bytes are in our queue; so all that any process had written before is then in the kernel's hands: in
-connections not accepted yet, or in receive buffers. `drain` takes exactly that much, and no more, so that no busy
-client can make it endless.
+Problem: a parent sends EMIT_TEF after its children have exited, and the export must hold all that they wrote. Their
+bytes may still wait in receive buffers, or in connections that were not accepted yet.
+
+Strategy: on AF_UNIX, connect() returns after the connection is queued and write() after the bytes are in our queue. So
+whatever any process had written before is with the kernel, in one of two queues that can be measured. The barrier takes
+exactly what they hold now, and no more, so that no busy client can make it endless. It never awaits.
+
+The stop uses the same facts: SHUT_RD on a socket makes later writes fail at the writer, and leaves what was written
+before to be read to its end. So exactly the writes that succeeded are in the log.
 """
 
 import contextlib

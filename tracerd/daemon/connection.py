@@ -39,9 +39,9 @@ class Connection:
         self.recv_bytes = RECV_BYTES
         """How much to read at a time: less from a client whose lines are mostly bad, for each of them costs more."""
         self.unfinished_bytes = 0
-        """What the reader holds of a line that has not ended, as the server last looked."""
+        """What the reader holds of a line that has not ended, after the last read."""
         self.waited_for = False
-        """Whether a task has ever waited for the socket: only then Trio has to be told that it is closed."""
+        """Whether a task has ever waited for the socket: only then Trio must be notified when it is closed."""
         self.reading = True
         """False once the client's end was seen, or we have given it up."""
         self.sending = False
@@ -64,7 +64,7 @@ class Connection:
         return bool(self._outbox)
 
     def has_room(self) -> bool:
-        """Whether another reply can be queued, as far as can be told before it is made."""
+        """Whether another reply can be queued, as far as is known before it is made."""
         return self._outbox_bytes < MAX_OUTBOX_BYTES // 2
 
     def reply(self, line: bytes, *, droppable: bool) -> None:
@@ -72,7 +72,7 @@ class Connection:
 
         Args:
             line: Ended by a newline.
-            droppable: Never wait: an ERROR for a client that does not read is nobody's loss.
+            droppable: Never wait: an ERROR is dropped if the client does not read.
         """
         if self._outbox:
             if droppable or self._outbox_bytes + len(line) > MAX_OUTBOX_BYTES:
@@ -113,7 +113,7 @@ class Connection:
             self.sending = False
 
     def close(self) -> None:
-        """Close the socket and wake whoever waits for it."""
+        """Close the socket and wake the tasks that wait for it."""
         self.reading = False
         if self.socket.fileno() >= 0:
             if self.waited_for:

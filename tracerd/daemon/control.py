@@ -16,7 +16,7 @@ ANSWER_S = 10.0
 def daemon_pid(path: Path) -> int:
     """The pid of the daemon on this socket.
 
-    The lock is looked at first: with socket activation a mere connect would start a daemon.
+    The lock is checked first: with socket activation a mere connect would start a daemon.
 
     Raises:
         NoDaemonError: There is none.

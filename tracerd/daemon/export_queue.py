@@ -25,7 +25,7 @@ WORKERS = 2
 
 
 RESOLVE_S = 5.0
-"""How long a file system may take to tell where a path leads; exports to others wait meanwhile."""
+"""How long a file system may take to resolve a path; exports to others wait meanwhile."""
 
 SHOWN_PATH = 200
 
@@ -78,7 +78,7 @@ class ExportQueue:
             self._nursery.start_soon(self._resolve_all)
 
     def hurry(self) -> None:
-        """Give up what is running and pending: the daemon was told twice to stop."""
+        """Give up what is running and pending: the daemon got a second signal to stop."""
         self._hurry = True
         self._resolving.cancel()
 

@@ -31,7 +31,7 @@ READS_AT_ACCEPT = 4
 """A short-lived client has usually written everything and gone: it is served at once and needs no task."""
 
 FILES_PER_TRACE = 3
-"""A log, the account beside it, and what keeps it while an export waits."""
+"""A log, the rejects file beside it, and what keeps it while an export waits."""
 
 SPARE_DESCRIPTORS = 32
 """Kept for what is no connection and no log: exports, the listeners, the event loop, questions to the system."""
@@ -49,7 +49,7 @@ class Intake:
     Args:
         state: Decides what a message means.
         performer: Performs what the state decides; holds the connections.
-        trace_files: Says how many descriptors exports hold.
+        trace_files: Counts the descriptors that exports hold.
         max_line_bytes: Longer lines are refused.
         max_unfinished_bytes: When lines that have not ended yet take more, the longest is refused.
 

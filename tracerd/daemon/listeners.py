@@ -123,10 +123,10 @@ class Listener:
 class PassedListener:
     """A listening Unix socket that a service manager made and keeps, and the lock that we hold beside it.
 
-    Nobody is turned away while we stop, start or are not there: connections wait in its queue.
+    No client is turned away while we stop, start or are not there: connections wait in its queue.
 
     Attributes:
-        outlives_us: True: whoever waits in its queue when we stop is left to the next daemon.
+        outlives_us: True: clients in its queue when we stop are left to the next daemon.
 
     Args:
         passed: A listening socket; we close our copy of it, and never its path.
@@ -161,7 +161,7 @@ AnyListener = Listener | PassedListener
 
 
 def _somaxconn() -> int:
-    """The longest queue that the kernel allows, whatever was asked for; 0 if it does not tell."""
+    """The longest queue that the kernel allows, whatever was asked for; 0 if it is unknown."""
     try:
         return int(Path("/proc/sys/net/core/somaxconn").read_text())
     except OSError:

@@ -178,7 +178,7 @@ class Server:
             logger.error("data lost: out of file descriptors to accept all clients")
         if self._performer.exports or self._state.has_exports_to_come():
             # They promise what was written before they were asked for, and some of it may wait in a queue that would
-            # else be left to the next daemon. One pass will do: whoever is accepted now asks for nothing more.
+            # else be left to the next daemon. One pass will do: a client accepted now asks for nothing more.
             complete &= self._read_to_the_end([listener for listener in self._listeners if listener.outlives_us])
         self._perform(self._appender.give_up())
         self._perform(self._state.end_due_traces(math.inf))

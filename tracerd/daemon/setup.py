@@ -77,7 +77,7 @@ def serve(config: Config, passed: Sequence[socket.socket], parent: Parent) -> No
         parent: The process that waits until clients can connect, if there is one.
 
     Raises:
-        TracerdError: It cannot start; the message says why.
+        TracerdError: It cannot start; the message is the reason.
     """
     # A signal waits until we listen to it. This comes before the first thread, which would take it otherwise.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)

@@ -1,4 +1,4 @@
-"""The daemon's log on stderr, written by a thread of its own: no client waits because nobody reads it."""
+"""The daemon's log on stderr, written by a thread of its own: no client waits for its reader."""
 
 import logging
 import os

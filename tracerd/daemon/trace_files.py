@@ -29,7 +29,7 @@ Fsync = Literal["never", "close", "always"]
 """When logs are brought to the disk: never by us, when they are closed, or then and before every OK."""
 
 REMOVED_CHECK_S = 5.0
-"""How often a log that is being written is looked at: has somebody removed it?"""
+"""How often a log that is being written is checked: was it removed?"""
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ class TraceFiles:
     Args:
         directory: Where the logs are; checked before a log is opened in it.
         only_log: The one log of `--into-file`, wherever it lies.
-        on_removed: Told when a log was removed under us, and was begun anew.
+        on_removed: Called when a log was removed under us, and was begun anew.
         max_log_bytes: A log that has reached this size takes no more.
         fsync: When logs are brought to the disk.
     """
@@ -65,10 +65,10 @@ class TraceFiles:
         self._logs: dict[TraceId, LogWriter] = {}
         self._rejects: dict[TraceId, RejectsFile] = {}
         self._clocked: set[TraceId] = set()  # traces whose log has this daemon's clock line
-        self._look_at_s: dict[TraceId, float] = {}
+        self._check_at_s: dict[TraceId, float] = {}
         self._max_log_bytes = max_log_bytes
         self._fsync = fsync
-        self._complain_now = LogThrottle()
+        self._warn_now = LogThrottle()
         self._pins: dict[TraceId, _Pin] = {}
         self._unrecorded: dict[TraceId, Totals] = {}  # of traces that have ended, but could not be recorded
 
@@ -93,15 +93,15 @@ class TraceFiles:
     def _append(self, trace_id: TraceId, block: bytes) -> bool:
         """As `append`; false if the log is full."""
         log = self._logs.get(trace_id) or self._open(trace_id)
-        if time.monotonic() >= self._look_at_s[trace_id]:
-            log = self._look(trace_id, log)
+        if time.monotonic() >= self._check_at_s[trace_id]:
+            log = self._check_removed(trace_id, log)
         limit = self._max_log_bytes
         if log.size >= limit:
             return False
         if trace_id not in self._clocked:
             block = clock_line() + block
         if log.size + len(block) >= limit:
-            # The mark comes with the run that fills the log, so that each log has exactly one, whoever writes next.
+            # The mark comes with the run that fills the log, so that each log has exactly one.
             block += full_line(int(limit), block[block.rfind(b"\n", 0, -1) + 1 :])
         log.append(block)
         self._clocked.add(trace_id)
@@ -134,7 +134,7 @@ class TraceFiles:
             log.close()
             raise
         self._logs[trace_id] = log
-        self._look_at_s[trace_id] = time.monotonic() + REMOVED_CHECK_S
+        self._check_at_s[trace_id] = time.monotonic() + REMOVED_CHECK_S
         return log
 
     def _begin(self, trace_id: TraceId) -> None:
@@ -153,13 +153,13 @@ class TraceFiles:
         try:
             self._rejects_of(trace_id).add_torn(reason, tail[:KEPT_BYTES])
         except UnsafePathError as error:  # which a retry would not change
-            self._complain(trace_id, reason, error)
+            self._warn(trace_id, reason, error)
         else:
             name = rejects_path(self.path(trace_id)).name
             logger.warning("%s: %s; it goes to %s", self.path(trace_id), reason, name)
 
-    def _look(self, trace_id: TraceId, log: LogWriter) -> LogWriter:
-        self._look_at_s[trace_id] = time.monotonic() + REMOVED_CHECK_S
+    def _check_removed(self, trace_id: TraceId, log: LogWriter) -> LogWriter:
+        self._check_at_s[trace_id] = time.monotonic() + REMOVED_CHECK_S
         if not log.was_removed():
             return log
         logger.warning("%s was removed or renamed while in use; it is begun anew", log.path)
@@ -174,19 +174,19 @@ class TraceFiles:
         try:
             self._rejects_of(trace_id).add(refused.line_no, client_pid, refused.reason, refused.line)
         except (OSError, UnsafePathError) as error:
-            self._complain(trace_id, "a refused line", error)
+            self._warn(trace_id, "a refused line", error)
 
     def end(self, trace_id: TraceId, totals: Totals) -> None:
         """The trace has no clients any more: record what was counted, unless all was stored, and close its files."""
         log = self._logs.pop(trace_id, None)
-        self._look_at_s.pop(trace_id, None)
+        self._check_at_s.pop(trace_id, None)
         totals.add(self._unrecorded.pop(trace_id, Totals()))
         if totals.repaired or totals.refused or totals.lost:
             try:
                 self._rejects_of(trace_id).record(totals)
             except (OSError, UnsafePathError) as error:
                 self._unrecorded[trace_id] = totals  # for the next record
-                self._complain(trace_id, "the totals", error)
+                self._warn(trace_id, "the totals", error)
         if log:
             if self._fsync != "never":
                 for reason in _sync(log):
@@ -195,8 +195,8 @@ class TraceFiles:
         if rejects := self._rejects.pop(trace_id, None):
             rejects.close()
 
-    def _complain(self, trace_id: TraceId, what: str, error: Exception) -> None:
-        if self._complain_now(trace_id):
+    def _warn(self, trace_id: TraceId, what: str, error: Exception) -> None:
+        if self._warn_now(trace_id):
             logger.warning("%s: %s could not be kept: %s", rejects_path(self.path(trace_id)), what, error)
 
     def _rejects_of(self, trace_id: TraceId) -> RejectsFile:
@@ -211,7 +211,7 @@ class TraceFiles:
             self._on_removed(trace_id)
 
     def begin_export(self, trace_id: TraceId, refused: int, missing: str) -> Snapshot:
-        """The trace as it is now; nobody removes its log until `end_export`, even if the trace ends before."""
+        """The trace as it is now; its log is not removed until `end_export`, even if the trace ends before."""
         pinned = self._pins.setdefault(trace_id, _Pin())
         pinned.exports += 1
         if pinned.fd is None:
