@@ -299,7 +299,7 @@ from tracerd.store import retention
 
 def spying(trace):
     try:
-        fd = os.open(trace.log, os.O_RDONLY)
+        fd = os.open(trace.path, os.O_RDONLY)
     except FileNotFoundError:
         return original(trace)
     with open(fd, "rb") as log:
