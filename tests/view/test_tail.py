@@ -15,9 +15,9 @@ import pytest
 
 from tests.docs.test_docs import code, section, tables
 from tests.harness import PATIENCE_S, ROOT, Daemon, event, events, on_a_terminal, tracerd, wait_until
-from tracerd.store import follow as live_module
+from tracerd.rows import follow as live_module
+from tracerd.rows.follow import Growing, Live
 from tracerd.store import log as log_module
-from tracerd.store.follow import Growing, Live
 
 VIEW = (ROOT / "docs/view.md").read_text()
 EXAMPLE = ROOT / "docs/view/live.jsonl"

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tracerd.rows.event import Wanted
+    from tracerd.rows.follow import Growing, Live
     from tracerd.rows.source import Source
-    from tracerd.store.follow import Growing, Live
     from tracerd.view.tail import Output
 
 POLL_MS = 100
@@ -66,7 +66,7 @@ def tail(
     An event that has a duration is printed when it arrives, that is when it is over, with the time of its begin.
     """
     from tracerd.rows.event import Wanted
-    from tracerd.store.follow import Growing, Live
+    from tracerd.rows.follow import Growing, Live
     from tracerd.view.tail import Output
 
     check_stdout()
