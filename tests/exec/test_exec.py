@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.exec.sandbox import TRACERD, Sandbox, own_sandbox
-from tests.harness import PATIENCE_S, wait_until
+from tests.harness import PATIENCE_S, ROOT, wait_until
 from tests.perfetto.judge import Judge
 
 
@@ -437,7 +437,7 @@ def test_the_way_to_the_command_imports_neither_click_nor_what_is_slow(sandbox: 
         sys.executable,
         "-IS",
         "-c",
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent.parent.parent)!r})\n{probe}",
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{probe}",
     )
     modules = set(done.stdout.decode().split("\n")[0].split())
 

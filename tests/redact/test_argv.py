@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.docs.test_docs import code, section, tables
+from tests.harness import ROOT
 from tracerd import redact
 
-EXEC_MD = (Path(__file__).parent.parent.parent / "docs/exec.md").read_text()
+EXEC_MD = (ROOT / "docs/exec.md").read_text()
 HIDDEN, KEPT = tables(section(EXEC_MD, "### Secrets"))
 
 
