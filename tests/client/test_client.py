@@ -6,12 +6,11 @@ import re
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 
 from tests.client.client_programs import Event, environment, events, named, run
-from tests.harness import Daemon
+from tests.harness import ROOT, Daemon
 from tests.perfetto.judge import Judge
 from tracerd.client import Client
 
@@ -119,7 +118,7 @@ def end_us(event: Event) -> int:
 
 @pytest.mark.parametrize("document", ["README.md", "docs/clients/README.md"])
 def test_the_lines_in_the_documents_are_a_traced_program(document: str, daemon: Daemon) -> None:
-    text = (Path(__file__).parent.parent.parent / document).read_text()
+    text = (ROOT / document).read_text()
     [source] = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
     assert run(source, daemon.socket).stderr == ""

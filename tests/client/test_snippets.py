@@ -15,10 +15,10 @@ from typing import Self
 
 import pytest
 
-from tests.harness import PATIENCE_S, Daemon, running_daemon, short_dir, wait_until
+from tests.harness import PATIENCE_S, ROOT, Daemon, running_daemon, short_dir, wait_until
 from tests.perfetto.judge import Judge
 
-SNIPPETS = Path(__file__).parent.parent.parent / "docs/clients"
+SNIPPETS = ROOT / "docs/clients"
 
 STEP_US = 10_000
 """/proc/uptime, the clock of a shell and of OCaml, has steps of 10 ms."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import PATIENCE_S, Client, event, short_dir, tracerd, wait_until
+from tests.harness import PATIENCE_S, ROOT, Client, event, short_dir, tracerd, wait_until
 from tracerd.store.lock import holder
 
 SERVE = [sys.executable, "-m", "tracerd", "serve", "--daemonize"]
@@ -135,7 +135,7 @@ def test_a_log_that_cannot_be_written_is_told_in_one_line(sandbox: Sandbox) -> N
 def test_relative_paths_keep_their_meaning(sandbox: Sandbox) -> None:
     work = sandbox.home / "work"
     work.mkdir()
-    source = Path(__file__).parent.parent.parent  # where this tracerd is found also if it is not installed
+    source = ROOT  # where this tracerd is found also if it is not installed
     environ = sandbox.environ | {"PYTHONPATH": str(source)}
     environ |= {"TRACERD_SOCKET": "../s", "TRACERD_DIR": "logs"}
 

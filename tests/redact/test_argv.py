@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.docs.test_docs import code, section, tables
+from tests.harness import ROOT
 from tracerd import redact
 from tracerd.exec.event import CommandLabel
 
-EXEC_MD = (Path(__file__).parent.parent.parent / "docs/exec.md").read_text()
+EXEC_MD = (ROOT / "docs/exec.md").read_text()
 HIDDEN, KEPT = tables(section(EXEC_MD, "### Secrets"))
 
 

@@ -1,16 +1,15 @@
 """What of a text is hidden, and that ordinary words stay: the table of docs/telemetry.md and more."""
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.docs.test_docs import code, section, tables
+from tests.harness import ROOT
 from tracerd import redact
 from tracerd.redact import rules
 
-DOCUMENT = (Path(__file__).parent.parent.parent / "docs/telemetry.md").read_text()
+DOCUMENT = (ROOT / "docs/telemetry.md").read_text()
 [HIDDEN] = tables(section(DOCUMENT, "### What is hidden"))
 
 GITHUB = "ghp_" + "a1B2" * 9

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import PATIENCE_S, Daemon, event, tracerd, wait_until, words_of
+from tests.harness import PATIENCE_S, ROOT, Daemon, event, tracerd, wait_until, words_of
 from tracerd.core.counts import Totals
 from tracerd.daemon.trace_files import TraceFiles
 from tracerd.errors import ExportError
@@ -327,7 +327,7 @@ def gone_or_due(log: Path, patience_s: float) -> Callable[[], bool]:
 def test_nothing_acknowledged_is_lost_while_clear_runs(daemon: Daemon, tmp_path: Path) -> None:
     rounds, writers = 50, 4
     log = daemon.dir.joinpath
-    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)}
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", CLEARER, str(daemon.dir), str(tmp_path / "end")]
 
     def write(writer: int) -> list[int]:

@@ -13,7 +13,7 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.harness import CLOCK_PREFIX, Daemon, event, events, exported, short_dir, tracerd, wait_until
+from tests.harness import CLOCK_PREFIX, ROOT, Daemon, event, events, exported, short_dir, tracerd, wait_until
 from tests.perfetto.judge import Judge
 from tracerd.cli.options import duration, size
 from tracerd.core.clients import MAX_ERRORS
@@ -361,7 +361,7 @@ def test_the_mark_is_an_event_whatever_came_before(last: bytes) -> None:
 
 
 def test_the_document_shows_the_mark_and_the_units_as_they_are() -> None:
-    document = (Path(__file__).parent.parent.parent / "docs/retention.md").read_text()
+    document = (ROOT / "docs/retention.md").read_text()
     [shown] = re.findall(r"```jsonl\n(.*)```", document, re.DOTALL)
     place = json.loads(shown)
     made = full_line(place["args"]["max_log_bytes"], shown.encode())
