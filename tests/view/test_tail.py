@@ -307,7 +307,7 @@ def test_replaced_cut_and_torn_logs_lose_nothing(tmp_path: Path) -> None:
 
 
 def test_more_logs_than_are_held_open_lose_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_module, "MAX_HELD", 3)
+    monkeypatch.setattr(live_module, "MAX_OPEN", 3)
     before = len(os.listdir("/proc/self/fd"))
     paths = [tmp_path / f"{number}.jsonl" for number in range(10)]
     for path in paths[:8]:
