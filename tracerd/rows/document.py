@@ -87,14 +87,18 @@ class Decompressed:
 
     def __iter__(self) -> Iterator[bytes]:
         """Take the bytes; once."""
-        first = next(self._pieces, b"")
-        while len(first) < len(GZIP_MAGIC) and (more := next(self._pieces, b"")):
-            first += more
+        first = self._enough(b"")
         if first.startswith(GZIP_MAGIC):
             yield from self._decompress(first)
         elif first:
             yield first
             yield from self._pieces
+
+    def _enough(self, first: bytes) -> bytes:
+        """This and what follows, until it shows whether it is gzip."""
+        while len(first) < len(GZIP_MAGIC) and (more := next(self._pieces, b"")):
+            first += more
+        return first
 
     def _decompress(self, piece: bytes) -> Iterator[bytes]:
         member = zlib.decompressobj(_GZIP)
@@ -104,7 +108,7 @@ class Decompressed:
                     yield text
                     piece = member.unconsumed_tail
                 if member.eof:
-                    piece = member.unused_data or next(self._pieces, b"")
+                    piece = self._enough(member.unused_data)
                     if not piece.startswith(GZIP_MAGIC):  # padding, as gzip itself ignores it
                         return
                     member = zlib.decompressobj(_GZIP)
