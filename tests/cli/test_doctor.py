@@ -14,10 +14,11 @@ import pytest
 from tests.harness import Daemon, event, short_dir, tracerd
 from tracerd import __version__
 from tracerd.cli import doctor_checks as doctor
-from tracerd.cli.doctor_checks import Level
+from tracerd.cli.doctor_directory import space_check
+from tracerd.cli.doctor_severity import Severity
 
 SUBJECTS = [
-    "socket", "daemon", "directory", "lock", "space", "unit", "descriptors", "clock", "environment", "accounts",
+    "socket", "daemon", "directory", "lock", "space", "unit", "descriptors", "clock", "environment", "rejects",
     "leftovers",
 ]  # fmt: skip
 
@@ -154,9 +155,9 @@ def test_a_directory_that_cannot_be_written(home: Path, monkeypatch: pytest.Monk
         return mode != os.R_OK | os.W_OK | os.X_OK or path != home / "logs"
 
     monkeypatch.setattr(os, "access", denied)
-    finding = {each.subject: each for each in doctor.examine(home / "s", home / "logs", {})}["directory"]
-    assert finding.level is Level.FAIL
-    assert "mode 0500) cannot be written; run chmod u+rwx on it" in finding.text
+    check = {each.subject: each for each in doctor.examine(home / "s", home / "logs", {})}["directory"]
+    assert check.severity is Severity.FAIL
+    assert "mode 0500) cannot be written; run chmod u+rwx on it" in check.text
 
 
 def test_a_daemon_that_keeps_its_logs_elsewhere(home: Path) -> None:
@@ -237,10 +238,10 @@ def test_a_trace_id_that_no_daemon_takes(home: Path) -> None:
     assert examine(home, TRACERD_TRACE_ID="t")["environment"] == ("OK", "TRACERD_TRACE_ID=t: programs join this trace")
 
 
-def test_accounts_without_a_log(home: Path) -> None:
+def test_rejects_without_a_log(home: Path) -> None:
     with Daemon(home) as daemon:
         daemon.session(b"OPEN bad\nnonsense\n")
-        found = examine(home, code=0)["accounts"]
+        found = examine(home, code=0)["rejects"]
     assert found == (
         "WARN",
         f"1 without a log, for every line was refused; {home}/logs/bad.rejected says why, tracerd clear removes them",
@@ -248,19 +249,19 @@ def test_accounts_without_a_log(home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("free", "files", "level"),
+    ("free", "files", "severity"),
     [
-        (49_999_999, None, Level.FAIL),
-        (50_000_000, None, Level.WARN),
-        (999_999_999, 5, Level.WARN),
-        (1_000_000_000, 5, Level.OK),
-        (1_000_000_000, 0, Level.FAIL),
+        (49_999_999, None, Severity.FAIL),
+        (50_000_000, None, Severity.WARN),
+        (999_999_999, 5, Severity.WARN),
+        (1_000_000_000, 5, Severity.OK),
+        (1_000_000_000, 0, Severity.FAIL),
     ],
 )
-def test_room_that_runs_out(free: int, files: int | None, level: Level) -> None:
-    finding = doctor.space_finding(free, files)
-    assert finding.level is level
-    assert ("tracerd clear" in finding.text) is (level is not Level.OK)
+def test_room_that_runs_out(free: int, files: int | None, severity: Severity) -> None:
+    check = space_check(free, files)
+    assert check.severity is severity
+    assert ("tracerd clear" in check.text) is (severity is not Severity.OK)
 
 
 # ------------------------------------------------------------------ systemd, as its command answers
@@ -308,9 +309,9 @@ def test_a_machine_that_slept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         return read(clock) + (3600 if clock == time.CLOCK_BOOTTIME else 0)
 
     monkeypatch.setattr(time, "clock_gettime", slept)
-    finding = {each.subject: each for each in doctor.examine(tmp_path / "s", tmp_path / "logs", {})}["clock"]
-    assert finding.level is Level.WARN
-    assert "asleep for 3600 s since then: take ts from CLOCK_MONOTONIC" in finding.text
+    check = {each.subject: each for each in doctor.examine(tmp_path / "s", tmp_path / "logs", {})}["clock"]
+    assert check.severity is Severity.WARN
+    assert "asleep for 3600 s since then: take ts from CLOCK_MONOTONIC" in check.text
 
 
 def test_names_from_outside_do_no_harm(home: Path) -> None:

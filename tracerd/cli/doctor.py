@@ -13,18 +13,19 @@ from tracerd.text import printable
 @click.command()
 @socket_option
 @directory_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per finding and line.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per check and line.")
 def doctor(socket: Path, directory: Path, as_json: bool) -> None:
-    """Look at socket, daemon, directory and system, and say what to do. Exit 1 if anything fails."""
-    from tracerd.cli.doctor_checks import Level, examine
+    """Check socket, daemon, directory and system, and advise what to do. Exit 1 if anything fails."""
+    from tracerd.cli.doctor_checks import examine
+    from tracerd.cli.doctor_severity import Severity
 
     failed = False
-    for finding in examine(socket, directory, os.environ):
-        failed = failed or finding.level is Level.FAIL
-        text = printable(finding.text)
+    for check in examine(socket, directory, os.environ):
+        failed = failed or check.severity is Severity.FAIL
+        text = printable(check.text)
         if as_json:
-            click.echo(json.dumps({"level": finding.level, "subject": finding.subject, "text": text}))
+            click.echo(json.dumps({"level": check.severity, "subject": check.subject, "text": text}))
         else:
-            click.echo(f"{finding.level:<4}  {finding.subject:<11}  {text}")
+            click.echo(f"{check.severity:<4}  {check.subject:<11}  {text}")
     if failed:
         raise SystemExit(1)
