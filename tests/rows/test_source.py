@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.test_docs import ROOT
-from tests.harness import tracerd
+from tests.harness import ROOT, tracerd
 from tracerd.rows.document import Decompressed, Document
 
 CASES = Path(__file__).parent / "cases"
