@@ -27,7 +27,7 @@ FIRST_OF_A_KIND = 20
 def check(ctx: click.Context, trace: str, directory: Path, all_: bool, as_json: bool) -> None:
     """Find what Perfetto would drop, count as an error or show wrongly, and how to fix it.
 
-    TRACE is a path, a file name, a trace id, an unambiguous prefix of one, or `latest`.
+    TRACE is a path, a file name, a trace id, an unambiguous prefix of one, `latest`, or `-` for stdin.
     Exit 1 if there is an error; warnings alone exit 0.
     """
     from tracerd.replay.kinds import Findings, Level

@@ -55,7 +55,7 @@ def diff(
 ) -> None:
     """Compare the figures of two traces: A is before, B is after.
 
-    A and B are a path, a file name, a trace id, an unambiguous prefix of one, or `latest`; or a trace.json by its path.
+    A and B are a path, a file name, a trace id, an unambiguous prefix of one, `latest`, or `-` for stdin.
     """
     from tracerd.view.diff import Comparison
 

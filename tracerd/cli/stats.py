@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def stats(trace: str, directory: Path, by: "By", top: int | None, as_json: bool) -> None:
     """Count and measure the spans of a trace, and how much ran at once.
 
-    TRACE is a path, a file name, a trace id, an unambiguous prefix of one, or `latest`; or a trace.json by its path.
+    TRACE is a path, a file name, a trace id, an unambiguous prefix of one, `latest`, or `-` for stdin.
     """
     import orjson
 

@@ -59,14 +59,14 @@ def tail(
 ) -> None:
     """Print the last events of a trace, and with -f those that arrive.
 
-    TRACE is a path, a file name, a trace id, an unambiguous prefix of one, or `latest`.
+    TRACE is a path, a file name, a trace id, an unambiguous prefix of one, `latest`, or `-` for stdin.
     With -f it may be a trace that is not there yet.
     Without TRACE, begin with the trace that was written last, and go on with all traces, new ones too.
 
     An event that has a duration is printed when it arrives, that is when it is over, with the time of its begin.
     """
     from tracerd.rows.event import Wanted
-    from tracerd.rows.follow import Growing, Live
+    from tracerd.rows.follow import Live
     from tracerd.view.tail import Output
 
     check_stdout()
@@ -79,19 +79,25 @@ def tail(
         if follow:
             raise ViewError(f"{source.trace_id} is no log, and nothing is added to it: leave out -f")
         _print_last(source, output, lines, wanted)
-    log = source.log if source else None
-    with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
-        live = stack.enter_context(contextlib.closing(Live(directory, path)))
-        if log:
-            first = Growing(log.path, log.trace_id, 0)
-            live.follow(first)
-            first.start_at_last(lines, output.is_wanted)
-            _print(output, live.poll())
-        if follow:
-            _follow(live, output)
+    else:
+        _print_logs(source, Live(directory, path), output, lines, follow=follow)
     if source and not follow and lines and not output.printed:
         what = "no events" if wanted.is_all else "no event that passes"
         raise ViewError(f"the trace {source.trace_id} has {what}")
+
+
+def _print_logs(source: "Source | None", live: "Live", output: "Output", count: int, *, follow: bool) -> None:
+    """Print the last events of a log, if there is one, and go on with those that arrive."""
+    from tracerd.rows.follow import Growing
+
+    with contextlib.suppress(KeyboardInterrupt), contextlib.closing(live):
+        if source and source.log:
+            first = Growing(source.log.path, source.trace_id, 0)
+            live.follow(first)
+            first.start_at_last(count, output.is_wanted)
+            _print(output, live.poll())
+        if follow:
+            _follow(live, output)
 
 
 def _find(directory: Path, trace: str | None, follow: bool) -> "tuple[Source | None, Path | None]":
