@@ -24,13 +24,13 @@ FEW_NAMES = 5
 @click.command()
 @click.argument("traces", metavar="[TRACE]...", nargs=-1)
 @directory_option
-@click.option("--older-than", type=duration, metavar="AGE", help="Only traces last written longer ago, such as 7d.")
+@click.option("--older-than", type=duration, metavar="AGE", help="Only traces whose last write is older, such as 7d.")
 @click.option(
-    "--keep", type=click.IntRange(min=0), default=0, show_default=True, metavar="N", help="Leave the N newest of them."
+    "--keep", type=click.IntRange(min=0), default=0, show_default=True, metavar="N", help="Keep the N newest of them."
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def clear(traces: tuple[str, ...], directory: Path, older_than: float | None, keep: int, yes: bool) -> None:
-    """Remove traces, each a log and the rejects beside it: those named, or all. What is in use is left alone.
+    """Remove traces, each with its log and rejects file: the named ones, or all. A trace in use is not removed.
 
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, or `latest`.
     """

@@ -20,7 +20,7 @@ def demo(output: str) -> None:
     """Record a job of some short-lived processes and write its trace.
 
     The job compresses a part of Python's standard library, with as many processes at a time as there are processors.
-    A daemon of its own records it: yours, if one runs, is not disturbed.
+    A private daemon records it; your own daemon, if one is running, is not used.
     """
     from tracerd.demo.run import record
 

@@ -35,12 +35,16 @@ def percent(value: str) -> float:
     "--fail-over",
     type=percent,
     metavar="PERCENT",
-    help="Exit 1 if the trace lasts, or the spans of a name last in total, longer in B by more than, say, 10%.",
+    help="Exit 1 if the trace, or the total of a name, is longer in B by more than PERCENT, such as 10%.",
 )
 @click.option(
-    "--min-total", type=span_duration, default="0", metavar="D", help="For --fail-over, ignore totals below, say, 5ms."
+    "--min-total",
+    type=span_duration,
+    default="0",
+    metavar="D",
+    help="For --fail-over, ignore totals below D, such as 5ms.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with all rows unless --top says less.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with all rows unless --top is given.")
 @click.pass_context
 def diff(
     ctx: click.Context,
@@ -53,7 +57,7 @@ def diff(
     min_total: float,
     as_json: bool,
 ) -> None:
-    """Compare the figures of two traces: A is before, B is after.
+    """Compare the statistics of two traces: A is before, B is after.
 
     A and B are a path, a file name, a trace id, an unambiguous prefix of one, `latest`, or `-` for stdin.
     """

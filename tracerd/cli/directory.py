@@ -7,5 +7,5 @@ from tracerd.store.paths import log_dir
 
 @click.command("dir")
 def dir_command() -> None:
-    """Print the directory of logs."""
+    """Print the trace directory."""
     click.echo(str(log_dir().absolute()))

@@ -15,7 +15,7 @@ from tracerd.text import printable
 @directory_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per check and line.")
 def doctor(socket: Path, directory: Path, as_json: bool) -> None:
-    """Check socket, daemon, directory and system, and advise what to do. Exit 1 if anything fails."""
+    """Check socket, daemon, directory and system, and suggest what to do. Exit 1 if a check fails."""
     from tracerd.cli.doctor_checks import examine
     from tracerd.cli.doctor_severity import Severity
 

@@ -18,9 +18,9 @@ from tracerd.trace_id import TraceId
 @click.command()
 @click.option("--new", is_flag=True, help="Begin a new trace.")
 @click.option("--fish", is_flag=True, help="For fish: tracerd env --new --fish | source")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
 def env(new: bool, fish: bool, as_json: bool) -> None:
-    """Print what lets programs join one trace: eval "$(tracerd env --new)".
+    """Print the variables with which programs join one trace: eval "$(tracerd env --new)".
 
     Without --new the trace stays that of $TRACERD_TRACE_ID, if it is set.
     """

@@ -15,7 +15,7 @@ def _trace_id(value: str) -> TraceId:
 
 
 @click.command("exec", context_settings={"allow_interspersed_args": False})
-@click.option("--name", metavar="NAME", help="What the process and its span are called, instead of as the program.")
+@click.option("--name", metavar="NAME", help="The name of the process and its span, instead of the program's.")
 @click.option(
     "-o",
     "--output",
@@ -33,12 +33,14 @@ def _trace_id(value: str) -> TraceId:
     "shown",
     type=click.Choice(ARGS),
     show_default=f"as an enclosing exec, else {FULL}",
-    help="How much of command lines to record; values of passwords and keys never are.",
+    help="How much of command lines to record; values of passwords and keys are never recorded.",
 )
 @click.option("--all", "all_processes", is_flag=True, help="Record each process that the command starts; needs strace.")
 @click.option("--shim", metavar="NAMES", default="", help="Record these programs wherever PATH finds them: cc,ld,ar")
-@click.option("--follow", is_flag=True, help="Write FILE again when processes end that outlive the command.")
-@click.option("--no-start", is_flag=True, help="Without a daemon do not start one; the command runs unrecorded.")
+@click.option("--follow", is_flag=True, help="Write FILE again when processes that outlive the command have ended.")
+@click.option(
+    "--no-start", is_flag=True, help="Do not start a daemon; if none is running, the command is not recorded."
+)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def exec_command(
     name: str | None,

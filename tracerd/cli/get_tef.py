@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Where to write; a name ending in .gz compresses. Without it, or with -, stdout.",
 )
-@click.option("--redact", "redacts", is_flag=True, help="Hide passwords, tokens and keys, as far as they can be told.")
+@click.option(
+    "--redact", "redacts", is_flag=True, help="Hide passwords, tokens and keys, as far as they can be recognised."
+)
 def get_tef(trace: str, directory: Path, output: str, redacts: bool) -> None:
     """Write a trace as a trace.json that Perfetto opens.
 

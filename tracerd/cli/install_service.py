@@ -18,10 +18,10 @@ ENABLE = "systemctl --user enable --now tracerd.socket"
 @click.command("install-service")
 @click.option("--print", "only_print", is_flag=True, help="Print the units, and write nothing.")
 def install_service(only_print: bool) -> None:
-    """Write the units of a service that starts with the first client.
+    """Write the systemd units of a service that starts with the first client.
 
-    They go to $XDG_CONFIG_HOME/systemd/user, usually ~/.config/systemd/user. A unit that is there and differs is left
-    alone.
+    They go to $XDG_CONFIG_HOME/systemd/user, usually ~/.config/systemd/user. An existing unit that differs
+    is not replaced.
     """
     texts = {name: unit(name) for name in UNITS}
     if only_print:

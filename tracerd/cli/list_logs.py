@@ -16,11 +16,11 @@ from tracerd.text import printable
     "--long",
     "long_",
     is_flag=True,
-    help="Also size, events, repaired, refused, lost, start, last write.",
+    help="Also show size, events, repaired, refused, lost, start and last write.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per trace and line, with all that -l shows.")
 def list_command(directory: Path, long_: bool, as_json: bool) -> None:
-    """List the logs, one path a line, oldest last write first."""
+    """List the logs, one path on each line, the oldest last write first."""
     import orjson
 
     from tracerd.store.traces import list_logs, start_s, totals

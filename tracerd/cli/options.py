@@ -90,9 +90,12 @@ by_option = click.option(
     type=click.Choice(["name", "cat", "process"]),
     default="name",
     show_default=True,
-    help="What spans are grouped by: their name, their category, their process.",
+    help="Group spans by name, category or process.",
 )
 
 top_option = click.option(
-    "--top", type=click.IntRange(min=1), metavar="N", help="Print so many rows of each table; 20 if for people."
+    "--top",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Print N rows of each table; the default is 20, and with --json all.",
 )

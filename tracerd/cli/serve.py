@@ -45,7 +45,7 @@ TLDRS_SOCKET = Path("/tmp/tldrs.socket")  # noqa: S108 (the path that OCaml clie
     default=DEFAULT_MAX_UNFINISHED_BYTES,
     show_default=True,
     metavar="N",
-    help="Refuse the longest line that has not ended yet while all of them take more memory.",
+    help="While unfinished lines together take more memory than this, refuse the longest one.",
 )
 @click.option(
     "--max-age",
@@ -53,7 +53,7 @@ TLDRS_SOCKET = Path("/tmp/tldrs.socket")  # noqa: S108 (the path that OCaml clie
     default=math.inf,
     show_default="no limit",
     metavar="AGE",
-    help="Remove traces that were last written longer ago, such as 30d.",
+    help="Remove traces whose last write is older, such as 30d.",
 )
 @click.option(
     "--max-total-size",
@@ -61,7 +61,7 @@ TLDRS_SOCKET = Path("/tmp/tldrs.socket")  # noqa: S108 (the path that OCaml clie
     default=math.inf,
     show_default="no limit",
     metavar="SIZE",
-    help="Remove the oldest traces while all together are larger, such as 2GB.",
+    help="Remove the oldest traces while all traces together are larger, such as 2GB.",
 )
 @click.option(
     "--max-trace-size",
@@ -76,14 +76,14 @@ TLDRS_SOCKET = Path("/tmp/tldrs.socket")  # noqa: S108 (the path that OCaml clie
     type=click.Choice(["never", "close", "always"]),
     default="never",
     show_default=True,
-    help="Bring logs to the disk: when they are closed, or then and before each OK; all clients wait for it.",
+    help="Sync logs to the disk when they are closed, or also before each OK; all clients wait for it.",
 )
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
     default="info",
     show_default=True,
-    help="What to say on stderr.",
+    help="The lowest level of messages on stderr.",
 )
 @click.option(
     "--daemonize",

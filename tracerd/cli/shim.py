@@ -13,12 +13,13 @@ from tracerd.text import printable
 @click.argument("directory", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 def shim(directory: Path, names: tuple[str, ...]) -> None:
-    """Fill a folder with shims, which record the programs of their names.
+    """Fill a folder with shims, which record the programs of the same names.
 
     For example: tracerd shim shims cc ld ar
 
-    Each runs the program of its name that comes after the folder in PATH, and records it if $TRACERD_TRACE_ID is set.
-    With the folder first in PATH, a whole build is recorded without a change to it.
+    Each shim runs the program of its name that comes after the folder in PATH, and records it if
+    $TRACERD_TRACE_ID is set.
+    With the folder first in PATH, a whole build is recorded without changing it.
     """
     from tracerd.exec.shims import check_name, fill, require
 

@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 @trace_argument
 @directory_option
 @click.option(
-    "--depth", type=click.IntRange(min=0), metavar="N", help="Show so many levels of spans; 0 for processes only."
+    "--depth", type=click.IntRange(min=0), metavar="N", help="Show N levels of spans; 0 shows only processes."
 )
-@click.option("--min-dur", type=span_duration, default="0", metavar="D", help="Leave out spans shorter than, say, 5ms.")
-@click.option("--pid", "pids", multiple=True, metavar="N", help="Show this process only; may be repeated.")
+@click.option(
+    "--min-dur", type=span_duration, default="0", metavar="D", help="Leave out spans shorter than D, such as 5ms."
+)
+@click.option("--pid", "pids", multiple=True, metavar="N", help="Show only this process; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per process and span, and line.")
 def show(trace: str, directory: Path, depth: int | None, min_dur: float, pids: tuple[str, ...], as_json: bool) -> None:
-    """Show a trace as a tree: processes, and in them the spans as they lie in one another.
+    """Show a trace as a tree: processes, and in them their nested spans.
 
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, `latest`, or `-` for stdin.
     """

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @directory_option
 @by_option
 @top_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with all rows unless --top says less.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with all rows unless --top is given.")
 def stats(trace: str, directory: Path, by: "By", top: int | None, as_json: bool) -> None:
     """Count and measure the spans of a trace, and how much ran at once.
 

@@ -39,12 +39,12 @@ POLL_MS = 100
     default=10,
     show_default=True,
     metavar="N",
-    help="Begin with the last N events that pass.",
+    help="Begin with the last N matching events.",
 )
-@click.option("--name", "names", multiple=True, metavar="GLOB", help="Only events so named; may be repeated.")
+@click.option("--name", "names", multiple=True, metavar="GLOB", help="Only events whose name matches; may be repeated.")
 @click.option("--pid", "pids", multiple=True, metavar="N", help="Only events of this process; may be repeated.")
 @click.option("--level", type=click.Choice(LEVELS), help="Only log events of this level or a more serious one.")
-@click.option("--min-dur", type=span_duration, metavar="D", help="Only events that took as long, such as 5ms.")
+@click.option("--min-dur", type=span_duration, metavar="D", help="Only events that took D or longer, such as 5ms.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per event and line.")
 def tail(
     trace: str | None,
@@ -57,13 +57,13 @@ def tail(
     min_dur: float | None,
     as_json: bool,
 ) -> None:
-    """Print the last events of a trace, and with -f those that arrive.
+    """Print the last events of a trace, and with -f new ones as they arrive.
 
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, `latest`, or `-` for stdin.
-    With -f it may be a trace that is not there yet.
-    Without TRACE, begin with the trace that was written last, and go on with all traces, new ones too.
+    With -f it may be a trace that does not exist yet.
+    Without TRACE, begin with the trace that was written last, and go on with all traces, including new ones.
 
-    An event that has a duration is printed when it arrives, that is when it is over, with the time of its begin.
+    An event with a duration is printed when it is over, with the time at which it began.
     """
     from tracerd.rows.event import Wanted
     from tracerd.rows.follow import Live
