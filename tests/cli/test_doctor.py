@@ -86,7 +86,7 @@ def test_a_killed_daemon_and_its_socket(home: Path) -> None:
     assert found["daemon"] == ("FAIL", "none is running; tracerd serve starts one")
     level, text = found["leftovers"]
     assert level == "WARN"
-    assert text.startswith(f"nobody listens on {home}/s")
+    assert text.startswith(f"no process listens on {home}/s")
     assert text.endswith(" any more; tracerd serve takes over, or remove it")
 
 

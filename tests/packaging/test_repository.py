@@ -22,7 +22,7 @@ KINDS = {
     "bench": {".py", ".c", ".h"},
     "data": {".service", ".socket"},
     "docs": {".json", ".jsonl", ".md", ".png"},
-    "tests": {".bin", ".c", ".gz", ".json", ".jsonl", ".md", ".mjs", ".py", ".rejected"},
+    "tests": {".bin", ".c", ".gz", ".json", ".jsonl", ".md", ".mjs", ".py", ".rejected", ".trace"},
     "tracerd": {".py", ".typed"},
 }
 """The kinds of files in each folder: their suffix, or their name if it has none."""
