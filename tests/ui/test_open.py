@@ -307,7 +307,7 @@ def test_port_that_nobody_listens_on_has_no_process() -> None:
 
 
 def test_silence_is_told_once_and_not_after_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_module, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(page_module, "TIMEOUT_S", 0.1)
     for online, what in ((False, "be forwarded to it"), (True, "blockers of advertisements")):
         said: list[str] = []
         with serving(online=online, said=said) as page:
@@ -316,7 +316,7 @@ def test_silence_is_told_once_and_not_after_a_request(monkeypatch: pytest.Monkey
         assert len(said) == 1
         assert what in said[0] or find_ui() is None
 
-    monkeypatch.setattr(page_module, "PATIENCE_S", PATIENCE_S)
+    monkeypatch.setattr(page_module, "TIMEOUT_S", PATIENCE_S)
     said = []
     with serving(said=said) as page:
         ask(page.port, "/trace/t.json")
@@ -381,7 +381,10 @@ def test_over_ssh_the_line_that_forwards_the_port_is_printed(store: Path) -> Non
         (["empty"], "the trace empty has no events"),
         (["damaged"], "SPOOL/damaged.jsonl holds no event that Perfetto reads; its first line: ts is missing"),
         (["SPOOL/none.jsonl"], "there is no log SPOOL/none.jsonl"),
-        (["SPOOL/text.json"], "SPOOL/text.json holds no event that Perfetto reads; its first line: not JSON: "),
+        (
+            ["SPOOL/text.json"],
+            "SPOOL/text.json holds no event that Perfetto reads; its first line: not JSON: invalid character at byte 0",
+        ),
         (["SPOOL/empty.json"], "the trace SPOOL/empty.json has no events"),
         (["SPOOL/dir.json"], "there is no log SPOOL/dir.json"),
     ],

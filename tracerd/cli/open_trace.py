@@ -82,14 +82,14 @@ def _listen(site: "Site") -> "Page":
     from tracerd.ui.peer import listener
     from tracerd.ui.server import ONLINE, PORT, Page
 
-    def say(line: str) -> None:
+    def warn(line: str) -> None:
         click.echo(line, err=True)
 
     try:
-        return Page(site, PORT, say)
+        return Page(site, PORT, warn)
     except OSError as error:
         if site.ui:
-            return Page(site, 0, say)
+            return Page(site, 0, warn)
         who = f" ({taker})" if (taker := listener(PORT)) else ""
         raise ViewError(
             f"port {PORT}, the only one that {ONLINE} may load from, is taken{who}: {error.strerror}; end that, "

@@ -1,4 +1,8 @@
-"""Which events tell of an error."""
+"""Which events are errors.
+
+Strategy: `args` are decoded only where one of three words stands in the block, and then only the three keys. Most blocks
+hold none of them, and finding that out takes a search in C.
+"""
 
 from typing import Final
 
@@ -19,14 +23,14 @@ _ARGS = msgspec.json.Decoder(_Args)
 
 
 def may_have_errors(block: bytes) -> bool:
-    """Whether any event of a block may tell of an error; escapes in keys are not looked for."""
+    """Whether any event of a block may be an error; keys written with escapes are not found."""
     return any(word in block for word in _WORDS)
 
 
 def is_error(args: msgspec.Raw) -> bool:
-    """Whether the args of an event tell of an error.
+    """Whether an event with these args is an error.
 
-    They do if they have an `error` that is not null, false, 0 or empty, a `level` of ERROR_LEVELS, or an `exit_code`
+    It is if they have an `error` that is not null, false, 0 or empty, a `level` of ERROR_LEVELS, or an `exit_code`
     other than 0.
     """
     try:

@@ -10,7 +10,7 @@ import msgspec
 from tracerd.rows.levels import LEVELS, known_level
 
 USUAL_LEVEL: Final = "info"
-"""What a level that nobody knows counts as."""
+"""What an unknown level counts as."""
 
 LOG: Final = "log"
 """The category of events that have a level."""
@@ -51,7 +51,7 @@ def decode_lines(block: bytes) -> list[tuple[bytes, Event | None]]:
 
 
 def _utf8(text: bytes) -> bytes:
-    """Text of a file from elsewhere, as JSON must be: decoders do not look into all that they skip."""
+    """Text of a file from elsewhere, as JSON must be: decoders do not check all that they skip."""
     try:
         text.decode()
     except UnicodeDecodeError:

@@ -71,7 +71,7 @@ class Recording:
         overlapping: How many spans overlap others of their thread, or lie too deep: they have no parent here.
         start: When the first event is, in ns; metadata do not count.
         end: When the last event is over.
-        may_have_errors: Whether the next events may tell of an error; else nobody looks.
+        may_have_errors: Whether the next events may be errors; else `is_error` is not called.
 
     Args:
         tick: Called every now and then while spans are played; it may raise to give up.

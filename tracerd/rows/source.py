@@ -97,9 +97,16 @@ class Source:
             document = Document(text)
             yield from document.blocks()
             self.problem = pieces.problem or ("" if document.is_complete else "is cut off")
-        else:
-            yield from _whole_lines(text)
-            self.problem = pieces.problem
+            return
+        partial: list[bytes] = []
+        for piece in text:
+            if end := piece.rfind(b"\n") + 1:
+                yield b"".join([*partial, piece[:end]])
+                partial = []
+            partial.append(piece[end:])
+        self.problem = pieces.problem
+        if any(partial) and not self.problem:
+            yield b"".join(partial)
 
 
 def find_trace(directory: Path, name: str) -> Source:
@@ -139,16 +146,3 @@ def _open(path: Path | None) -> BinaryIO:
     if not sys.stdin:
         raise ViewError("cannot read stdin: it is closed")
     return open(sys.stdin.fileno(), "rb", closefd=False)
-
-
-def _whole_lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    partial: list[bytes] = []
-    for piece in pieces:
-        end = piece.rfind(b"\n") + 1
-        if end:
-            yield b"".join([*partial, piece[:end]])
-            partial = []
-        if end < len(piece):
-            partial.append(piece[end:])
-    if partial:
-        yield b"".join(partial)

@@ -34,7 +34,7 @@ def listener(port: int) -> str | None:
     inodes = {row.inode for row in _rows() if row.state == LISTEN and row.local.endswith(f":{port:04X}")}
     names = {f"socket:[{inode}]" for inode in inodes}
     for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it has ended, or belongs to somebody else
+        with contextlib.suppress(OSError):  # it has ended, or belongs to another user
             if any(os.readlink(fd) in names for fd in (process / "fd").iterdir()):
                 return f"{(process / 'comm').read_text().strip()}, process {process.name}"
     return None

@@ -30,8 +30,8 @@ PORT = 9001
 
 ONLINE = "https://ui.perfetto.dev"
 
-PATIENCE_S = 30.0
-"""A browser asks within a second or two; after this time somebody is looking at an empty page."""
+TIMEOUT_S = 30.0
+"""A browser asks within a second or two; after this time its page has stayed empty."""
 
 TIMEOUT_S = 60.0
 """How long a connection may be idle."""
@@ -74,7 +74,7 @@ class Page(socketserver.ThreadingTCPServer):
     Args:
         site: What is served.
         port: Where; 0 takes any that is free.
-        say: Called with a line for people when something seems to be wrong.
+        warn: Called with a line for people when something seems to be wrong.
 
     Raises:
         OSError: The port is taken.
@@ -83,12 +83,12 @@ class Page(socketserver.ThreadingTCPServer):
     allow_reuse_address = True  # Linux: this port, though connections of an earlier server have just been closed
     daemon_threads = True
 
-    def __init__(self, site: Site, port: int, say: Callable[[str], None]) -> None:
+    def __init__(self, site: Site, port: int, warn: Callable[[str], None]) -> None:
         self.site = site
         self.asked = False
-        self._say = say
+        self._warn = warn
         self._refused: set[int] = set()
-        self.silent_until = time.monotonic() + PATIENCE_S
+        self.silent_until = time.monotonic() + TIMEOUT_S
         super().__init__((HOST, port), partial(_Handler, self))
         self.port = int(self.socket.getsockname()[1])
         self.host = f"{HOST}:{self.port}"
@@ -108,17 +108,17 @@ class Page(socketserver.ThreadingTCPServer):
             return True
         if uid is not None and uid not in self._refused:
             self._refused.add(uid)
-            self._say(f"connections of user {uid} are refused: only your own processes may read the trace")
+            self._warn(f"connections of user {uid} are refused: only your own processes may read the trace")
         return False
 
     def service_actions(self) -> None:
         """Called twice a second."""
         if not self.asked and time.monotonic() > self.silent_until:
             self.silent_until = float("inf")
-            self._say(self._what_may_be_wrong())
+            self._warn(self._what_may_be_wrong())
 
     def _what_may_be_wrong(self) -> str:
-        silent = f"nobody has asked for the trace in {PATIENCE_S:.0f} seconds"
+        silent = f"no browser has asked for the trace in {TIMEOUT_S:.0f} seconds"
         if self.site.ui:
             return f"{silent}: the browser must run on this machine, or port {self.port} be forwarded to it"
         return (
@@ -188,7 +188,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(size))
         self.end_headers()
         if with_body and size and self.connection.sendfile(file, 0, size) < size:
-            self.close_connection = True  # somebody has cut it meanwhile: so the browser is told
+            self.close_connection = True  # the file was cut meanwhile: so the browser notices
 
     def end_headers(self) -> None:
         """What every answer carries."""
@@ -203,4 +203,4 @@ class _Handler(BaseHTTPRequestHandler):
         super().end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the handler's interface)
-        """Requests are nobody's news."""
+        """Log no requests."""
