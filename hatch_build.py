@@ -5,19 +5,22 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from hatchling.metadata.core import ProjectMetadata
+from hatchling.plugin.manager import PluginManager
 
 
-class ManPage(BuildHookInterface):  # type: ignore[type-arg]  # hatchling's configuration is of any type
+class ManPage(BuildHookInterface[BuilderConfig]):
     """Adds the man page to the wheel, where `man` finds it, and to the sdist."""
 
     def initialize(self, version: str, build_data: dict[str, dict[str, str]]) -> None:  # noqa: ARG002 (hatchling's)
         """Write the page, and tell hatchling where it belongs."""
-        core = self.metadata.core
+        metadata: ProjectMetadata[PluginManager] = self.metadata  # pyright: ignore[reportUnknownMemberType]
         self._directory = tempfile.TemporaryDirectory()
         page = Path(self._directory.name, "tracerd.1")
         markdown = Path(self.root, "docs/cli.md").read_text()
-        page.write_text(man_page(markdown, self.metadata.version, core.description))
+        page.write_text(man_page(markdown, metadata.version, metadata.core.description))
         if self.target_name == "wheel":
             build_data["shared_data"][str(page)] = "share/man/man1/tracerd.1"
         else:

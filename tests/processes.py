@@ -36,7 +36,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Set the marker."""
     for item in items:
         assert isinstance(item, pytest.Function)
-        modules = {item.module} | helpers(item.module)
+        module = sys.modules[str(getattr(item.obj, "__module__", ""))]
+        modules = {module} | helpers(module)
         if FIXTURES & set(item.fixturenames) or any(map(can_start, modules)):
             item.add_marker("processes")
 

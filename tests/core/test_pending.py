@@ -50,7 +50,7 @@ def test_after_the_first_loss_all_is_lost_until_nothing_waits() -> None:
     assert pending.add(A, 1, run(0, padding=900), REASON)
     assert not pending.add(A, 1, run(1, 2, padding=900), REASON)
     assert not pending.add(A, 1, run(3), REASON), "small enough, but it would come before what is missing"
-    assert (pending.traces[A].lost, pending.traces[A].lost_line) == (3, run(2, padding=900).block)
+    assert (pending.traces[A].lost, pending.traces[A].lost_event) == (3, run(2, padding=900).block)
     assert [events.count for _, events in taken(pending, A)] == [1]
     pending.end(A)
     assert pending.add(A, 1, run(4), REASON)
@@ -59,9 +59,9 @@ def test_after_the_first_loss_all_is_lost_until_nothing_waits() -> None:
 def test_what_is_lost_takes_no_memory() -> None:
     pending = PendingEvents(max_bytes=0)
     assert not pending.add(A, 1, run(1, padding=5000), REASON)
-    assert pending.traces[A].lost_line == b""
+    assert pending.traces[A].lost_event == b""
     assert not pending.add(A, 1, run(2), REASON)
-    assert (pending.traces[A].lost, pending.traces[A].lost_line) == (2, run(2).block)
+    assert (pending.traces[A].lost, pending.traces[A].lost_event) == (2, run(2).block)
 
 
 def test_traces_share_one_limit() -> None:

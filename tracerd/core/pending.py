@@ -24,7 +24,7 @@ RUN_COST: Final = 512
 """What a run takes besides its lines, about; it counts as bytes that wait."""
 
 
-LOST_LINE_BYTES: Final = 4096
+LOST_EVENT_BYTES: Final = 4096
 """A lost line, whose process and thread the mark borrows, is kept up to this size: it does not count as waiting."""
 
 
@@ -48,7 +48,7 @@ class Waiting:
         size: Bytes that wait.
         events: Events that wait.
         lost: Events that found no room; they would come after those that wait.
-        lost_line: One of the lines lost, if it is short enough to be kept, or empty.
+        lost_event: One of the lines lost, if it is short enough to be kept, or empty.
         reported: Clients that know that their events wait.
     """
 
@@ -57,7 +57,7 @@ class Waiting:
     size: int = 0
     events: int = 0
     lost: int = 0
-    lost_line: bytes = b""
+    lost_event: bytes = b""
     reported: set[int] = field(default_factory=set[int])
 
 
@@ -96,8 +96,8 @@ class PendingEvents:
             or self._size + cost > self._max_bytes
         ):
             last = block.rfind(b"\n", 0, -1) + 1
-            if not waiting.lost_line and len(block) - last <= LOST_LINE_BYTES:
-                waiting.lost_line = block[last:]
+            if not waiting.lost_event and len(block) - last <= LOST_EVENT_BYTES:
+                waiting.lost_event = block[last:]
             waiting.lost += events.count
             return False
         if run is None or not joins:

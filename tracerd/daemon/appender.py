@@ -87,7 +87,7 @@ class Appender:
                 return actions
         if waiting.lost:
             try:
-                self._trace_files.mark_lost(trace_id, waiting.lost, waiting.lost_line)
+                self._trace_files.mark_lost(trace_id, waiting.lost, waiting.lost_event)
             except (OSError, TracerdError) as error:
                 self._missing[trace_id] = _reason(error)
                 return actions

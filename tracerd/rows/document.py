@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from tracerd.core.lines import check_line, check_run
-from tracerd.rows.brackets import Elements
+from tracerd.rows.elements import Elements
 from tracerd.store.log import BLOCK_BYTES
 
 GZIP_MAGIC: Final = b"\x1f\x8b"

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from tracerd.errors import NoSuchTraceError, UnsafePathError, ViewError
-from tracerd.rows.brackets import HEAD_BYTES, is_document
 from tracerd.rows.document import GZIP_MAGIC, Decompressed, Document
+from tracerd.rows.elements import HEAD_BYTES, is_document
 from tracerd.store.export import Summary, log_blocks
 from tracerd.store.files import open_for_reading
 from tracerd.store.log import BLOCK_BYTES

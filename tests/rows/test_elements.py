@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracerd.rows.brackets import HEAD_BYTES, Elements, is_document
+from tracerd.rows.elements import HEAD_BYTES, Elements, is_document
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text('{}[]",:\\\n a', max_size=6),
