@@ -1,7 +1,7 @@
 """Which events are errors.
 
-Strategy: `args` are decoded only where one of three words stands in the block, and then only the three keys. Most blocks
-hold none of them, and finding that out takes a search in C.
+Strategy: `args` are decoded only where one of three words stands in the block, and then only the three keys. Most
+blocks hold none of them, and a search in C finds that out.
 """
 
 from typing import Final
