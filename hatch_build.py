@@ -16,7 +16,7 @@ class ManPage(BuildHookInterface[BuilderConfig]):
 
     def initialize(self, version: str, build_data: dict[str, dict[str, str]]) -> None:  # noqa: ARG002 (hatchling's)
         """Write the page, and tell hatchling where it belongs."""
-        metadata: ProjectMetadata[PluginManager] = self.metadata  # pyright: ignore[reportUnknownMemberType]
+        metadata: ProjectMetadata[PluginManager] = self.metadata  # pyright: ignore  # hatchling's own type is not whole
         self._directory = tempfile.TemporaryDirectory()
         page = Path(self._directory.name, "tracerd.1")
         markdown = Path(self.root, "docs/cli.md").read_text()

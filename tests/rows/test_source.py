@@ -93,8 +93,11 @@ def test_a_file_here_is_found_by_its_name_unless_a_trace_has_it(tmp_path: Path) 
         (b"[]", "the trace FILE has no events"),
         (b'{"traceEvents":[]}', "the trace FILE has no events"),
         (b'[{"ph":', "cannot read FILE: it is cut off before the end of a first event"),
-        (gzip.compress(b"[{")[:12], "cannot read FILE: it is cut off before the end of a first event"),
-        (gzip.compress(b'{"traceEvents":[]}')[:20], "cannot read FILE: it is cut off before the end of a first event"),
+        (gzip.compress(b"[{", mtime=0)[:12], "cannot read FILE: it is cut off before the end of a first event"),
+        (
+            gzip.compress(b'{"traceEvents":[]}', mtime=0)[:20],
+            "cannot read FILE: it is cut off before the end of a first event",
+        ),
         (b"\x1f\x8bxxxxxxxxxxxxxxxx", "cannot read FILE: it is damaged before the end of a first event"),
         (b"Hello\n", "FILE holds no event that Perfetto reads; its first line: not JSON"),
         (b"[{}, 7]", "FILE holds no event that Perfetto reads; its first line: ph is missing"),

@@ -307,7 +307,7 @@ def test_port_that_nobody_listens_on_has_no_process() -> None:
 
 
 def test_silence_is_told_once_and_not_after_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_module, "SILENT_S", 0.1)
+    monkeypatch.setattr(page_module, "NO_REQUEST_S", 0.1)
     for online, what in ((False, "be forwarded to it"), (True, "blockers of advertisements")):
         said: list[str] = []
         with serving(online=online, said=said) as page:
@@ -316,7 +316,7 @@ def test_silence_is_told_once_and_not_after_a_request(monkeypatch: pytest.Monkey
         assert len(said) == 1
         assert what in said[0] or find_ui() is None
 
-    monkeypatch.setattr(page_module, "SILENT_S", PATIENCE_S)
+    monkeypatch.setattr(page_module, "NO_REQUEST_S", PATIENCE_S)
     said = []
     with serving(said=said) as page:
         ask(page.port, "/trace/t.json")

@@ -30,7 +30,7 @@ PORT = 9001
 
 ONLINE = "https://ui.perfetto.dev"
 
-SILENT_S = 30.0
+NO_REQUEST_S = 30.0
 """A browser asks within a second or two; after this time its page has stayed empty."""
 
 TIMEOUT_S = 60.0
@@ -88,7 +88,7 @@ class Page(socketserver.ThreadingTCPServer):
         self.asked = False
         self._warn = warn
         self._refused: set[int] = set()
-        self.silent_until = time.monotonic() + SILENT_S
+        self.silent_until = time.monotonic() + NO_REQUEST_S
         super().__init__((HOST, port), partial(_Handler, self))
         self.port = int(self.socket.getsockname()[1])
         self.host = f"{HOST}:{self.port}"
@@ -118,7 +118,7 @@ class Page(socketserver.ThreadingTCPServer):
             self._warn(self._what_may_be_wrong())
 
     def _what_may_be_wrong(self) -> str:
-        silent = f"no browser has asked for the trace in {SILENT_S:.0f} seconds"
+        silent = f"no browser has asked for the trace in {NO_REQUEST_S:.0f} seconds"
         if self.site.ui:
             return f"{silent}: the browser must run on this machine, or port {self.port} be forwarded to it"
         return (
