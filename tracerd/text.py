@@ -1,4 +1,10 @@
-"""Text for people: what comes from a client, made harmless for a terminal or a log; and numbers."""
+"""What comes from a client, made harmless for a terminal or a log, as text or as JSON; and numbers."""
+
+import re
+
+# What str.isprintable rejects beyond ASCII and is a control for a terminal or a bidi renderer: C1, marks, embeddings,
+# isolates, line and paragraph separators, tags.
+_UNSAFE = re.compile("[\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]")
 
 
 def printable(text: str) -> str:
@@ -15,6 +21,18 @@ def _escape(character: str) -> str:
     return character.encode(
         "unicode_escape" if code < 0xD800 or code > 0xDFFF else "ascii", "backslashreplace"
     ).decode()
+
+
+def printable_json(text: bytes) -> bytes:
+    r"""JSON, in UTF-8, with `\u....` for each C1 and bidi control and invisible mark; the value is the same."""
+    if text.isascii() and b"\x7f" not in text:
+        return text
+    return _UNSAFE.sub(_json_escape, text.decode(errors="replace")).encode()
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    units = match[0].encode("utf-16-be").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
 def size_text(size: float) -> str:

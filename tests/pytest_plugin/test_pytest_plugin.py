@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec import Raw
 
 from tests.client.client_programs import Event, named
 from tests.harness import PATIENCE_S, Daemon, short_dir, tracerd
 from tests.perfetto.judge import Judge
+from tracerd.rows.error_events import is_error
 
 PROJECT = """
 import subprocess, sys
@@ -105,6 +107,10 @@ def test_all_processes_of_a_run_are_in_one_file(workers: int, daemon: Daemon, pe
         "test_project.py::test_fails_as_expected": {"outcome": "xfailed"},
     }
     assert [len(named(found, phase)) for phase in ("setup", "call", "teardown")] == [8, 7, 8]
+    errors = [
+        str(event["name"]) for event in found if "args" in event and is_error(Raw(json.dumps(event["args"]).encode()))
+    ]
+    assert sorted(errors) == ["call", "test_project.py::test_fails"]  # not what was skipped, or failed as expected
     assert len(named(found, "fixture table")) == len(named(found, "remove table")) == 2
     assert 1 <= len(named(found, "fixture database")) == len(named(found, "remove database")) <= max(workers, 1)
     assert len(named(found, "my own")) == 1

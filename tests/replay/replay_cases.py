@@ -13,6 +13,11 @@ def x(ts: object, dur: object, more: str = "", *, tid: int = 1) -> str:
     return f'{{"ph":"X","pid":1,"tid":{tid},"ts":{ts},"dur":{dur},"name":"x"{more}}}'
 
 
+def run(ts: int, dur: int) -> str:
+    """A process that has ended, as `tracerd exec` writes it."""
+    return x(ts, dur, ',"cat":"process","args":{"exit_code":0}')
+
+
 def ev(ph: str, ts: object, more: str = '"name":"a"', *, pid: int = 1, tid: int = 1) -> str:
     return f'{{"ph":"{ph}","pid":{pid},"tid":{tid},"ts":{ts}{"," if more else ""}{more}}}'
 
@@ -28,6 +33,7 @@ CLOCK = (
     '"boot_id":"{b}"}}}}'
 )
 BOOT_1 = CLOCK.format(m=5_000_000, r=1_795_317_493_000_000, b="1")
+BOOT_900 = CLOCK.format(m=900_000_000, r=1_795_317_493_000_000, b="1")
 
 ROWS: Final[list[Row]] = [
     # ---------------------------------------------------------------- spans that are complete
@@ -96,7 +102,26 @@ ROWS: Final[list[Row]] = [
         [x(1, 9, ',"tid":4294967296'), x(5, 9, ',"tid":4294967297')],
         ["1 id-range", "2 id-range", "2 overlap"],
     ),
-    ("tid 0 is the main thread", [x(1, 9), x(5, 9, ',"tid":0')], ["2 overlap"]),
+    ("tid 0 is the main thread", [x(1, 9), x(5, 9, ',"tid":0')], ["2 overlap", "2 tid-zero"]),
+    ("tid 0 alone", [x(1, 9, tid=0), x(20, 9, tid=2)], []),
+    (
+        "the name of a process on tid 0",
+        ['{"ph":"M","pid":1,"tid":0,"name":"process_name","args":{"name":"p"}}', x(1, 9)],
+        [],
+    ),
+    ("no pid", ['{"ph":"X","name":"a","ts":0,"dur":5}', '{"ph":"C","ts":1,"args":{"v":3}}', x(1, 3)], ["1 no-pid"]),
+    ("wall clock with decimals", [x("1795309634422624.000", 0.1), x("1795309634422624.300", 0.2)], ["2 coarse-time"]),
+    (
+        "spans that touch, by the wall clock with decimals",
+        [x("1795309634422624.000", 0.3), x("1795309634422624.300", 0.3)],
+        ["2 coarse-time", "2 overlap"],
+    ),
+    ("wall clock without decimals", [x("1795309634422624.000", 1), x(1795309634422625, 1)], []),
+    ("monotonic clock of a year, with decimals", [x("31536000000000.123", 1)], []),
+    ("a pid used twice", [run(1, 9), run(100, 9)], ["2 pid-reused"]),
+    ("a pid used twice, in the order of ends", [run(100, 9), run(1, 9)], ["1 pid-reused"]),
+    ("commands inside one another", [run(2, 3), run(1, 9)], []),
+    ("a process that becomes another program", [x(1, 9, ',"cat":"process"'), run(10, 9)], []),
     ("negative pid", ['{"ph":"X","pid":-1,"ts":1,"dur":1}'], ["1 id-range"]),
     ("string tid", ['{"ph":"X","pid":1,"tid":"main","ts":1,"dur":1}'], ["1 string-id"]),
     (
@@ -271,6 +296,10 @@ ROWS: Final[list[Row]] = [
         ],
         ["4 clocks"],
     ),
+    ("nanoseconds", [BOOT_900, x(900_001_000_000, 5)], ["2 units"]),
+    ("nanoseconds beside microseconds", [BOOT_900, ev("i", 900_001_000_000), ev("i", 900_002_000, pid=2)], ["2 units"]),
+    ("ten days later", [BOOT_900, ev("i", 900_000_000), ev("i", 900_001_000_000, pid=2)], []),
+    ("nanoseconds without a clock line", [x(900_001_000_000, 5)], []),
     ("two daemons", [BOOT_1, ev("i", 5_000_100), CLOCK.format(m=9_000_000, r=1_795_317_497_000_000, b="1")], []),
     ("two boots", [BOOT_1, ev("i", 5_000_100), CLOCK.format(m=1_000_000, r=1_795_317_999_000_000, b="2")], ["3 boots"]),
 ]

@@ -270,6 +270,20 @@ def test_a_trace_is_found_by_what_people_type(tmp_path: Path) -> None:
         assert find_log(tmp_path, name).trace_id == expected
 
 
+def test_a_trace_whose_id_looks_like_another_name_can_be_named(tmp_path: Path) -> None:
+    for mtime_s, name in enumerate(["latest.jsonl", "run.jsonl.jsonl", "run.jsonl", "only.jsonl.jsonl", "z.jsonl"]):
+        touch(tmp_path, name, mtime_s)
+    for name, expected in [
+        ("latest", "z"),
+        ("latest.jsonl", "latest"),
+        ("run", "run"),
+        ("run.jsonl", "run"),
+        ("run.jsonl.jsonl", "run.jsonl"),
+        ("only.jsonl", "only.jsonl"),
+    ]:
+        assert find_log(tmp_path, name).trace_id == expected
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [("tr", "fits 2 traces"), ("nothing", "no trace 'nothing'"), ("./no.jsonl", "there is no log ./no.jsonl")],

@@ -415,3 +415,29 @@ def test_five_million_events_would_take_less_than_a_gigabyte(tmp_path: Path) -> 
 @pytest.mark.timeout(1200)
 def test_five_million_events_take_less_than_a_gigabyte(tmp_path: Path) -> None:
     assert peak_bytes(5_000_000, tmp_path) < 1e9
+
+
+@pytest.mark.parametrize("command", ["show", "stats", "diff", "tail", "check", "list"])
+def test_json_holds_no_character_that_a_terminal_obeys(command: str, tmp_path: Path) -> None:
+    evil = "a\x7f\x9b31m\u202e\u2066\u200f\u2028\U000e0041z\u00e9"
+    name = f"t{evil}"
+    (tmp_path / f"{name}.jsonl").write_text(
+        json.dumps({"ph": "X", "name": evil, "pid": 1, "tid": 1, "ts": 1, "dur": 5}, ensure_ascii=False) + "\n"
+        + json.dumps({"ph": "B", "name": evil, "pid": 1, "tid": 1, "ts": 2}, ensure_ascii=False) + "\n"
+    )  # fmt: skip
+    traces = {"diff": [name, name], "list": []}.get(command, [name])
+
+    done = called(command, *traces, "-d", tmp_path, "--json")
+
+    assert done.exit_code == 0
+    assert "\\u202e" in done.stdout
+    assert done.stdout.replace("\n", "").isprintable()
+    assert any(evil in text for line in done.stdout.splitlines() for text in _texts(json.loads(line)))
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [text for item in value.values() for text in _texts(item)]
+    if isinstance(value, list):
+        return [text for item in value for text in _texts(item)]
+    return [str(value)]

@@ -9,7 +9,7 @@ import click
 
 from tracerd.cli.exporting import warn_problem
 from tracerd.cli.options import directory_option, trace_argument
-from tracerd.text import printable
+from tracerd.text import printable, printable_json
 
 if TYPE_CHECKING:
     from tracerd.replay.kinds import Finding, Findings, Kind
@@ -63,7 +63,7 @@ def _print_json(findings: "Iterable[Finding]") -> None:
             "fix": kind.fix,
             "mend": kind.fix,  # its name in 0.1.0, which scripts may read
         }
-        click.echo(orjson.dumps(entry))
+        click.echo(printable_json(orjson.dumps(entry)))
 
 
 def _print(findings: "Findings") -> None:

@@ -78,10 +78,11 @@ def _find(directory: Path, name: str) -> "StoredTrace":
     Raises:
         NoSuchTraceError: There is none in this directory.
     """
-    from tracerd.store.traces import SUFFIX, find_log, stored_trace
+    from tracerd.store.traces import LATEST, SUFFIX, find_log, stored_trace
 
     by_id = directory / f"{name}{SUFFIX}"  # it may have rejects only
-    path = by_id if "/" not in name and stored_trace(by_id) else find_log(directory, name).path
+    is_id = "/" not in name and name != LATEST and not (name.endswith(SUFFIX) and stored_trace(directory / name))
+    path = by_id if is_id and stored_trace(by_id) else find_log(directory, name).path
     trace = stored_trace(directory / path.name) if path.parent.resolve() == directory.resolve() else None
     if trace is None or path.suffix != SUFFIX:
         raise NoSuchTraceError(f"{name} is no log in {directory}")

@@ -8,7 +8,7 @@ import click
 
 from tracerd.cli.options import by_option, complete_trace, directory_option, span_duration, top_option
 from tracerd.cli.reading import print_lines, read_trace
-from tracerd.text import printable
+from tracerd.text import printable, printable_json
 
 if TYPE_CHECKING:
     from tracerd.view.diff import Comparison, Grown
@@ -80,7 +80,7 @@ def _print_json(
     from tracerd.view.diff import rounded
 
     grown = [{"name": one.name, "change": rounded(one.change)} for one in over]
-    click.echo(orjson.dumps(found.as_json(ids, top) | {"fail_over": fail_over, "over": grown}))
+    click.echo(printable_json(orjson.dumps(found.as_json(ids, top) | {"fail_over": fail_over, "over": grown})))
 
 
 def _print(

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from tracerd.cli.options import directory_option
-from tracerd.text import printable
+from tracerd.text import printable, printable_json
 
 
 @click.command("list")
@@ -49,7 +49,7 @@ def list_command(directory: Path, long_: bool, as_json: bool) -> None:
                 "start_s": started_s,
                 "last_write_s": log.last_write_s,
             }
-            click.echo(orjson.dumps(entry).decode())
+            click.echo(printable_json(orjson.dumps(entry)))
         else:
             numbers = (log.log_size, counted.stored, counted.repaired, counted.refused, counted.lost)
             times = (_time(started_s), _time(log.last_write_s))

@@ -8,6 +8,7 @@ import click
 from tracerd.cli.options import directory_option, span_duration, trace_argument
 from tracerd.cli.reading import print_lines, read_trace
 from tracerd.errors import ViewError
+from tracerd.text import printable_json
 
 if TYPE_CHECKING:
     from tracerd.rows.recording import Recording
@@ -39,7 +40,7 @@ def show(trace: str, directory: Path, depth: int | None, min_dur: float, pids: t
     trace_id, recording = read_trace(directory, trace)
     tree = Tree(recording, depth, round(min_dur * 1e9), frozenset(_known(recording, pid) for pid in pids))
     if as_json:
-        print_lines(orjson.dumps(json_of(row)).decode() for row in tree.rows())
+        print_lines(printable_json(orjson.dumps(json_of(row))).decode() for row in tree.rows())
     else:
         print_lines(click.style(line, fg="red") if is_error else line for line, is_error in as_text(tree, trace_id))
 

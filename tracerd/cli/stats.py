@@ -7,6 +7,7 @@ import click
 
 from tracerd.cli.options import by_option, directory_option, top_option, trace_argument
 from tracerd.cli.reading import can_print, print_lines, read_trace
+from tracerd.text import printable_json
 
 if TYPE_CHECKING:
     from tracerd.view.groups import By
@@ -30,6 +31,6 @@ def stats(trace: str, directory: Path, by: "By", top: int | None, as_json: bool)
     trace_id, recording = read_trace(directory, trace)
     found = Stats(recording, by)
     if as_json:
-        click.echo(orjson.dumps(found.as_json(trace_id, top)))
+        click.echo(printable_json(orjson.dumps(found.as_json(trace_id, top))))
     else:
         print_lines(found.as_text(trace_id, top or SHOWN, BARS if can_print(BARS) else ASCII_BARS))

@@ -47,6 +47,7 @@ class Recorder:
         self._client.process_name(f"pytest {self._worker}" if self._worker else "pytest")
         self._run = self._client.span(f"worker {self._worker}" if self._worker else "run", cat="pytest")
         self._test = self._run
+        self._phase = self._client.span("setup", cat="phase")
         self._removals: dict[int, tracerd.client.Span] = {}
 
     # -------------------------------------------------------------- the run
@@ -98,25 +99,35 @@ class Recorder:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """One test, with all that it needs."""
         with self._client.span(item.nodeid, cat="test") as self._test:
-            return (yield)
+            try:
+                return (yield)
+            finally:
+                self._phase.end()  # it was interrupted, and got no report
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self) -> Generator[None, object, object]:
         """Its fixtures are set up."""
-        with self._client.span("setup", cat="phase"):
-            return (yield)
+        return (yield from self._run_phase("setup"))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self) -> Generator[None, object, object]:
         """It runs."""
-        with self._client.span("call", cat="phase"):
-            return (yield)
+        return (yield from self._run_phase("call"))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self) -> Generator[None, object, object]:
         """Its fixtures are torn down."""
-        with self._client.span("teardown", cat="phase"):
-            return (yield)
+        return (yield from self._run_phase("teardown"))
+
+    def _run_phase(self, name: str) -> Generator[None, object, object]:
+        self._phase = self._client.span(name, cat="phase").start()
+        try:
+            value = yield
+        except BaseException as error:
+            self._phase.set(error=type(error).__name__)
+            raise  # the report ends the span: only that knows whether this was expected
+        self._phase.end()
+        return value
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -125,14 +136,21 @@ class Recorder:
         if report.when == "call" or report.outcome != "passed":
             # pytest calls a test skipped that failed as it was expected to.
             expected = report.outcome == "skipped" and hasattr(report, "wasxfail")
-            self._test.set(outcome="xfailed" if expected else report.outcome)
+            outcome = "xfailed" if expected else report.outcome
+            self._test.set(outcome=outcome)
+            self._phase.set(outcome=outcome)
+        self._phase.end()
         return report
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: "pytest.FixtureDef[object]") -> Generator[None, object, object]:
         """A fixture is made; when it is removed, what is added last comes first."""
-        with self._client.span(f"fixture {fixturedef.argname}", cat="fixture", scope=fixturedef.scope):
-            value = yield
+        with self._client.span(f"fixture {fixturedef.argname}", cat="fixture", scope=fixturedef.scope) as span:
+            try:
+                value = yield
+            except pytest.skip.Exception:
+                span.set(outcome="skipped")
+                raise
         removal = self._client.span(f"remove {fixturedef.argname}", cat="fixture", scope=fixturedef.scope)
         fixturedef.addfinalizer(removal.start)
         self._removals[id(fixturedef)] = removal

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median_low
 
-from tracerd.replay.kinds import BOOTS, CLOCKS, Finding
+from tracerd.replay.kinds import BOOTS, CLOCKS, UNITS, Finding
 from tracerd.store.own_lines import ClockReadings
 
 DAY_NS = 24 * 3600 * 10**9
+HOUR_NS = 3600 * 10**9
 SAMPLES = 63
 """Times kept of each process; their median is its time, which one wild value does not move."""
 
@@ -20,6 +21,7 @@ class Process:
     pid: int | str
     line_no: int
     samples: list[int] = field(default_factory=list[int])
+    first: tuple[int, int, int] | None = None  # line, ts and end of its first event that has a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,27 @@ def boot_findings(clocks: list[Clock]) -> Iterator[Finding]:
         if clock.boot_id != before.boot_id:
             reason = f"the machine was restarted since the clock line {before.line_no}: times before and after mix"
             yield Finding(clock.line_no, BOOTS, reason)
+
+
+def unit_findings(processes: list[Process], clocks: list[Clock]) -> Iterator[Finding]:
+    """Processes that count in nanoseconds: a thousandth of their time is that of a clock, and they are ahead of it.
+
+    A trace may go on for days, so an event is only known to be ahead if it was the first one after the first clock
+    line, or if an event that arrived later is not.
+    """
+    if not clocks:
+        return
+    readings = clocks[0].readings.values()
+    firsts = sorted(((p.first, p) for p in processes if p.first), key=lambda pair: pair[0])
+    arrived_normal = False
+    for at, ((line_no, ts, end), process) in reversed(list(enumerate(firsts))):
+        if any(abs(end - reading) <= DAY_NS for reading in readings):
+            arrived_normal = True
+        elif (at == 0 or arrived_normal) and any(
+            ts > reading + DAY_NS and abs(ts // 1000 - reading) <= HOUR_NS for reading in readings
+        ):
+            reason = f"ts of process {process.pid} is 1000 times the machine's clock: it seems to be in nanoseconds"
+            yield Finding(line_no, UNITS, reason)
 
 
 def clock_findings(processes: list[Process], clocks: list[Clock]) -> Iterator[Finding]:

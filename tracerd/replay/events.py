@@ -240,3 +240,9 @@ def _is_counter_value(value: object) -> bool:
     if isinstance(value, str):
         return _STRTOD.fullmatch(value) is not None
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def has_ended(event: Event) -> bool:
+    """Whether the args of a process's span tell how it ended."""
+    args = event.args
+    return not isinstance(args, Unset) and any(word in bytes(args) for word in (b'"exit_code"', b'"signal"'))

@@ -127,6 +127,12 @@ NO_NAME = _warning("no-name", 'give process_name and thread_name "args":{"name":
 IGNORED_PHASE = _warning("ignored-phase", "use X, B/E, i, C, b/n/e, s/t/f or M; Perfetto since v54 reads T with dur")
 ID_RANGE = _warning("id-range", "use numbers below 2^32, such as gettid(); not pthread_self() or threading.get_ident()")
 STRING_ID = _warning("string-id", "write pid and tid as numbers, and names with process_name and thread_name")
+COARSE_TIME = _warning(
+    "coarse-time",
+    "count from a later moment, such as CLOCK_MONOTONIC, or write whole microseconds: decimals are read as doubles",
+)
+NO_PID = _warning("no-pid", "give each event a pid")
+TID_ZERO = _warning("tid-zero", "give threads numbers from 1, such as gettid(), and none that is another thread's")
 
 # ------------------------------------------------------------------ spans
 
@@ -175,3 +181,7 @@ FLOW_WITHOUT_END = _warning(
 
 CLOCKS = _warning("clocks", "let all processes take ts from one clock, CLOCK_MONOTONIC")
 BOOTS = _warning("boots", "begin a new trace after a restart of the machine: monotonic clocks began anew")
+UNITS = _warning("units", "write ts and dur in microseconds; nanoseconds as decimals, such as 1.234")
+PID_REUSED = _warning(
+    "pid-reused", "record less in one trace, or in containers of their own: the two are shown as one process"
+)

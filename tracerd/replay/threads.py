@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from tracerd.replay.clocks import Process
 from tracerd.replay.events import Unset
-from tracerd.replay.kinds import ID_RANGE, STRING_ID, Finding
+from tracerd.replay.kinds import ID_RANGE, STRING_ID, TID_ZERO, Finding
 from tracerd.replay.track import Track
 
 MAX_ID = 2**32 - 1
@@ -24,6 +24,8 @@ class Thread:
         has_tid: Whether they have a tid.
         track: What is on the thread.
         process_track: The instants of the process.
+        is_zero: Whether the tid is written as 0.
+        is_used: Whether more than names of processes was seen of it.
     """
 
     process: Process
@@ -32,6 +34,8 @@ class Thread:
     has_tid: bool
     track: Track
     process_track: Track
+    is_zero: bool
+    is_used: bool = False
 
 
 @dataclass(slots=True)
@@ -68,9 +72,18 @@ class Threads:
             tracks = self._processes[pid] = _Tracks(Process(pid, line_no))
         track = tracks.threads.setdefault(tid, Track())
         has_pid, has_tid = not isinstance(raw_pid, Unset), not isinstance(raw_tid, Unset)
-        thread = Thread(tracks.process, tid, has_pid, has_tid, track, tracks.instants)
+        thread = Thread(tracks.process, tid, has_pid, has_tid, track, tracks.instants, raw_tid == 0)
         self._found[raw_pid, raw_tid] = thread
         return thread
+
+    def use(self, thread: Thread, line_no: int) -> None:
+        """Take note that events are on this thread, which tid 0 and the pid may both name."""
+        thread.is_used = True
+        pid = thread.process.pid
+        if pid and thread.tid == pid:
+            other = self._found.get((pid, pid if thread.is_zero else 0))
+            if other and other is not thread and other.is_used:
+                self._report(Finding(line_no, TID_ZERO, f"tid 0 is shown as tid {pid}, which process {pid} uses, too"))
 
     def _check_id(self, raw: Id | Unset, key: str, becomes: str, line_no: int) -> None:
         if isinstance(raw, str):

@@ -1,15 +1,18 @@
 """All events of a trace: what is wrong with each by itself, and where it is to be played."""
 
+import math
 from collections.abc import Callable
+from itertools import pairwise
 
 from tracerd.replay.asyncs import Asyncs
-from tracerd.replay.clocks import SAMPLES, Clock, boot_findings, clock_findings
+from tracerd.replay.clocks import SAMPLES, Clock, boot_findings, clock_findings, unit_findings
 from tracerd.replay.events import (
     Event,
     Unset,
     async_id,
     bad_counter_values,
     flow_id,
+    has_ended,
     nanoseconds,
     object_args,
     pairs,
@@ -19,6 +22,7 @@ from tracerd.replay.kinds import (
     ASYNC_WITHOUT_ID,
     BAD_NAME,
     BIND_ID,
+    COARSE_TIME,
     COUNTER_VALUE,
     COUNTER_WITHOUT_ARGS,
     FLOW_ID,
@@ -28,6 +32,8 @@ from tracerd.replay.kinds import (
     NEGATIVE_DUR,
     NEGATIVE_TS,
     NO_NAME,
+    NO_PID,
+    PID_REUSED,
     TIME_RANGE,
     Finding,
     Kind,
@@ -40,6 +46,9 @@ from tracerd.replay.threads import Thread, Threads
 from tracerd.replay.track import Track
 
 MAX_TIME_US = INT64_MAX // 1000
+COARSE_US = 2.0**47
+"""From here on, 4.5 years, a double of microseconds is off by more than 10 ns, so that spans that touch overlap."""
+COARSE_NS = 2**47 * 1000
 
 
 class Trace:
@@ -62,24 +71,41 @@ class Trace:
         self._asyncs = Asyncs(names, report, observer)
         self._bound: dict[int, Bound] = {}  # by line
         self._line_no = 0
+        self._lacks_pid = False
+        self._coarse: set[ThreadId] = set()
+        self._lives: dict[ThreadId, list[tuple[int, int, int]]] = {}  # start, end and line of processes that ended
 
     def take(self, line_no: int, event: Event) -> None:
         """Look at an event, in the order of the log."""
         self._line_no = line_no
         phase = event.ph[:1]
         thread = self._threads.find(event.pid, event.tid, line_no)
+        if not thread.is_used and (phase != "M" or event.name == "thread_name"):
+            self._threads.use(thread, line_no)
+        if (
+            not thread.has_pid
+            and not self._lacks_pid
+            and (phase in "XBECstf" or (phase in "iIR" and event.s not in "gp"))
+        ):
+            self._lacks_pid = True
+            self._add_finding(NO_PID, f"{phase} has no pid: it is shown in a process 0, as all events without one")
         ts = 0 if isinstance(event.ts, Unset) else self._time(event.ts, "ts")
         dur = 0 if isinstance(event.dur, Unset) else self._time(event.dur, "dur")
         if ts < 0:
             self._add_finding(NEGATIVE_TS, f"ts {event.ts} is negative: dropped")
             return
+        if ts >= COARSE_NS:
+            self._check_decimals(event, thread.process.pid)
         if self._observer is not None:
             self._observer.take(line_no, event, thread, ts, dur)
         self._order.push(ts, is_x=phase == "X")
         if phase != "M" and len(thread.process.samples) < SAMPLES:
             thread.process.samples.append(ts)
+            thread.process.first = thread.process.first or (line_no, ts, ts + max(dur, 0))
         match phase:
             case "X" | "B" | "E":
+                if phase == "X" and event.cat == "process" and has_ended(event):
+                    self._lives.setdefault(thread.process.pid, []).append((ts, ts + dur, line_no))
                 if phase == "X" and dur < 0:
                     self._add_finding(NEGATIVE_DUR, f"dur {event.dur} is negative")
                 self._add(thread.track, phase, ts, dur, event)
@@ -100,6 +126,13 @@ class Trace:
 
     def _add_finding(self, kind: Kind, reason: str) -> None:
         self._report(Finding(self._line_no, kind, reason))
+
+    def _check_decimals(self, event: Event, pid: ThreadId) -> None:
+        ts = event.ts
+        if isinstance(ts, float) and ts >= COARSE_US and not ts.is_integer() and pid not in self._coarse:
+            self._coarse.add(pid)
+            step = f"{math.ulp(ts):g} us"
+            self._add_finding(COARSE_TIME, f"ts {ts:f} has decimals: Perfetto reads so large a time in steps of {step}")
 
     def _time(self, time: int | float, key: str) -> int:
         if isinstance(time, int) and 0 <= time <= MAX_TIME_US:
@@ -203,7 +236,14 @@ class Trace:
             self._play(pid, tid, track, flows)
         self._asyncs.finish(self._order.rank, flows, self._unnamed)
         flows.finish()
+        for pid, lives in self._lives.items():
+            for (_start, end, before), (start, _end, line_no) in pairwise(sorted(lives)):
+                if start >= end:
+                    reason = f"process {pid} had ended, by line {before}, when this one of the same pid began"
+                    self._report(Finding(line_no, PID_REUSED, reason))
         for finding in boot_findings(clocks):
+            self._report(finding)
+        for finding in unit_findings(self._threads.processes(), clocks):
             self._report(finding)
         for finding in clock_findings(self._threads.processes(), clocks):
             self._report(finding)

@@ -10,13 +10,15 @@ import msgspec
 
 from tracerd.rows.levels import ERROR_LEVELS, known_level
 
-_WORDS: Final = (b'"error"', b'"level"', b'"exit_code"')
+_WORDS: Final = (b'"error"', b'"level"', b'"exit_code"', b'"signal"', b'"outcome"')
 
 
 class _Args(msgspec.Struct):
     error: object = None
     level: object = None
     exit_code: object = None
+    signal: object = None
+    outcome: object = None
 
 
 _ARGS = msgspec.json.Decoder(_Args)
@@ -30,15 +32,20 @@ def may_have_errors(block: bytes) -> bool:
 def is_error(args: msgspec.Raw) -> bool:
     """Whether an event with these args is an error.
 
-    It is if they have an `error` that is not null, false, 0 or empty, a `level` of ERROR_LEVELS, or an `exit_code`
-    other than 0.
+    It is if they have an `error` or a `signal` that is not null, false, 0 or empty, a `level` of ERROR_LEVELS, an
+    `exit_code` other than 0, or the `outcome` of a test that failed. A skipped or xfailed test is none, whatever it
+    raised.
     """
     try:
         found = _ARGS.decode(args)
     except (msgspec.DecodeError, RecursionError):  # no object, or too deep for us
         return False
+    if found.outcome in ("skipped", "xfailed"):
+        return False
     return (
         bool(found.error)
+        or bool(found.signal)
+        or found.outcome == "failed"
         or known_level(found.level) in ERROR_LEVELS
         or (isinstance(found.exit_code, int) and found.exit_code != 0)
     )

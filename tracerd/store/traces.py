@@ -147,7 +147,9 @@ def _status(path: Path) -> os.stat_result | None:
 
 
 def find_log(directory: Path, name: str) -> StoredTrace:
-    """The trace that a person means: a path, a file name, a trace id, an unambiguous prefix of one, or `latest`.
+    """The trace that a person means: a path, a file name, `latest`, a trace id, or an unambiguous prefix of one.
+
+    The first of these that fits: `run.jsonl` is the log `run.jsonl`, and only without it the trace `run.jsonl`.
 
     Raises:
         NoSuchTraceError: No trace that has a log fits, or more than one.
@@ -158,12 +160,13 @@ def find_log(directory: Path, name: str) -> StoredTrace:
             raise NoSuchTraceError(f"there is no log {name}")
         return trace
     traces = list_logs(directory)
+    if exact := [trace for trace in traces if trace.path.name == name]:  # also of a trace that is called `latest`
+        return exact[0]
     if name == LATEST:
         if not traces:
             raise NoSuchTraceError(f"there are no logs in {directory} yet")
         return traces[-1]
-    trace_id = name.removesuffix(SUFFIX)
-    fitting = [trace for trace in traces if trace.trace_id == trace_id] or [
+    fitting = [trace for trace in traces if trace.trace_id == name] or [
         trace for trace in traces if trace.trace_id.startswith(name)
     ]
     if not fitting:

@@ -10,6 +10,7 @@ import orjson
 from tracerd.rows.document import repaired
 from tracerd.rows.event import Event, Wanted, decode_line, decode_lines
 from tracerd.store.own_lines import CLOCK_PREFIX
+from tracerd.text import printable_json
 from tracerd.view.event_text import MAX_NAMES, Clock, Lines
 
 _PROCESS_NAME = b'"process_name"'
@@ -145,7 +146,9 @@ class _Log:
     def __init__(self, trace_id: str, lines: Lines) -> None:
         self.lines = lines
         self.is_faulty = False
-        self._head = b'{"trace_id":%s,"time_s":' % orjson.dumps(trace_id.encode(errors="backslashreplace").decode())
+        self._head = b'{"trace_id":%s,"time_s":' % printable_json(
+            orjson.dumps(trace_id.encode(errors="backslashreplace").decode())
+        )
 
     def text(self, _line: bytes, event: Event) -> bytes:
         return self.lines.text(event).encode() + b"\n"
@@ -153,4 +156,4 @@ class _Log:
     def json(self, line: bytes, event: Event) -> bytes:
         epoch_us = self.lines.clock.epoch_us(event.ts)
         time_s = b"null" if epoch_us is None else b"%.6f" % (epoch_us / 1e6)
-        return b'%s%s,"event":%s}\n' % (self._head, time_s, line.strip())
+        return b'%s%s,"event":%s}\n' % (self._head, time_s, printable_json(line.strip()))
