@@ -17,6 +17,10 @@ class UnsafePathError(TracerdError):
     """Raised when a socket, a directory or a log lies where other users could interfere, or is no regular file."""
 
 
+class NotAFileError(UnsafePathError):
+    """Raised when something that is no regular file lies in the place of one of ours."""
+
+
 class LogFullError(TracerdError):
     """Raised when a log has reached the size that it may have."""
 

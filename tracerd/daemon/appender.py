@@ -13,7 +13,7 @@ from tracerd.core.actions import Action, Append, Full, Lost, Outcome, Stored, Wa
 from tracerd.core.state import DaemonState
 from tracerd.daemon.log_throttle import LogThrottle
 from tracerd.daemon.trace_files import TraceFiles
-from tracerd.errors import LogFullError, TracerdError, UnsafePathError
+from tracerd.errors import LogFullError, NotAFileError, TracerdError
 from tracerd.text import printable
 from tracerd.trace_id import TraceId
 
@@ -45,7 +45,7 @@ class Appender:
             self._trace_files.append(append.trace_id, append.events.block)
         except LogFullError as error:
             return Full(str(error))
-        except UnsafePathError as error:  # time will not heal it
+        except NotAFileError as error:  # time will not heal it
             if self._warn_now(append.trace_id):
                 logger.warning("trace %s: events are lost: %s", append.trace_id, printable(str(error)))
             return Lost(str(error))

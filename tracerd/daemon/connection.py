@@ -1,5 +1,6 @@
 """One client's connection: its socket, its reader, and the replies that wait to be sent."""
 
+import contextlib
 import socket
 from collections import deque
 
@@ -118,4 +119,5 @@ class Connection:
         if self.socket.fileno() >= 0:
             if self.waited_for:
                 trio.lowlevel.notify_closing(self.socket)
-            self.socket.close()
+            with contextlib.suppress(OSError):
+                self.socket.close()

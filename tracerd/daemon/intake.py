@@ -111,7 +111,11 @@ class Intake:
             sock, _ = listener.socket.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return False
-        peer = peer_of(sock)
+        try:
+            peer = peer_of(sock)
+        except OSError:
+            sock.close()
+            raise
         if peer.uid not in self._welcome:
             logger.warning("refused a connection of another user (uid %d, pid %d)", peer.uid, peer.pid)
             sock.close()

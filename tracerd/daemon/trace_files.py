@@ -14,9 +14,9 @@ from tracerd.core.counts import Totals
 from tracerd.core.messages import Refused
 from tracerd.core.protocol import KEPT_BYTES
 from tracerd.daemon.log_throttle import LogThrottle
-from tracerd.errors import LogFullError, UnsafePathError
+from tracerd.errors import LogFullError, NotAFileError
 from tracerd.store.directory import TraceDirectory
-from tracerd.store.files import pin
+from tracerd.store.files import close, pin
 from tracerd.store.log import LogWriter
 from tracerd.store.own_lines import clock_line, full_line, lost_line
 from tracerd.store.rejects import RejectsFile, rejects_path
@@ -82,7 +82,8 @@ class TraceFiles:
         Raises:
             LogFullError: The log is as long as it may be.
             OSError: None of them was written.
-            UnsafePathError: What lies in the log's place is no regular file.
+            NotAFileError: What lies in the log's place is no regular file.
+            TracerdError: The directory cannot be used now.
         """
         if self._append(trace_id, block):
             return
@@ -126,9 +127,9 @@ class TraceFiles:
         if not self._only_log:
             self._directory.ensure()
         log = LogWriter(path)
-        if log.size == 0:
-            self._begin(trace_id)
         try:
+            if log.size == 0:
+                self._begin(trace_id)
             log.cut_torn_tail(partial(self._keep_tail, trace_id))
         except BaseException:  # no event may come behind half a line: the next try opens it anew
             log.close()
@@ -152,7 +153,7 @@ class TraceFiles:
         reason = "a torn line at the end of the log, left by a daemon that was killed"
         try:
             self._rejects_of(trace_id).add_torn(reason, tail[:KEPT_BYTES])
-        except UnsafePathError as error:  # which a retry would not change
+        except NotAFileError as error:  # which a retry would not change
             self._warn(trace_id, reason, error)
         else:
             name = rejects_path(self.path(trace_id)).name
@@ -163,37 +164,39 @@ class TraceFiles:
         if not log.was_removed():
             return log
         logger.warning("%s was removed or renamed while in use; it is begun anew", log.path)
-        log.close()
-        del self._logs[trace_id]
-        if rejects := self._rejects.pop(trace_id, None):
-            rejects.close()
+        self._close(trace_id)
         return self._open(trace_id)
 
     def reject(self, trace_id: TraceId, client_pid: int, refused: Refused) -> None:
         """Keep a refused line in the trace's rejects, as far as there is room."""
         try:
             self._rejects_of(trace_id).add(refused.line_no, client_pid, refused.reason, refused.line)
-        except (OSError, UnsafePathError) as error:
+        except (OSError, NotAFileError) as error:
             self._warn(trace_id, "a refused line", error)
 
     def end(self, trace_id: TraceId, totals: Totals) -> None:
         """The trace has no clients any more: record what was counted, unless all was stored, and close its files."""
-        log = self._logs.pop(trace_id, None)
-        self._check_at_s.pop(trace_id, None)
         totals.add(self._unrecorded.pop(trace_id, Totals()))
         if totals.repaired or totals.refused or totals.lost:
             try:
                 self._rejects_of(trace_id).record(totals)
-            except (OSError, UnsafePathError) as error:
+            except (OSError, NotAFileError) as error:
                 self._unrecorded[trace_id] = totals  # for the next record
                 self._warn(trace_id, "the totals", error)
-        if log:
-            if self._fsync != "never":
-                for reason in _sync(log):
-                    logger.error("%s may not be on the disk: %s", log.path, reason)
-            log.close()
+        if trace_id in self._logs and self._fsync != "never":
+            self._report_loss(trace_id, *_sync(self._logs[trace_id]))
+        self._close(trace_id)
+
+    def _close(self, trace_id: TraceId) -> None:
+        self._check_at_s.pop(trace_id, None)
+        if log := self._logs.pop(trace_id, None):
+            self._report_loss(trace_id, log.close())
         if rejects := self._rejects.pop(trace_id, None):
             rejects.close()
+
+    def _report_loss(self, trace_id: TraceId, *reasons: str) -> None:
+        for reason in filter(None, reasons):  # as of a quota on NFS, where what was taken is refused later
+            logger.error("%s: data lost: it may not be on the disk: %s", self.path(trace_id), reason)
 
     def _warn(self, trace_id: TraceId, what: str, error: Exception) -> None:
         if self._warn_now(trace_id):
@@ -206,7 +209,7 @@ class TraceFiles:
 
     def forget(self, trace_id: TraceId) -> None:
         """Forget a trace that we have removed ourselves, unless it has begun anew."""
-        if trace_id not in self._logs and not self.path(trace_id).exists():
+        if trace_id not in self._logs and not os.path.lexists(self.path(trace_id)):
             self._clocked.discard(trace_id)
             self._on_removed(trace_id)
 
@@ -229,7 +232,7 @@ class TraceFiles:
         if not pinned.exports:
             del self._pins[trace_id]
             if pinned.fd is not None:
-                os.close(pinned.fd)
+                close(pinned.fd)
 
 
 def _sync(log: LogWriter) -> Iterator[str]:

@@ -21,7 +21,7 @@ from tracerd.core.lines import BadLine, check_line
 from tracerd.core.perfetto import export_line, export_run
 from tracerd.core.tef import HEAD, SEPARATOR, perfetto_text, tail
 from tracerd.errors import ExportError, UnsafePathError
-from tracerd.store.files import open_for_reading
+from tracerd.store.files import close, open_for_reading
 from tracerd.store.log import read_blocks
 from tracerd.store.own_lines import CLOCK_PREFIX, ClockReadings, decode_clock
 from tracerd.store.paths import real_path
@@ -145,7 +145,7 @@ def log_blocks(source: Snapshot) -> Iterator[bytes]:
     try:
         yield from read_blocks(fd, source.log_length)
     finally:
-        os.close(fd)
+        close(fd)
 
 
 def _pick(block: bytes, line_no: int, summary: Summary) -> tuple[bytes, int, int]:

@@ -7,18 +7,30 @@ import stat
 import time
 from pathlib import Path
 
-from tracerd.errors import UnsafePathError
+from tracerd.errors import NotAFileError
 
 LOCK_TRIES = 5
 LOCK_PAUSE_S = 0.001
 """A file is locked for as long as its removal takes; clients must not wait longer than that."""
 
 
+def close(fd: int) -> str:
+    """Close a descriptor; the error that the kernel reports, of the writes before it, or an empty text.
+
+    The descriptor is closed in both cases: another try might close one that was opened meanwhile.
+    """
+    try:
+        os.close(fd)
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
 def open_for_append(path: Path, *, readable: bool = False) -> int:
     """A descriptor of a regular file of ours that only ever grows; made with mode 0600 if it is not there.
 
     Raises:
-        UnsafePathError: A symbolic link, pipe or device is in the way.
+        NotAFileError: A symbolic link, pipe or device is in the way.
         OSError: It cannot be opened.
     """
     access = os.O_RDWR if readable else os.O_WRONLY
@@ -30,13 +42,16 @@ def _regular(path: Path, flags: int) -> int:
         fd = os.open(path, flags, 0o600)
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise UnsafePathError(f"{path} is a symbolic link") from None
+            raise NotAFileError(f"{path} is a symbolic link") from None
         if error.errno in (errno.EISDIR, errno.ENXIO):  # a directory, a socket
-            raise UnsafePathError(f"{path} is not a regular file") from None
+            raise NotAFileError(f"{path} is not a regular file") from None
         raise
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise UnsafePathError(f"{path} is not a regular file")
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise NotAFileError(f"{path} is not a regular file")
+    except BaseException:
+        close(fd)
+        raise
     return fd
 
 
@@ -44,7 +59,7 @@ def open_for_reading(path: Path) -> int:
     """A descriptor of a regular file; opening never waits, whatever lies there.
 
     Raises:
-        UnsafePathError: A symbolic link, directory, pipe or device is there.
+        NotAFileError: A symbolic link, directory, pipe or device is there.
         OSError: It cannot be opened.
     """
     return _regular(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -54,7 +69,7 @@ def open_existing(path: Path) -> int:
     """A descriptor of a regular file for an exclusive lock, which on NFS must be one for writing.
 
     Raises:
-        UnsafePathError: A symbolic link, directory, pipe or device is there.
+        NotAFileError: A symbolic link, directory, pipe or device is there.
         OSError: It cannot be opened.
     """
     return _regular(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -64,7 +79,7 @@ def open_shared(path: Path) -> int:
     """As `open_for_append`, with a shared lock: it shows that the file is in use and must not be removed.
 
     Raises:
-        UnsafePathError: It is not a regular file.
+        NotAFileError: It is not a regular file.
         OSError: It cannot be opened.
     """
     while True:
@@ -74,9 +89,9 @@ def open_shared(path: Path) -> int:
             if is_file_at(path, fd):
                 return fd
         except BaseException:
-            os.close(fd)
+            close(fd)
             raise
-        os.close(fd)
+        close(fd)
 
 
 def pause() -> None:
@@ -100,12 +115,12 @@ def pin(path: Path) -> int | None:
     """A descriptor that keeps others from removing the file while it is open; None if the file cannot be opened."""
     try:
         fd = open_for_reading(path)
-    except (OSError, UnsafePathError):
+    except (OSError, NotAFileError):
         return None
     try:
         _lock_shared(fd, path)
     except OSError:
-        os.close(fd)
+        close(fd)
         return None
     return fd
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from tracerd.errors import InUseError, UnsafePathError
-from tracerd.store.files import is_file_at
+from tracerd.store.files import close, is_file_at
 
 LOCK_TRIES = 5
 LOCK_PAUSE_S = 0.02
@@ -48,7 +48,7 @@ class Lock:
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
         except BaseException:
-            os.close(self._fd)
+            close(self._fd)
             raise
 
     def is_in_place(self) -> bool:
@@ -61,7 +61,7 @@ class Lock:
 
     def release(self) -> None:
         """Unlock it."""
-        os.close(self._fd)
+        close(self._fd)
 
 
 def _try_lock(fd: int, tries: int) -> bool:
@@ -92,7 +92,7 @@ def holder(path: Path) -> int | None:
     except OSError:
         return _pid_in(fd)
     finally:
-        os.close(fd)
+        close(fd)
     return None
 
 

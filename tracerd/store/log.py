@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tracerd.core.lines import check_line
-from tracerd.store.files import is_file_at, open_shared
+from tracerd.store.files import close, is_file_at, open_shared
 
 BLOCK_BYTES = 64 * 1024
 """Bytes a reader handles per C call: during larger ones the daemon would wait too long for the interpreter."""
@@ -22,14 +22,18 @@ class LogWriter:
         path: The log; made if it is not there.
 
     Raises:
-        UnsafePathError: It is not a regular file.
+        NotAFileError: It is not a regular file.
         OSError: It cannot be opened.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.fd = open_shared(path)
-        self.size = os.fstat(self.fd).st_size
+        try:
+            self.size = os.fstat(self.fd).st_size
+        except BaseException:
+            close(self.fd)
+            raise
         self._torn = 0  # bytes of a block that could not be written to its end
         self._synced = -1
         self._sync_error: OSError | None = None
@@ -97,16 +101,16 @@ class LogWriter:
             try:
                 os.fsync(directory)
             finally:
-                os.close(directory)
+                close(directory)
         self._synced = self.size
 
     def was_removed(self) -> bool:
         """Whether the file was removed, renamed or replaced since it was opened."""
         return not is_file_at(self.path, self.fd)
 
-    def close(self) -> None:
-        """Close the log and give up its lock."""
-        os.close(self.fd)
+    def close(self) -> str:
+        """Close the log and give up its lock; see `files.close`."""
+        return close(self.fd)
 
 
 def start_of_last_line(fd: int, size: int) -> int:

@@ -17,7 +17,7 @@ import orjson
 
 from tracerd.core.counts import Totals
 from tracerd.errors import UnsafePathError
-from tracerd.store.files import open_for_reading, open_shared
+from tracerd.store.files import close, open_for_reading, open_shared
 
 REJECTS_SUFFIX = ".rejected"
 
@@ -90,14 +90,14 @@ class RejectsFile:
     def _write(self, entry: bytes) -> None:
         written = os.write(self._fd, entry)
         if written < len(entry):
-            os.ftruncate(self._fd, self._size)
+            self.close()  # the next try begins with ending this half of an entry
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._size += len(entry)
 
     def close(self) -> None:
         """Close the file, if it was opened."""
         if self._fd >= 0:
-            os.close(self._fd)
+            close(self._fd)
             self._fd = -1
 
 

@@ -8,7 +8,6 @@ import contextlib
 import fcntl
 import logging
 import math
-import os
 import time
 from collections.abc import Collection
 from contextlib import ExitStack
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tracerd.errors import InvalidTraceIdError, UnsafePathError
-from tracerd.store.files import is_file_at, open_existing
+from tracerd.store.files import close, is_file_at, open_existing
 from tracerd.store.rejects import rejects_path
 from tracerd.store.traces import StoredTrace, list_traces, stored_trace
 from tracerd.text import printable, size_text
@@ -115,7 +114,7 @@ def _lock(trace: StoredTrace, stack: ExitStack) -> list[Path] | None:
             fd = open_existing(path)
         except (FileNotFoundError, UnsafePathError):
             continue
-        stack.callback(os.close, fd)
+        stack.callback(close, fd)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

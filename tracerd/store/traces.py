@@ -6,6 +6,7 @@ what has the name of rejects and is none is left alone, as if it were not there.
 """
 
 import errno
+import logging
 import os
 import stat
 from collections.abc import Callable
@@ -17,7 +18,10 @@ from tracerd.errors import NoSuchTraceError
 from tracerd.store.log import read_blocks
 from tracerd.store.own_lines import OWN_MARK, OWN_PREFIXES, decode_clock
 from tracerd.store.rejects import REJECTS_SUFFIX, read_rejects, rejects_path
+from tracerd.text import printable
 from tracerd.trace_id import TraceId
+
+logger = logging.getLogger(__name__)
 
 SUFFIX = ".jsonl"
 LATEST = "latest"
@@ -104,9 +108,17 @@ def list_traces(directory: Path) -> list[StoredTrace]:
     found = [
         trace
         for stem in logs | rejects
-        if not stem.startswith(".") and (trace := _stored_trace(directory / f"{stem}{SUFFIX}", stem in rejects))
+        if not stem.startswith(".") and (trace := _listed_trace(directory / f"{stem}{SUFFIX}", stem in rejects))
     ]
     return sorted(found, key=lambda trace: (trace.last_write_s, trace.trace_id))
+
+
+def _listed_trace(path: Path, may_have_rejects: bool) -> StoredTrace | None:
+    try:
+        return _stored_trace(path, may_have_rejects)
+    except OSError as error:  # of this trace: the others are listed
+        logger.warning("cannot read the status of %s: %s", printable(str(path)), error.strerror)
+        return None
 
 
 def list_logs(directory: Path) -> list[StoredTrace]:
