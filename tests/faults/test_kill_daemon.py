@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon.services import Service
 from tests.faults.load import Seen, load
 from tests.harness import Daemon, short_dir, wait_until
+from tests.service.services import Service
 
 WRITERS = 2
 GROWTH_BYTES = 100_000

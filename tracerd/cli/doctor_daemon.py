@@ -8,10 +8,10 @@ import msgspec
 
 from tracerd import __version__
 from tracerd.cli.doctor_severity import Check, fail, ok, warn
-from tracerd.daemon.control import ask
 from tracerd.daemon.listeners import MAX_SOCKET_PATH_BYTES
 from tracerd.daemon.status import DaemonStatus
 from tracerd.errors import NoDaemonError, TracerdError, UnsafePathError
+from tracerd.service.control import ask
 from tracerd.store.paths import check_private
 
 ANSWER_S = 2.0

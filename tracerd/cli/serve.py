@@ -105,8 +105,8 @@ def serve(
     daemonize: bool,
 ) -> None:
     """Run the daemon, until DIE, SIGTERM or Ctrl-C."""
-    from tracerd.daemon.background import Parent, start  # these are slow to import, and serve is one command of many
-    from tracerd.daemon.systemd import take_sockets
+    from tracerd.service.background import Parent, start  # these are slow to import, and serve is one command of many
+    from tracerd.service.systemd import take_sockets
 
     passed = take_sockets()
     if passed and sockets:
@@ -123,7 +123,7 @@ def serve(
         pid = start(log)
         click.echo(f"tracerd runs with pid {pid}; its log is {printable(str(log))}", err=True)
         return
-    from tracerd.daemon import setup  # trio takes a while to import
+    from tracerd.service import setup  # trio takes a while to import
     from tracerd.store.retention import Limits
 
     config = setup.Config(

@@ -16,8 +16,8 @@ def status(socket: Path, as_json: bool) -> None:
     """Show the running daemon: its totals, and the traces that have clients. Exit 1 if there is none."""
     import msgspec
 
-    from tracerd.daemon.control import ask
     from tracerd.daemon.status import DaemonStatus
+    from tracerd.service.control import ask
 
     reply = ask(socket, b"STATUS\n")
     if as_json:

@@ -19,8 +19,8 @@ def stop(socket: Path, now: bool) -> None:
     """Stop the daemon when its last client has gone."""
     import msgspec
 
-    from tracerd.daemon.control import ask, daemon_pid
     from tracerd.daemon.status import DaemonStatus
+    from tracerd.service.control import ask, daemon_pid
     from tracerd.store.lock import holder, lock_path
 
     pid = daemon_pid(socket)

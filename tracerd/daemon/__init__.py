@@ -1,1 +1,1 @@
-"""The daemon: sockets, clients, the barrier, the order of the stop. The only folder that imports trio."""
+"""The daemon at work: sockets, clients, the barrier, the order of the stop. `service` puts it together."""

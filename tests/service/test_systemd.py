@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon.services import Manager, Service, passing
 from tests.harness import PATIENCE_S, Client, Daemon, event, exported, short_dir, tracerd, wait_until
+from tests.service.services import Manager, Service, passing
 from tracerd import __version__
 
 needs_activate = pytest.mark.skipif(

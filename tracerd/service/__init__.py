@@ -1,0 +1,1 @@
+"""A daemon before and beside its work: put together, started in the background, known to systemd, asked by commands."""
