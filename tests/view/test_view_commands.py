@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from click.testing import CliRunner, Result
@@ -437,7 +437,7 @@ def test_json_holds_no_character_that_a_terminal_obeys(command: str, tmp_path: P
 
 def _texts(value: Any) -> list[str]:
     if isinstance(value, dict):
-        return [text for item in value.values() for text in _texts(item)]
+        return [text for item in cast("dict[str, Any]", value).values() for text in _texts(item)]
     if isinstance(value, list):
-        return [text for item in value for text in _texts(item)]
+        return [text for item in cast("list[Any]", value) for text in _texts(item)]
     return [str(value)]
