@@ -331,8 +331,14 @@ def test_paths_of_exports_at_exit_are_a_set(shared_daemon: Daemon, tmp_path: Pat
     for out in outs:
         wait_until(out.exists, "an export at exit")
         assert exported(out) == [1]
-    written = [line for line in shared_daemon.stderr().splitlines() if "trace set: 1 events to" in line]
-    assert len(written) == len(outs)
+    # A file is there a moment before the daemon has logged it.
+    wait_until(lambda: times_written(shared_daemon) >= len(outs), "the log of the exports")
+    end_another_trace(shared_daemon, tmp_path)
+    assert times_written(shared_daemon) == len(outs)
+
+
+def times_written(daemon: Daemon) -> int:
+    return sum("trace set: 1 events to" in line for line in daemon.stderr().splitlines())
 
 
 def test_failing_export_at_exit_does_not_stop_the_others(shared_daemon: Daemon, tmp_path: Path) -> None:
