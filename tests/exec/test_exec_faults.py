@@ -198,7 +198,7 @@ def test_a_daemon_that_is_started_anew_meanwhile(served: Sandbox) -> None:
 
 ALONE = """
 import os, resource, sys
-import tracerd.exec.options, tracerd.exec.run, tracerd.text
+import tracerd.exec.options, tracerd.exec.run, tracerd.launcher, tracerd.text
 from tracerd.__main__ import main
 if not os.geteuid():  # the limit does not hold for root
     os.setgroups([])

@@ -435,9 +435,9 @@ def test_json_holds_no_character_that_a_terminal_obeys(command: str, tmp_path: P
     assert any(evil in text for line in done.stdout.splitlines() for text in _texts(json.loads(line)))
 
 
-def _texts(value: Any) -> list[str]:
+def _texts(value: object) -> list[str]:
     if isinstance(value, dict):
-        return [text for item in cast("dict[str, Any]", value).values() for text in _texts(item)]
+        return [text for item in cast("dict[str, object]", value).values() for text in _texts(item)]
     if isinstance(value, list):
-        return [text for item in cast("list[Any]", value) for text in _texts(item)]
+        return [text for item in cast("list[object]", value) for text in _texts(item)]
     return [str(value)]
