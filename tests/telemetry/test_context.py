@@ -202,12 +202,12 @@ async def _record_while_the_loop_goes_on(sink: Waiting, sleep: Callable[[float],
 def test_asyncio_goes_on_while_a_sink_waits() -> None:
     sink = Waiting()
 
-    async def main() -> bool:
+    async def main() -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_record_while_the_loop_goes_on(sink, asyncio.sleep))
-            return await context(sink).record_async("x")
+            assert await context(sink).record_async("x")
 
-    assert asyncio.run(main())
+    asyncio.run(main())
     assert len(sink) == 1
 
 

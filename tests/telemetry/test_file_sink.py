@@ -113,11 +113,12 @@ def test_a_child_of_a_fork_has_its_own_turn(tmp_path: Path) -> None:
     with sink._turn:  # pyright: ignore[reportPrivateUsage]
         child = os.fork()
         if not child:
+            status = 1
             try:
                 sink.emit(event())
-            except BaseException:
-                os._exit(1)
-            os._exit(0)
+                status = 0
+            finally:  # the child must end here, whatever happens
+                os._exit(status)
         _, status = os.waitpid(child, 0)
     assert status == 0
 
