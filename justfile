@@ -32,7 +32,7 @@ lint:
     mypy
     pyright --pythonpath .venv/bin/python
     lint-imports
-    codespell
+    codespell $(git ls-files)  # what is in the repository, not what a command left beside it
 
 # How much of the core, the store and the rows is run; fails below what it should be.
 coverage:
