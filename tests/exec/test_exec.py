@@ -150,54 +150,6 @@ def test_closed_standard_descriptors_stay_closed(sandbox: Sandbox) -> None:
     assert (silent.returncode, sandbox.spans()) == (3, ["sh"])
 
 
-def test_ignored_signals_stay_ignored(sandbox: Sandbox) -> None:
-    script = f"trap '' INT CHLD; exec '{TRACERD}' exec -- sh -c 'kill -INT $$; echo alive'"
-    done = sandbox.run("bash", "-c", script)
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"alive\n", b"")
-
-
-# ------------------------------------------------------------------ signals sent to exec
-
-
-@pytest.mark.parametrize("name", ["TERM", "HUP", "USR1", "USR2", "INT", "QUIT", "CONT"])
-def test_signals_sent_to_exec_are_passed_on(sandbox: Sandbox, name: str) -> None:
-    script = f"trap 'echo got {name}; exit 7' {name}; echo ready; while :; do sleep 0.02; done"
-    with subprocess.Popen(
-        [TRACERD, "exec", "--", "bash", "-c", script], env=sandbox.environ, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
-        process.send_signal(getattr(signal, f"SIG{name}"))
-        assert process.stdout.read() == f"got {name}\n"
-        assert process.wait(PATIENCE_S) == 7
-
-
-def state_of(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
-
-
-@pytest.mark.parametrize("whom", ["command", "exec"])
-def test_exec_stops_and_continues_with_its_command(sandbox: Sandbox, whom: str) -> None:
-    with subprocess.Popen(
-        [TRACERD, "exec", "--", "sh", "-c", "echo $$; read word; echo $word"],
-        env=sandbox.environ,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        process_group=0,  # SIGTSTP stops no process of a group that nobody in its session could continue
-    ) as process:
-        assert process.stdout
-        assert process.stdin
-        child = int(process.stdout.readline())
-        os.kill(*((child, signal.SIGSTOP) if whom == "command" else (process.pid, signal.SIGTSTP)))
-        wait_until(lambda: state_of(process.pid) == "T", "exec to stop with its command")
-        assert state_of(child) == "T"
-        process.send_signal(signal.SIGCONT)
-        process.stdin.write("on\n")
-        process.stdin.flush()
-        assert process.stdout.readline() == "on\n"
-
-
 # ------------------------------------------------------------------ what is recorded
 
 

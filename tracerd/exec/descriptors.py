@@ -8,7 +8,7 @@ import os
 import sys
 
 from tracerd.exec.environment import given
-from tracerd.exec.programs import NOT_EXECUTABLE, become, die_of_ctrl_c
+from tracerd.exec.programs import NOT_EXECUTABLE, become, take_signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _open_fds() -> list[int]:
 
 def restore() -> None:
     """Take the descriptors back from where they wait, and become the command; does not return."""
-    die_of_ctrl_c()
+    take_signals()
     waiting = socket.socket(fileno=int(sys.argv[1]))
     data, messages, _flags, _from = waiting.recvmsg((MOST + 1) * _BYTES, socket.CMSG_SPACE(MOST * _BYTES))
     waiting.close()
