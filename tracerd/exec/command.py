@@ -14,16 +14,15 @@ import select
 import time
 
 from tracerd.exec.environment import Environ
-from tracerd.exec.programs import NOT_EXECUTABLE, NOT_FOUND, Ended, execute, hand_on_signals
+from tracerd.exec.programs import NOT_EXECUTABLE, NOT_FOUND, Ended, ended_as, execute, hand_on_signals, peak_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import resource
     import signal
     import socket
     from collections.abc import Callable
 
-    Made = Callable[[int], tuple[list[str], Environ]]
+    Made = Callable[[int], tuple[list[str], Environ, str]]
 else:
     import _signal as signal
     import _socket as socket
@@ -56,35 +55,42 @@ class Command:
     Attributes:
         pid: Its process.
         error: The errno of its start; 0: it runs.
+        failure: Why it runs without the recording; empty: it is recorded.
 
     Args:
         made: Called in the new process with its pid; makes the command line, whose program is found as a shell finds
-            it, and the environment.
+            it, the environment, and the `failure`.
 
     Raises:
-        OSError: There is no room for another process; nothing was started.
+        OSError: There is no room for another process. Whatever is raised, nothing was started.
     """
 
     def __init__(self, made: "Made") -> None:
         self._old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
         self._witness: _Witness | None = None
-        self._floor_bytes = _peak_bytes()
+        self._floor_bytes = peak_bytes()
         try:
             reader, writer = os.pipe()
             self.pid = os.fork()
-        except OSError:
+        except BaseException:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._old_mask)
             raise
         if not self.pid:
             self._become(made, writer)
-        os.close(writer)
-        failed = os.read(reader, 16)
-        os.close(reader)
-        self.error = int(failed) if failed else 0
+        self.error, self.failure = 0, ""
+        try:
+            os.close(writer)
+            with open(reader, "rb") as file:
+                failure, _, error = file.read().rpartition(b"\0")
+            self.error, self.failure = int(error or 0), failure.decode()
+        except Exception as error:  # such as MemoryError; it was started
+            self.failure = type(error).__name__
 
     def _become(self, made: "Made", writer: int) -> None:
         try:
-            argv, environ = made(os.getpid())
+            argv, environ, failure = made(os.getpid())
+            if failure:
+                os.write(writer, failure.encode(errors="replace") + b"\0")
             words = [os.fsencode(word) for word in argv]
             hand_on_signals()
             signal.pthread_sigmask(signal.SIG_SETMASK, self._old_mask)
@@ -103,7 +109,7 @@ class Command:
             ended = self._follow()
         except Exception:  # such as MemoryError
             _, status, usage = os.wait4(self.pid, 0)
-            ended = self._ended(status, usage)
+            ended = ended_as(status, usage, self._floor_bytes)
         if self._witness:
             self._witness.end()
         return ended
@@ -139,7 +145,7 @@ class Command:
             if not pid:
                 return None
             if not os.WIFSTOPPED(status):
-                return self._ended(status, usage)
+                return ended_as(status, usage, self._floor_bytes)
             self._stop(os.WSTOPSIG(status))
 
     def _stop(self, number: int) -> None:
@@ -153,25 +159,6 @@ class Command:
             signal.pthread_sigmask(signal.SIG_BLOCK, {number})
         if self._witness:
             self._witness.watch(False)
-
-    def _ended(self, status: int, usage: "resource.struct_rusage") -> Ended:
-        ended = Ended(None, os.WTERMSIG(status)) if os.WIFSIGNALED(status) else Ended(os.WEXITSTATUS(status))
-        ended.user_s, ended.system_s = usage.ru_utime, usage.ru_stime
-        # Linux counts the moment before exec too, when the command was a copy of us: a smaller peak is not known.
-        peak_bytes = usage.ru_maxrss * 1024
-        ended.peak_bytes = peak_bytes if peak_bytes > self._floor_bytes else 0
-        return ended
-
-
-def _peak_bytes() -> int:
-    """The most memory that we have held."""
-    try:
-        with open("/proc/self/status", "rb", buffering=0) as file:
-            status = file.readall()
-    except OSError:
-        return 0
-    _, _, peak = status.partition(b"VmHWM:")
-    return int(peak.split()[0]) * 1024 if peak else 0
 
 
 # ------------------------------------------------------------------ the witness

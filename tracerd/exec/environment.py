@@ -64,6 +64,14 @@ def absolute(path: str) -> str | None:
         return None
 
 
+def current_directory() -> str | None:
+    """The current directory, or None where it was removed."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
+
+
 def span_id(pid: int, random: bytes) -> str:
     """A span's id: the process in 8 digits, so that others know on whose row the span lies, and 8 random digits."""
     return f"{pid:0{_PID_DIGITS}x}{random[:4].hex()}"

@@ -50,6 +50,11 @@ class ProcessTracer:
         if found is None:
             raise NoProcessTracerError("there is no strace; install it, such as with apt-get install strace")
         self._strace = found
+        from tracerd.exec.descriptors import require_room
+
+        if not os.path.exists("/proc/self/fd"):
+            raise NoProcessTracerError("there is no /proc")
+        require_room()
         _probe(found, environ)
         lines, self._lines_writer = os.pipe()
         self._done, done = os.pipe()
@@ -91,7 +96,7 @@ def _probe(strace: str, environ: Environ) -> None:
 
     reader, writer = os.pipe()
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-    command = [strace, "-DDD", *OPTIONS, "--output=/dev/null", "--", "/bin/sh", "-c", ":"]
+    command = [strace, "-DDD", *OPTIONS, "--output=/dev/null", "--", "true"]  # silent also in a removed directory
     actions = [(os.POSIX_SPAWN_DUP2, fd, to) for fd, to in ((null, 0), (writer, 1), (writer, 2))]
     pid = os.posix_spawn(strace, command, environ, file_actions=actions)
     os.close(null)

@@ -3,10 +3,12 @@
 import errno
 import os
 
+from tracerd.errors import TracerdError
 from tracerd.exec.environment import Environ
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import resource
     import signal
     from collections.abc import Iterator
 else:
@@ -81,6 +83,32 @@ def execute(file: bytes, argv: list[bytes], environ: Environ) -> int:
         except ValueError:  # a NUL
             return errno.EINVAL
     return found
+
+
+# ------------------------------------------------------------------ warnings
+
+
+def reason(error: Exception) -> str:
+    """Why something failed, for a warning."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {os.fsdecode(error.filename)}" if error.filename else error.strerror
+    if isinstance(error, TracerdError):
+        return str(error)
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def write_stderr(text: str) -> None:
+    """Write a line, or nothing: it never raises."""
+    try:
+        try:
+            from tracerd.text import printable
+
+            line = printable(text)
+        except Exception:  # such as no descriptor to import it with
+            line = ascii(text)
+        os.write(2, os.fsencode(line) + b"\n")
+    except Exception:  # noqa: S110 (closed, or a pipe that nothing reads: the command must end as it ended all the same)
+        pass
 
 
 # ------------------------------------------------------------------ where they are
@@ -168,6 +196,27 @@ class Ended:
         if self.peak_bytes:
             args["peak_memory_bytes"] = self.peak_bytes
         return args
+
+
+def ended_as(status: int, usage: "resource.struct_rusage", floor_bytes: int) -> Ended:
+    """What wait4(2) reports of a child; a peak of memory that is not above the floor is not known."""
+    ended = Ended(None, os.WTERMSIG(status)) if os.WIFSIGNALED(status) else Ended(os.WEXITSTATUS(status))
+    ended.user_s, ended.system_s = usage.ru_utime, usage.ru_stime
+    # Linux counts the moment before exec too, when the command was a copy of us.
+    peak = usage.ru_maxrss * 1024
+    ended.peak_bytes = peak if peak > floor_bytes else 0
+    return ended
+
+
+def peak_bytes() -> int:
+    """The most memory that we have held; 0 if that is not known."""
+    try:
+        with open("/proc/self/status", "rb", buffering=0) as file:
+            status = file.readall()
+    except OSError:
+        return 0
+    _, _, peak = status.partition(b"VmHWM:")
+    return int(peak.split()[0]) * 1024 if peak else 0
 
 
 def signal_name(number: int) -> str:

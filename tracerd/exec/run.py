@@ -20,12 +20,22 @@ from tracerd.exec.environment import (
     Environ,
     TraceContext,
     absolute,
+    current_directory,
     exported,
     given,
     span_id,
 )
 from tracerd.exec.options import ARGS, FULL, Options
-from tracerd.exec.programs import NOT_EXECUTABLE, Ended, become, end_like, find_program, take_signals
+from tracerd.exec.programs import (
+    NOT_EXECUTABLE,
+    Ended,
+    become,
+    end_like,
+    find_program,
+    reason,
+    take_signals,
+    write_stderr,
+)
 
 TYPE_CHECKING = False  # typing is slow to import
 if TYPE_CHECKING:
@@ -95,9 +105,11 @@ class Run:
         try:
             step()
         except Exception as error:
-            self._daemon = self._process_tracer = None
-            why = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            self._warn(f"the recording failed ({why}); the command runs without it")
+            self._give_up(reason(error))
+
+    def _give_up(self, why: str) -> None:
+        self._daemon = self._process_tracer = None
+        self._warn(f"the recording failed ({why}); the command runs without it")
 
     # ------------------------------------------------------------------ prepare
 
@@ -111,7 +123,7 @@ class Run:
         context = TraceContext(environ, options.trace)
         inherited = os.fsdecode(environ.get(ARGS_VARIABLE, b""))
         self._shown = options.args or (inherited if inherited in ARGS else FULL)
-        self._label = event.CommandLabel(options.command, _cwd(), self._shown, options.name)
+        self._label = event.CommandLabel(options.command, current_directory(), self._shown, options.name)
         self._output = absolute(options.output) if options.output is not None else None
         self._quiet = options.quiet or (context.nested and options.output is None)
         # With --all, an exec around us records every process from outside, with times of its own.
@@ -154,7 +166,7 @@ class Run:
         try:
             self._process_tracer = ProcessTracer(context, self._environ, self._shown)
         except (NoProcessTracerError, OSError) as error:
-            self._warn(f"--all: {error}; only what is wrapped is recorded")
+            self._warn(f"--all: {reason(error)}; only what is wrapped is recorded")
             return
         self._added[ALL_VARIABLE] = b"1"
 
@@ -165,7 +177,7 @@ class Run:
         try:
             self._shims = Shims(self._options.shims, self._environ)
         except (TracerdError, OSError) as error:
-            self._warn(f"--shim: {error}; only what is wrapped is recorded")
+            self._warn(f"--shim: {reason(error)}; only what is wrapped is recorded")
             return
         if self._shims.missing:
             self._warn(f"--shim: no {', '.join(self._shims.missing)} in PATH")
@@ -177,40 +189,40 @@ class Run:
         """Start the command."""
         try:
             command = Command(self._made)
-        except OSError as error:
-            self._warn(f"there is no room for another process ({error.strerror}); the command runs unrecorded")
+        except Exception as error:
+            self._warn(f"there is no room for another process ({reason(error)}); the command runs unrecorded")
             self._become_command()
         if command.error:
             # Not a warning: a nested exec reports it too, as a shell would. It is all that is reported.
-            _write_stderr(f"tracerd exec: {self._options.command[0]}: {os.strerror(command.error)}")
+            write_stderr(f"tracerd exec: {self._options.command[0]}: {os.strerror(command.error)}")
             self._has_warned = True
         return command
 
-    def _made(self, pid: int) -> tuple[list[str], Environ]:
-        """The command line and the environment of the command; called in its process."""
+    def _made(self, pid: int) -> tuple[list[str], Environ, str]:
+        """What `Command` asks for; in the process of the command."""
         argv, environ = self._options.command, self._environ | self._added
-
-        def complete() -> None:
-            nonlocal argv, environ
+        try:
             if self._context:
                 environ = environ | exported(self._context, self._span_id(pid), daemon=self._daemon is not None)
             if self._process_tracer:
                 argv = self._process_tracer.command(argv)
-
-        self._attempt(complete)
-        return argv, environ
+        except Exception as error:
+            return argv, environ, reason(error)
+        return argv, environ, ""
 
     def _name(self, command: Command) -> None:
         """Name the command's process."""
+        if command.failure:
+            self._give_up(command.failure)
         if self._daemon and not command.error and not self._recorded_by_another:
             self._daemon.write(self._name_line(command.pid))
 
     def _become_command(self) -> "NoReturn":
         """Replace exec by the command, without recording it."""
         if self._shims:
-            self._shims.remove()
+            self._attempt(self._shims.remove)
         command = self._options.command
-        _write_stderr(f"tracerd exec: {command[0]}: {become(command, self._environ)}")
+        write_stderr(f"tracerd exec: {command[0]}: {become(command, self._environ)}")
         os._exit(NOT_EXECUTABLE)
 
     def _span_id(self, pid: int) -> str:
@@ -284,20 +296,4 @@ class Run:
         if self._has_warned or self._quiet:
             return
         self._has_warned = True
-        _write_stderr(f"tracerd exec: {text}")
-
-
-def _write_stderr(text: str) -> None:
-    try:
-        from tracerd.text import printable
-
-        os.write(2, os.fsencode(printable(text)) + b"\n")
-    except Exception:  # noqa: S110 (closed, or a pipe that nothing reads: the command must end as it ended all the same)
-        pass
-
-
-def _cwd() -> str | None:
-    try:
-        return os.getcwd()
-    except OSError:  # removed
-        return None
+        write_stderr(f"tracerd exec: {text}")
