@@ -283,7 +283,7 @@ def test_the_w3c_context_that_comes_in_is_continued(sandbox: Sandbox, given: str
     nested = f"{print_all}; '{TRACERD}' exec -- sh -c '{print_all}'"
     own = sandbox.exec("sh", "-c", nested, env=environ).stdout.decode().splitlines()
     named = sandbox.exec("--trace", "named", "sh", "-c", print_all, env=environ).stdout.decode().splitlines()
-    spans = set()
+    spans: set[str] = set()
     for line in [*own, *named]:
         trace_id, state, w3c, span = line.split()
         assert state == "congo=t61rcWkgMzE"

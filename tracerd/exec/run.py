@@ -203,7 +203,7 @@ class Run:
         argv, environ = self._options.command, self._environ | self._added
         try:
             if self._context:
-                environ = environ | exported(self._context, self._span_id(pid), daemon=self._daemon is not None)
+                environ = environ | exported(self._context, span_id(pid, self._random), daemon=self._daemon is not None)
             if self._process_tracer:
                 argv = self._process_tracer.command(argv)
         except Exception as error:
@@ -225,9 +225,6 @@ class Run:
         write_stderr(f"tracerd exec: {command[0]}: {become(command, self._environ)}")
         os._exit(NOT_EXECUTABLE)
 
-    def _span_id(self, pid: int) -> str:
-        return span_id(pid, self._random)
-
     def _name_line(self, pid: int) -> str:
         return event.process_name(pid, self._label.process)
 
@@ -240,6 +237,9 @@ class Run:
         failure = ""
         if self._process_tracer:  # before our span: what ended before the command is in the trace before it
             failure = self._process_tracer.finish(EXPORT_S if self._output else ANSWER_S)
+            if names := self._process_tracer.untraceable:
+                why = "under strace it cannot trace processes or start untraced ones"
+                self._warn(f"--all: {names} may have failed: {why}; use --shim instead")
         if self._daemon and self._context and not self._recorded_by_another:
             self._write(self._lines(command.pid, ended, started_us, ended_us), command.pid, self._context)
         if failure and self._output:  # perhaps because the daemon ended: that was the first warning then
@@ -254,7 +254,7 @@ class Run:
             self._wait_for_acknowledgement(self._daemon)
 
     def _lines(self, pid: int, ended: Ended, started_us: int, ended_us: int) -> str:
-        span = self._span_id(pid)
+        span = span_id(pid, self._random)
         args = self._label.args | {"span": span} | ended.args()
         lines = event.span(pid, self._label.span, started_us, ended_us, args)
         if ended.error:  # it has no name yet
