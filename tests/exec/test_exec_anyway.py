@@ -146,7 +146,8 @@ STEPS = [
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 @pytest.mark.parametrize(("module", "path"), STEPS, ids=[".".join(step) for step in STEPS])
 def test_whatever_a_step_raises(sandbox: Sandbox, module: str, path: str) -> None:
-    words = ["exec", "--all", "--shim", "cat", "-o", "t.json", "--", *COMMAND]
+    command = ["sh", "-c", "cat; sleep 0.05; exit 5"]  # long enough for every step
+    words = ["exec", "--all", "--shim", "cat", "-o", "t.json", "--", *command]
     done = sandbox.run(sys.executable, "-c", RAISING, module, path, *words, input=b"in")
     runs(done, lines=1)
     left = list(sandbox.temporary.iterdir())

@@ -33,6 +33,10 @@ _PASSED_ON = frozenset(
 )
 _WATCHED = _PASSED_ON | {signal.SIGCHLD, signal.SIGTTIN, signal.SIGTTOU}
 
+SHORT_S = 0.02
+"""A command that ends within this time needs no witness, which costs as much as a tenth of exec. Until then a signal to
+the group arrives twice, which matters only to a program that handles it; one that has just started does not yet."""
+
 TOGETHER_S = 0.02
 """Signals to several processes belong together if so little time lies between them: a loop over a list of processes
 may send them one by one. A signal that is passed on waits so long."""
@@ -68,6 +72,7 @@ class Command:
     def __init__(self, made: "Made") -> None:
         self._old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
         self._witness: _Witness | None = None
+        self._is_short = True
         self._floor_bytes = peak_bytes()
         try:
             reader, writer = os.pipe()
@@ -115,12 +120,11 @@ class Command:
         return ended
 
     def _follow(self) -> Ended:
-        try:
-            self._witness = _Witness(self.pid)  # while the command is on its way
-        except OSError:  # then a signal may arrive twice
-            pass
         while not (ended := self._check()):
-            info = signal.sigwaitinfo(_WATCHED)
+            info = signal.sigtimedwait(_WATCHED, SHORT_S) if self._is_short else signal.sigwaitinfo(_WATCHED)
+            if info is None:
+                self._call_witness()
+                continue
             number = info.si_signo
             if number not in _PASSED_ON:
                 continue
@@ -138,6 +142,15 @@ class Command:
             pass
         signal.pthread_sigmask(signal.SIG_SETMASK, self._old_mask)
 
+    def _call_witness(self) -> None:
+        """Start the witness, if there is none."""
+        if self._is_short:
+            self._is_short = False
+            try:
+                self._witness = _Witness(self.pid)
+            except OSError:  # no room for a process: signals may arrive twice
+                pass
+
     def _check(self) -> Ended | None:
         """Follow stops of the command; how it ended, or None."""
         while True:
@@ -150,6 +163,7 @@ class Command:
 
     def _stop(self, number: int) -> None:
         """Stop as the command has stopped: our parent sees it, and takes the terminal back."""
+        self._call_witness()
         watched = self._witness is not None and self._witness.watch(True)
         if not watched and number == signal.SIGSTOP:
             return  # no terminal did that: nothing may continue us when the command goes on
