@@ -57,9 +57,9 @@ class TraceId(str):
         return end if is_hex(end, W3C_DIGITS) else ""
 
 
-def new() -> TraceId:
-    """An id for a new trace: `tr-`, the Unix time in seconds, `-` and 32 random hexadecimal digits."""
-    return TraceId(f"tr-{int(time.time())}-{os.urandom(W3C_DIGITS // 2).hex()}")
+def new(w3c_digits: str = "") -> TraceId:
+    """An id for a new trace: `tr-`, the Unix time in seconds, `-` and these 32 hexadecimal digits, or random ones."""
+    return TraceId(f"tr-{int(time.time())}-{w3c_digits or os.urandom(W3C_DIGITS // 2).hex()}")
 
 
 def is_hex(text: str, digits: int) -> bool:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -150,54 +151,6 @@ def test_closed_standard_descriptors_stay_closed(sandbox: Sandbox) -> None:
     assert (silent.returncode, sandbox.spans()) == (3, ["sh"])
 
 
-def test_ignored_signals_stay_ignored(sandbox: Sandbox) -> None:
-    script = f"trap '' INT CHLD; exec '{TRACERD}' exec -- sh -c 'kill -INT $$; echo alive'"
-    done = sandbox.run("bash", "-c", script)
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"alive\n", b"")
-
-
-# ------------------------------------------------------------------ signals sent to exec
-
-
-@pytest.mark.parametrize("name", ["TERM", "HUP", "USR1", "USR2", "INT", "QUIT", "CONT"])
-def test_signals_sent_to_exec_are_passed_on(sandbox: Sandbox, name: str) -> None:
-    script = f"trap 'echo got {name}; exit 7' {name}; echo ready; while :; do sleep 0.02; done"
-    with subprocess.Popen(
-        [TRACERD, "exec", "--", "bash", "-c", script], env=sandbox.environ, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
-        process.send_signal(getattr(signal, f"SIG{name}"))
-        assert process.stdout.read() == f"got {name}\n"
-        assert process.wait(PATIENCE_S) == 7
-
-
-def state_of(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
-
-
-@pytest.mark.parametrize("whom", ["command", "exec"])
-def test_exec_stops_and_continues_with_its_command(sandbox: Sandbox, whom: str) -> None:
-    with subprocess.Popen(
-        [TRACERD, "exec", "--", "sh", "-c", "echo $$; read word; echo $word"],
-        env=sandbox.environ,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        process_group=0,  # SIGTSTP stops no process of a group that nobody in its session could continue
-    ) as process:
-        assert process.stdout
-        assert process.stdin
-        child = int(process.stdout.readline())
-        os.kill(*((child, signal.SIGSTOP) if whom == "command" else (process.pid, signal.SIGTSTP)))
-        wait_until(lambda: state_of(process.pid) == "T", "exec to stop with its command")
-        assert state_of(child) == "T"
-        process.send_signal(signal.SIGCONT)
-        process.stdin.write("on\n")
-        process.stdin.flush()
-        assert process.stdout.readline() == "on\n"
-
-
 # ------------------------------------------------------------------ what is recorded
 
 
@@ -313,6 +266,54 @@ def test_traceparent_of_a_trace_without_w3c_digits_is_the_same_each_time(sandbox
     [number] = ids
     assert len(number) == 32
     assert int(number, 16)
+
+
+W3C = "0af7651916cd43dd8448eb211c80319c"
+SPAN = "b7ad6b7169203331"
+
+
+@pytest.mark.parametrize(
+    ("given", "flags"),
+    [(f"00-{W3C}-{SPAN}-00", "00"), (f"00-{W3C}-{SPAN}-03", "03"), (f"cc-{W3C}-{SPAN}-01-what-is-to-come", "01")],
+)
+def test_the_w3c_context_that_comes_in_is_continued(sandbox: Sandbox, given: str, flags: str) -> None:
+    """Within exec's own trace, within one that was named, and within an exec that is nested in it."""
+    environ = {**sandbox.environ, "TRACEPARENT": given, "TRACESTATE": "congo=t61rcWkgMzE"}
+    print_all = "echo $TRACERD_TRACE_ID $TRACESTATE $TRACEPARENT $TRACERD_PARENT"
+    nested = f"{print_all}; '{TRACERD}' exec -- sh -c '{print_all}'"
+    own = sandbox.exec("sh", "-c", nested, env=environ).stdout.decode().splitlines()
+    named = sandbox.exec("--trace", "named", "sh", "-c", print_all, env=environ).stdout.decode().splitlines()
+    spans: set[str] = set()
+    for line in [*own, *named]:
+        trace_id, state, w3c, span = line.split()
+        assert state == "congo=t61rcWkgMzE"
+        assert w3c == f"00-{W3C}-{span}-{flags}"
+        assert trace_id == "named" or re.fullmatch(rf"tr-\d+-{W3C}", trace_id)
+        spans.add(span)
+    assert len(spans) == 3
+    assert SPAN not in spans
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        f"ff-{W3C}-{SPAN}-01",
+        f"00-{W3C}-{SPAN}-01-more",
+        f"00-{W3C}-{SPAN}",
+        f"00-{W3C}-{'0' * 16}-01",
+        f"00-{'0' * 32}-{SPAN}-01",
+        f"00-{W3C.upper()}-{SPAN}-01",
+        f"00-{W3C}-{SPAN}-1",
+        f"00-{W3C[1:]}-{SPAN}-01",
+    ],
+)
+def test_a_w3c_context_that_is_not_valid_is_replaced(sandbox: Sandbox, given: str) -> None:
+    environ = {**sandbox.environ, "TRACEPARENT": given}
+    done = sandbox.exec("sh", "-c", "echo $TRACERD_TRACE_ID $TRACEPARENT $TRACERD_PARENT", env=environ)
+    trace_id, w3c, span = done.stdout.decode().split()
+    assert w3c == f"00-{trace_id[-32:]}-{span}-01"
+    assert W3C not in w3c
 
 
 def test_the_trace_of_the_environment_is_joined(sandbox: Sandbox) -> None:

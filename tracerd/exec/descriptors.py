@@ -8,7 +8,7 @@ import os
 import sys
 
 from tracerd.exec.environment import given
-from tracerd.exec.programs import NOT_EXECUTABLE, become, die_of_ctrl_c
+from tracerd.exec.programs import NOT_EXECUTABLE, become, take_signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,25 @@ MOST = 253
 """So many descriptors fit into a message (SCM_MAX_FD); further ones are left where they are."""
 
 _BYTES = 4
+
+_SPARE = 16
+"""So many descriptors strace, Python and we need at once, beside those of the command and their copies."""
+
+
+def require_room() -> None:
+    """Reject a process that may open too few descriptors to carry those of the command past strace.
+
+    Raises:
+        OSError: There are too few.
+    """
+    opened: list[int] = []
+    wanted = min(len(_open_fds()), MOST) + _SPARE
+    try:
+        while len(opened) < wanted:
+            opened.append(os.dup(0))
+    finally:
+        for fd in opened:
+            os.close(fd)
 
 
 def send() -> int:
@@ -53,7 +72,7 @@ def _open_fds() -> list[int]:
 
 def restore() -> None:
     """Take the descriptors back from where they wait, and become the command; does not return."""
-    die_of_ctrl_c()
+    take_signals()
     waiting = socket.socket(fileno=int(sys.argv[1]))
     data, messages, _flags, _from = waiting.recvmsg((MOST + 1) * _BYTES, socket.CMSG_SPACE(MOST * _BYTES))
     waiting.close()
@@ -63,8 +82,7 @@ def restore() -> None:
         if fd not in received:
             os.close(fd)
     # Out of the way first: a descriptor may have come under another one's number.
-    highest = max([*numbers, *received, 2]) + 1
-    moved = [_moved(fd, highest) for fd in received]
+    moved = [_moved(fd, numbers) for fd in received]
     for fd, number in zip(moved, numbers, strict=False):
         os.dup2(fd, number)
         os.close(fd)
@@ -77,9 +95,13 @@ def _integers(data: bytes) -> list[int]:
     return [int.from_bytes(data[at : at + _BYTES], sys.byteorder) for at in range(0, len(data), _BYTES)]
 
 
-def _moved(fd: int, above: int) -> int:
+def _moved(fd: int, numbers: list[int]) -> int:
+    """The same under a number that is none of these, which is not inherited."""
     import fcntl
 
-    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, above)
-    os.close(fd)
+    moved = fd
+    while moved in numbers:
+        moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, moved + 1)
+    if moved != fd:
+        os.close(fd)
     return moved

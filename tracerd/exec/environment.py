@@ -4,7 +4,7 @@ import os
 
 from tracerd.errors import InvalidTraceIdError
 from tracerd.socket_path import socket_path
-from tracerd.trace_id import TraceId, is_hex, new
+from tracerd.trace_id import W3C_DIGITS, TraceId, is_hex, new
 
 Environ = dict[bytes, bytes]
 
@@ -15,6 +15,8 @@ ALL_VARIABLE = b"TRACERD_EXEC_ALL"
 """Set if an enclosing exec records every process, from outside."""
 
 _SPAN_DIGITS = 16
+_W3C_PARTS = 4
+_SAMPLED = "01"
 _PID_DIGITS = 8
 
 
@@ -37,6 +39,8 @@ class TraceContext:
         nested: An enclosing `tracerd exec` of the same trace started us.
         parent_pid: The process in whose span the command begins, or None.
         socket: Where the daemon listens, absolute.
+        w3c_trace_id: The 32 digits for TRACEPARENT: those that came in, else those of the trace id, else a hash of it.
+        w3c_flags: The flags that came in with them, else `01`, for sampled.
         warning: What was wrong with the environment; empty: nothing.
     """
 
@@ -50,7 +54,9 @@ class TraceContext:
                 present = TraceId(text)
         except InvalidTraceIdError as error:
             self.warning = f"TRACERD_TRACE_ID: {error}; this command begins a new trace"
-        self.trace_id = trace or present or new()
+        w3c_trace_id, self.w3c_flags = _w3c_given(named.get("TRACEPARENT", ""))
+        self.trace_id = trace or present or new(w3c_trace_id)
+        self.w3c_trace_id = w3c_trace_id or self.trace_id.w3c_digits or _hash(self.trace_id)
         parent = named.get("TRACERD_PARENT", "")
         self.nested = self.trace_id == present and is_hex(parent, _SPAN_DIGITS)
         self.parent_pid = int(parent[:_PID_DIGITS], 16) if self.nested else None
@@ -64,15 +70,35 @@ def absolute(path: str) -> str | None:
         return None
 
 
+def current_directory() -> str | None:
+    """The current directory, or None where it was removed."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
+
+
 def span_id(pid: int, random: bytes) -> str:
     """A span's id: the process in 8 digits, so that others know on whose row the span lies, and 8 random digits."""
     return f"{pid:0{_PID_DIGITS}x}{random[:4].hex()}"
 
 
-def w3c_trace_id(trace_id: TraceId) -> str:
-    """The 32 digits for TRACEPARENT: those at the end of the id, or else a hash (FNV-1a) of it."""
-    if digits := trace_id.w3c_digits:
-        return digits
+def _w3c_given(traceparent: str) -> tuple[str, str]:
+    """Trace id and flags of W3C Trace Context; if it is not valid, no digits, and the flag for sampled."""
+    parts = traceparent.split("-")
+    # A later version may have more parts.
+    if len(parts) < _W3C_PARTS or (parts[0] == "00" and len(parts) > _W3C_PARTS):
+        return "", _SAMPLED
+    version, trace_id, span, flags = parts[:_W3C_PARTS]
+    if version == "ff" or not (is_hex(f"1{version}", 3) and is_hex(f"1{flags}", 3)):
+        return "", _SAMPLED
+    if not (is_hex(trace_id, W3C_DIGITS) and is_hex(span, _SPAN_DIGITS)):
+        return "", _SAMPLED
+    return trace_id, flags
+
+
+def _hash(trace_id: TraceId) -> str:
+    """FNV-1a, as 32 digits."""
     number = 0x6C62272E07BB014262B821756295C58D
     for byte in trace_id.encode():
         number = (number ^ byte) * 0x0000000001000000000000000000013B & (1 << 128) - 1
@@ -91,7 +117,7 @@ def exported(context: TraceContext, span: str, *, daemon: bool) -> Environ:
         "TRACERD_TRACE_ID": str(context.trace_id),
         "TRACERD_SOCKET": context.socket,
         "TRACERD_PARENT": span,
-        "TRACEPARENT": f"00-{w3c_trace_id(context.trace_id)}-{span}-01",
+        "TRACEPARENT": f"00-{context.w3c_trace_id}-{span}-{context.w3c_flags}",
     }
     if daemon:
         variables |= {"TRACE_TEF_TLDR_TRACE_ID": str(context.trace_id), "TRACE_TEF_TLDR_SOCKET": context.socket}

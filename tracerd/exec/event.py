@@ -104,6 +104,11 @@ def span(pid: int, name: str, start_us: int, end_us: int, args: "dict[str, Json]
     )
 
 
+def instant(pid: int, name: str, ts_us: int, args: "dict[str, Json]") -> str:
+    """A moment of a process, on its main thread."""
+    return line(ph="i", name=name, cat="process", pid=pid, tid=pid, ts=ts_us, s="t", args=args)
+
+
 def arrow(parent_pid: int, pid: int, ts_us: int, number: str) -> str:
     """Leads from the parent's span, at this moment, to that of the process; `number` is hexadecimal, and no other's."""
     start = line(ph="s", name="start", cat="process", id=number, pid=parent_pid, tid=parent_pid, ts=ts_us)

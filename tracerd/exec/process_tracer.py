@@ -31,10 +31,14 @@ QUIET_S = 0.02
 
 _FIRST_FREE_FD = 3
 _DONE = b"."
+_MAX_ANSWER_BYTES = 512
 
 
 class ProcessTracer:
     """The strace and the recorder of one command.
+
+    Attributes:
+        untraceable: When it has finished, the programs that strace may have kept from working.
 
     Args:
         context: Where the command belongs.
@@ -49,7 +53,13 @@ class ProcessTracer:
         found = find_program("strace", environ)
         if found is None:
             raise NoProcessTracerError("there is no strace; install it, such as with apt-get install strace")
+        self.untraceable = ""
         self._strace = found
+        from tracerd.exec.descriptors import require_room
+
+        if not os.path.exists("/proc/self/fd"):
+            raise NoProcessTracerError("there is no /proc")
+        require_room()
         _probe(found, environ)
         lines, self._lines_writer = os.pipe()
         self._done, done = os.pipe()
@@ -76,9 +86,10 @@ class ProcessTracer:
         poll = select.poll()
         poll.register(self._done, select.POLLIN)
         answered = poll.poll(wait_s * 1000)
-        word = os.read(self._done, 1) if answered else b""
+        word = os.read(self._done, _MAX_ANSWER_BYTES) if answered else b""
         os.close(self._done)
-        if word == _DONE:
+        if word.startswith(_DONE):
+            self.untraceable = word.removeprefix(_DONE).decode(errors="replace")
             return ""
         return (
             "--all: the recorder of processes ended early" if answered else "--all: processes are still being recorded"
@@ -91,7 +102,7 @@ def _probe(strace: str, environ: Environ) -> None:
 
     reader, writer = os.pipe()
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-    command = [strace, "-DDD", *OPTIONS, "--output=/dev/null", "--", "/bin/sh", "-c", ":"]
+    command = [strace, "-DDD", *OPTIONS, "--output=/dev/null", "--", "true"]  # silent also in a removed directory
     actions = [(os.POSIX_SPAWN_DUP2, fd, to) for fd, to in ((null, 0), (writer, 1), (writer, 2))]
     pid = os.posix_spawn(strace, command, environ, file_actions=actions)
     os.close(null)
@@ -157,7 +168,7 @@ def _follow(tree: "Tree", daemon: "DaemonSocket | None", lines: int, done: int) 
         # When the command has ended, what strace knew then is on its way.
         if tree.root_ended and not has_reported and not poll.poll(QUIET_S * 1000):
             has_reported = True
-            _report(daemon, done)
+            _report(tree, daemon, done)
         data = os.read(lines, 65536)
         if not data:
             break
@@ -167,15 +178,16 @@ def _follow(tree: "Tree", daemon: "DaemonSocket | None", lines: int, done: int) 
     if daemon:
         daemon.write(tree.rest())
     if tree.root_ended and not has_reported:
-        _report(daemon, done)
+        _report(tree, daemon, done)
     elif daemon:
         daemon.finish(PROBE_S)
 
 
-def _report(daemon: "DaemonSocket | None", done: int) -> None:
+def _report(tree: "Tree", daemon: "DaemonSocket | None", done: int) -> None:
     """Let exec go on, unless something that it waits for was lost."""
     if daemon:
         daemon.finish(PROBE_S)
         if not (daemon.broken or daemon.pending or daemon.dropped):
-            os.write(done, _DONE)
+            names = ", ".join(sorted(tree.untraceable))
+            os.write(done, (_DONE + names.encode(errors="replace"))[:_MAX_ANSWER_BYTES])
     os.close(done)

@@ -1,12 +1,14 @@
-"""Programs: where PATH has them, which of them are shims, and how this process becomes one."""
+"""Programs: where PATH has them, which of them are shims, how this process becomes one, and ends as one ended."""
 
 import errno
 import os
 
+from tracerd.errors import TracerdError
 from tracerd.exec.environment import Environ
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import resource
     import signal
     from collections.abc import Iterator
 else:
@@ -24,16 +26,32 @@ _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 # ------------------------------------------------------------------ signals of Python
 
 
-def undo_python() -> None:
-    """Give signals that Python ignores their usual effect, for the program that follows."""
-    for number in _IGNORED_BY_PYTHON:
-        signal.signal(number, signal.SIG_DFL)
+_child_was_ignored = False
 
 
-def die_of_ctrl_c() -> None:
-    """Let Ctrl-C end us before the command runs and when it has ended, without a traceback; if ignored, it stays so."""
+def take_signals() -> None:
+    """Make signals what exec needs; a program that this process becomes gets them as they were.
+
+    Ctrl-C ends us before the command runs and when it has ended, without a traceback; if it is ignored, it stays so.
+    While SIGCHLD is ignored, the kernel itself reaps our children, and the end of none could be waited for.
+    """
+    global _child_was_ignored  # noqa: PLW0603 (a disposition is the whole process's)
     if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
+        _child_was_ignored = True
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+def hand_on_signals() -> None:
+    """Give signals the effect that they have for the program that follows.
+
+    Python itself ignores two, and so hides whether they were ignored before: they get their usual effect.
+    """
+    for number in _IGNORED_BY_PYTHON:
+        signal.signal(number, signal.SIG_DFL)
+    if _child_was_ignored:
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 
 
 # ------------------------------------------------------------------ to become a program
@@ -41,7 +59,7 @@ def die_of_ctrl_c() -> None:
 
 def become(argv: list[str], environ: Environ) -> str:
     """Replace this process by a program; returns only if that fails, with the reason."""
-    undo_python()
+    hand_on_signals()
     words = [os.fsencode(word) for word in argv]
     return os.strerror(execute(words[0], words, environ))
 
@@ -65,6 +83,32 @@ def execute(file: bytes, argv: list[bytes], environ: Environ) -> int:
         except ValueError:  # a NUL
             return errno.EINVAL
     return found
+
+
+# ------------------------------------------------------------------ warnings
+
+
+def reason(error: Exception) -> str:
+    """Why something failed, for a warning."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {os.fsdecode(error.filename)}" if error.filename else error.strerror
+    if isinstance(error, TracerdError):
+        return str(error)
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def write_stderr(text: str) -> None:
+    """Write a line, or nothing: it never raises."""
+    try:
+        try:
+            from tracerd.text import printable
+
+            line = printable(text)
+        except Exception:  # such as no descriptor to import it with
+            line = ascii(text)
+        os.write(2, os.fsencode(line) + b"\n")
+    except Exception:  # noqa: S110 (closed, or a pipe that nothing reads: the command must end as it ended all the same)
+        pass
 
 
 # ------------------------------------------------------------------ where they are
@@ -113,3 +157,84 @@ def _head(path: bytes) -> bytes:
             return file.read(_TAG_WITHIN_BYTES)
     except OSError:  # a program may be executable and not readable
         return b""
+
+
+# ------------------------------------------------------------------ how they end
+
+
+class Ended:
+    """How a command ended.
+
+    Attributes:
+        code: Its exit code, or None.
+        signal: The signal that ended it, or 0.
+        error: Why it could not be started; empty: it was.
+        user_s: Processor time, with that of the children for which it has waited.
+        system_s: The same, in the kernel.
+        peak_bytes: The most memory that one of them held; 0 if that is not known.
+    """
+
+    def __init__(self, code: int | None, signal_number: int = 0, error: str = "") -> None:
+        self.code = code
+        self.signal = signal_number
+        self.error = error
+        self.user_s = 0.0
+        self.system_s = 0.0
+        self.peak_bytes = 0
+
+    def args(self) -> dict[str, str | int | float]:
+        """What the `args` of its span hold of this."""
+        args: dict[str, str | int | float] = {}
+        if self.error:
+            args["error"] = self.error
+        if self.code is not None:
+            args["exit_code"] = self.code
+        else:
+            args["signal"] = signal_name(self.signal)
+        if not self.error:
+            args |= {"user_s": round(self.user_s, 6), "system_s": round(self.system_s, 6)}
+        if self.peak_bytes:
+            args["peak_memory_bytes"] = self.peak_bytes
+        return args
+
+
+def ended_as(status: int, usage: "resource.struct_rusage", floor_bytes: int) -> Ended:
+    """What wait4(2) reports of a child; a peak of memory that is not above the floor is not known."""
+    ended = Ended(None, os.WTERMSIG(status)) if os.WIFSIGNALED(status) else Ended(os.WEXITSTATUS(status))
+    ended.user_s, ended.system_s = usage.ru_utime, usage.ru_stime
+    # Linux counts the moment before exec too, when the command was a copy of us.
+    peak = usage.ru_maxrss * 1024
+    ended.peak_bytes = peak if peak > floor_bytes else 0
+    return ended
+
+
+def peak_bytes() -> int:
+    """The most memory that we have held; 0 if that is not known."""
+    try:
+        with open("/proc/self/status", "rb", buffering=0) as file:
+            status = file.readall()
+    except OSError:
+        return 0
+    _, _, peak = status.partition(b"VmHWM:")
+    return int(peak.split()[0]) * 1024 if peak else 0
+
+
+def signal_name(number: int) -> str:
+    """`SIGTERM` for 15; of those without a name, `SIG` and the number."""
+    names = [name for name in dir(signal) if name.startswith("SIG") and "_" not in name]
+    return next((name for name in names if getattr(signal, name) == number), f"SIG{number}")
+
+
+def end_like(ended: Ended) -> None:
+    """End as the command has ended, by the same signal but without a core of ours; does not return."""
+    try:
+        if ended.signal:
+            import resource
+
+            resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+            if ended.signal not in (signal.SIGKILL, signal.SIGSTOP):
+                signal.signal(ended.signal, signal.SIG_DFL)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {ended.signal})
+            os.kill(os.getpid(), ended.signal)
+    finally:
+        os._exit(128 + ended.signal if ended.code is None else ended.code)

@@ -1,8 +1,9 @@
 """`tracerd exec`, from its first to its last moment.
 
 Strategy: prepare, start, wait, report. The command comes first: whatever goes wrong with the recording, it runs, and
-exec ends as it ends. What is wrong is one warning at most, and only from the outermost exec. A nested exec waits for no
-answer, so that hundreds of them cost a build little.
+exec ends as it ends. All that may go wrong passes one border, `_attempt`: no step relies on having named the right
+exceptions. What is wrong is one warning at most, and only from the outermost exec. A nested exec waits for no answer,
+so that hundreds of them cost a build little.
 """
 
 import os
@@ -11,7 +12,7 @@ import time
 
 from tracerd.errors import NoDaemonError
 from tracerd.exec import event
-from tracerd.exec.command import Command, Ended, end_like
+from tracerd.exec.command import Command
 from tracerd.exec.daemon_socket import DaemonSocket, connect
 from tracerd.exec.environment import (
     ALL_VARIABLE,
@@ -19,15 +20,26 @@ from tracerd.exec.environment import (
     Environ,
     TraceContext,
     absolute,
+    current_directory,
     exported,
     given,
     span_id,
 )
 from tracerd.exec.options import ARGS, FULL, Options
-from tracerd.exec.programs import NOT_EXECUTABLE, become, die_of_ctrl_c, find_program
+from tracerd.exec.programs import (
+    NOT_EXECUTABLE,
+    Ended,
+    become,
+    end_like,
+    find_program,
+    reason,
+    take_signals,
+    write_stderr,
+)
 
 TYPE_CHECKING = False  # typing is slow to import
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import NoReturn
 
     from tracerd.exec.process_tracer import ProcessTracer
@@ -66,56 +78,75 @@ class Run:
     def __init__(self, options: Options, environ: Environ) -> None:
         self._options = options
         self._environ = environ
-        self._context = TraceContext(environ, options.trace)
-        inherited = os.fsdecode(environ.get(ARGS_VARIABLE, b""))
-        self._shown = options.args or (inherited if inherited in ARGS else FULL)
-        self._label = event.CommandLabel(options.command, _cwd(), self._shown, options.name)
-        self._output = absolute(options.output) if options.output is not None else None
-        self._quiet = options.quiet or (self._context.nested and options.output is None)
-        # With --all, an exec around us records every process from outside, with times of its own.
-        self._recorded_by_another = self._context.nested and ALL_VARIABLE in environ
-        self._added: Environ = {ARGS_VARIABLE: self._shown.encode()}  # to the environment of the command
-        self._random = os.urandom(8)
+        self._context: TraceContext | None = None
+        self._output: str | None = None
+        self._recorded_by_another = False
+        self._added: Environ = {}  # to the environment of the command
         self._daemon: DaemonSocket | None = None
         self._process_tracer: ProcessTracer | None = None
         self._shims: Shims | None = None
+        self._quiet = options.quiet
         self._has_warned = False
 
     def run(self) -> None:
         """Run the command; does not return."""
-        self._prepare()
+        take_signals()
+        self._attempt(self._prepare)
         started_us = now_us()
         command = self._start()
-        ended, ended_us = self._wait(command)
-        self._report(command, ended, started_us, ended_us)
+        self._attempt(lambda: self._name(command))
+        ended = command.wait()
+        ended_us = now_us()
+        self._attempt(lambda: self._report(command, ended, started_us, ended_us))
         end_like(ended)
+
+    def _attempt(self, step: "Callable[[], None]") -> None:
+        """The border around all recording: whatever a step raises, the command goes on without the recording."""
+        try:
+            step()
+        except Exception as error:
+            self._give_up(reason(error))
+
+    def _give_up(self, why: str) -> None:
+        self._daemon = self._process_tracer = None
+        self._warn(f"the recording failed ({why}); the command runs without it")
 
     # ------------------------------------------------------------------ prepare
 
     def _prepare(self) -> None:
         """Connect to the daemon, and get ready what the options ask for."""
-        die_of_ctrl_c()
+        options, environ = self._options, self._environ
         if None in (sys.stdin, sys.stdout, sys.stderr):  # Python's sign that one of 0, 1 and 2 was closed
             from tracerd.launcher import fill_standard_fds
 
             fill_standard_fds()
-        options = self._options
-        if not self._context.nested:
-            self._environ.pop(ALL_VARIABLE, None)
+        context = TraceContext(environ, options.trace)
+        inherited = os.fsdecode(environ.get(ARGS_VARIABLE, b""))
+        self._shown = options.args or (inherited if inherited in ARGS else FULL)
+        self._label = event.CommandLabel(options.command, current_directory(), self._shown, options.name)
+        self._output = absolute(options.output) if options.output is not None else None
+        self._quiet = options.quiet or (context.nested and options.output is None)
+        # With --all, an exec around us records every process from outside, with times of its own.
+        self._recorded_by_another = context.nested and ALL_VARIABLE in environ
+        self._random = os.urandom(8)
+        if not context.nested:
+            environ.pop(ALL_VARIABLE, None)
         elif self._recorded_by_another and options.output is None:
             self._become_command()
-        if self._context.warning:
-            self._warn(self._context.warning)
+        self._added[ARGS_VARIABLE] = self._shown.encode()
+        self._context = context
+        if context.warning:
+            self._warn(context.warning)
         if options.output is not None and self._output is None:
             self._warn(f"there will be no {options.output}: the current directory was removed")
-        self._connect()
+        self._connect(context)
         if options.all_processes and self._daemon and not self._recorded_by_another:
-            self._trace_processes()
+            self._trace_processes(context)
         if options.shims:
             self._make_shims()
 
-    def _connect(self) -> None:
-        context, output = self._context, self._options.output
+    def _connect(self, context: TraceContext) -> None:
+        output = self._options.output
         try:
             self._daemon = connect(context.socket, self._environ, start=self._options.start and not context.nested)
         except NoDaemonError as error:
@@ -126,16 +157,16 @@ class Run:
         if self._options.follow and self._output is not None:
             self._daemon.write(f"EMIT_TEF_AT_EXIT {self._output}\n")
 
-    def _trace_processes(self) -> None:
+    def _trace_processes(self, context: TraceContext) -> None:
         from tracerd.errors import NoProcessTracerError
         from tracerd.exec.process_tracer import ProcessTracer
 
         if find_program(self._options.command[0], self._environ) is None:
             return  # it cannot be started; that is reported as without --all
         try:
-            self._process_tracer = ProcessTracer(self._context, self._environ, self._shown)
-        except NoProcessTracerError as error:
-            self._warn(f"--all: {error}; only what is wrapped is recorded")
+            self._process_tracer = ProcessTracer(context, self._environ, self._shown)
+        except (NoProcessTracerError, OSError) as error:
+            self._warn(f"--all: {reason(error)}; only what is wrapped is recorded")
             return
         self._added[ALL_VARIABLE] = b"1"
 
@@ -146,7 +177,7 @@ class Run:
         try:
             self._shims = Shims(self._options.shims, self._environ)
         except (TracerdError, OSError) as error:
-            self._warn(f"--shim: {error}; only what is wrapped is recorded")
+            self._warn(f"--shim: {reason(error)}; only what is wrapped is recorded")
             return
         if self._shims.missing:
             self._warn(f"--shim: no {', '.join(self._shims.missing)} in PATH")
@@ -155,59 +186,62 @@ class Run:
     # ------------------------------------------------------------------ start
 
     def _start(self) -> Command:
-        """Start the command, and name its process."""
-        options = self._options
+        """Start the command."""
         try:
-            command = Command(
-                options.command,
-                self._environ | self._added,
-                lambda pid: exported(self._context, self._span_id(pid), daemon=self._daemon is not None),
-                self._process_tracer.command if self._process_tracer else None,
-            )
-        except OSError as error:
-            self._warn(f"there is no room for another process ({error.strerror}); the command runs unrecorded")
+            command = Command(self._made)
+        except Exception as error:
+            self._warn(f"there is no room for another process ({reason(error)}); the command runs unrecorded")
             self._become_command()
         if command.error:
             # Not a warning: a nested exec reports it too, as a shell would. It is all that is reported.
-            _write_stderr(f"tracerd exec: {options.command[0]}: {os.strerror(command.error)}")
+            write_stderr(f"tracerd exec: {self._options.command[0]}: {os.strerror(command.error)}")
             self._has_warned = True
-        elif self._daemon and not self._recorded_by_another:
-            self._daemon.write(self._name_line(command.pid))
         return command
+
+    def _made(self, pid: int) -> tuple[list[str], Environ, str]:
+        """What `Command` asks for; in the process of the command."""
+        argv, environ = self._options.command, self._environ | self._added
+        try:
+            if self._context:
+                environ = environ | exported(self._context, span_id(pid, self._random), daemon=self._daemon is not None)
+            if self._process_tracer:
+                argv = self._process_tracer.command(argv)
+        except Exception as error:
+            return argv, environ, reason(error)
+        return argv, environ, ""
+
+    def _name(self, command: Command) -> None:
+        """Name the command's process."""
+        if command.failure:
+            self._give_up(command.failure)
+        if self._daemon and not command.error and not self._recorded_by_another:
+            self._daemon.write(self._name_line(command.pid))
 
     def _become_command(self) -> "NoReturn":
         """Replace exec by the command, without recording it."""
         if self._shims:
-            self._shims.remove()
+            self._attempt(self._shims.remove)
         command = self._options.command
-        _write_stderr(f"tracerd exec: {command[0]}: {become(command, self._environ)}")
+        write_stderr(f"tracerd exec: {command[0]}: {become(command, self._environ)}")
         os._exit(NOT_EXECUTABLE)
-
-    def _span_id(self, pid: int) -> str:
-        return span_id(pid, self._random)
 
     def _name_line(self, pid: int) -> str:
         return event.process_name(pid, self._label.process)
-
-    # ------------------------------------------------------------------ wait
-
-    def _wait(self, command: Command) -> tuple[Ended, int]:
-        """Wait for the end of the command; how it ended, and when."""
-        ended = command.wait()
-        ended_us = now_us()
-        if self._shims:
-            self._shims.remove()
-        return ended, ended_us
 
     # ------------------------------------------------------------------ report
 
     def _report(self, command: Command, ended: Ended, started_us: int, ended_us: int) -> None:
         """Write what is recorded of the command, and make sure that the daemon has it."""
+        if self._shims:
+            self._shims.remove()
         failure = ""
         if self._process_tracer:  # before our span: what ended before the command is in the trace before it
             failure = self._process_tracer.finish(EXPORT_S if self._output else ANSWER_S)
-        if self._daemon and not self._recorded_by_another:
-            self._write(self._lines(command.pid, ended, started_us, ended_us), command.pid)
+            if names := self._process_tracer.untraceable:
+                why = "under strace it cannot trace processes or start untraced ones"
+                self._warn(f"--all: {names} may have failed: {why}; use --shim instead")
+        if self._daemon and self._context and not self._recorded_by_another:
+            self._write(self._lines(command.pid, ended, started_us, ended_us), command.pid, self._context)
         if failure and self._output:  # perhaps because the daemon ended: that was the first warning then
             self._warn(failure)
         if self._daemon and self._output is not None:
@@ -220,16 +254,16 @@ class Run:
             self._wait_for_acknowledgement(self._daemon)
 
     def _lines(self, pid: int, ended: Ended, started_us: int, ended_us: int) -> str:
-        span = self._span_id(pid)
+        span = span_id(pid, self._random)
         args = self._label.args | {"span": span} | ended.args()
         lines = event.span(pid, self._label.span, started_us, ended_us, args)
         if ended.error:  # it has no name yet
             lines = self._name_line(pid) + lines
-        if self._context.parent_pid is not None:
+        if self._context and self._context.parent_pid is not None:
             lines += event.arrow(self._context.parent_pid, pid, started_us, f"0x{span}")
         return lines
 
-    def _write(self, lines: str, pid: int) -> None:
+    def _write(self, lines: str, pid: int, context: TraceContext) -> None:
         """Write the events; if the daemon ended while the command ran, to the next one, if there is one."""
         assert self._daemon  # noqa: S101 (the caller has checked it)
         self._daemon.write(lines)
@@ -237,13 +271,13 @@ class Run:
             return
         self._daemon.close()
         try:
-            self._daemon = DaemonSocket(self._context.socket)
+            self._daemon = DaemonSocket(context.socket)
         except OSError:
             self._daemon = None
             lost = f", and there is no {self._options.output}" if self._output else ""
             self._warn(f"the daemon ended while the command ran: the end of the trace is missing{lost}")
             return
-        self._daemon.write(f"OPEN {self._context.trace_id}\n{self._name_line(pid)}{lines}")
+        self._daemon.write(f"OPEN {context.trace_id}\n{self._name_line(pid)}{lines}")
         self._warn("the daemon was started anew while the command ran: the trace may lack processes")
 
     def _wait_for_acknowledgement(self, daemon: DaemonSocket) -> None:
@@ -262,20 +296,4 @@ class Run:
         if self._has_warned or self._quiet:
             return
         self._has_warned = True
-        _write_stderr(f"tracerd exec: {text}")
-
-
-def _write_stderr(text: str) -> None:
-    from tracerd.text import printable
-
-    try:
-        os.write(2, os.fsencode(printable(text)) + b"\n")
-    except OSError:  # closed, or a pipe that nobody reads: the command must end as it ended all the same
-        pass
-
-
-def _cwd() -> str | None:
-    try:
-        return os.getcwd()
-    except OSError:  # removed
-        return None
+        write_stderr(f"tracerd exec: {text}")

@@ -14,7 +14,7 @@ from tracerd.exec.options import NAME, NONE
 OPTIONS = [
     "--follow-forks",
     "--seccomp-bpf",  # only these system calls stop their process; all others run at full speed
-    "--trace=?fork,?vfork,?clone,?clone3,?execve,?execveat",
+    "--trace=?fork,?vfork,?clone,?clone3,?execve,?execveat,?ptrace",
     "--signal=!SIGCHLD",  # without any signal, a death by signal is not reported either
     "--quiet=attach,personality",
     "--pidns-translation",  # what a sandbox calls 2, all others know by another number
@@ -30,7 +30,11 @@ _EXEC = re.compile(rb'exec(?:ve|veat)\([^"]*"((?:\\x[0-9a-f]{2})*)"(?:\.\.\.)?, 
 _MADE = re.compile(rb"(?:v?fork|clone3?)\(")
 _RESUMED = re.compile(rb"<\.\.\. (\w+) resumed>")
 _RESULT = re.compile(rb" = (-?\d+)(?: /\* (\d+) in strace's PID NS \*/)?[^=]*$")
+_ERROR = re.compile(rb" = -1 (E\w+) \((.*)\)$")
 _END = re.compile(rb"\+\+\+ (?:exited with (\d+)|killed by (\w+))")
+_NOT_FOUND = "No such file or directory"
+_MAX_FAILED = 16  # of one process; the others are not recorded
+_BEFORE_COMMAND = 1  # the programs of the command's process before it: one of ours
 _SUPERSEDED = re.compile(rb"\+\+\+ superseded by execve in pid (\d+)")
 
 
@@ -38,8 +42,10 @@ class _Process:
     """A process or thread, while we do not know all of it.
 
     Attributes:
-        argv: The program that it runs; None: that of its parent.
+        programs: What it has become, one after the other; none: it is what its parent was.
+        changed_us: When it became the second one, the third one, and so on.
         trying: The program of a call that has not returned.
+        failed: What it could not become, when, and why.
         made_us: When it last began to make another one.
         end: How it ended, for `args`; None: it runs.
     """
@@ -49,8 +55,10 @@ class _Process:
         self.parent: int | None = None
         self.parent_name = ""
         self.is_thread = False
-        self.argv: list[str] | None = None
-        self.trying: list[str] | None = None
+        self.programs: list[list[str]] = []
+        self.changed_us: list[int] = []
+        self.trying: list[str] = []
+        self.failed: dict[tuple[str, ...], tuple[int, str]] = {}
         self.made_us = start_us
         self.makes_thread = False
         self.end: dict[str, event.Json] | None = None
@@ -59,7 +67,23 @@ class _Process:
     @property
     def name(self) -> str:
         """What it is called, for its children."""
-        return event.basename(self.argv[0]) if self.argv else self.parent_name
+        return event.basename(self.programs[-1][0]) if self.programs else self.parent_name
+
+    def becomes(self, now_us: int) -> None:
+        """It has become what it tried to become."""
+        if self.programs and _is_wrapper(self.programs[-1], self.trying):
+            self.programs.pop()
+        elif self.programs:
+            self.changed_us.append(now_us)
+        self.programs.append(self.trying)
+        self.failed.pop(tuple(self.trying), None)
+
+    def fails(self, now_us: int, error: str) -> None:
+        """It could not; if PATH is searched, where it found nothing says less than where it found something."""
+        tried = tuple(self.trying)
+        _, before = self.failed.get(tried, (0, _NOT_FOUND))
+        if before == _NOT_FOUND and (tried in self.failed or len(self.failed) < _MAX_FAILED):
+            self.failed[tried] = (now_us, error)
 
 
 class Tree:
@@ -68,6 +92,7 @@ class Tree:
     Attributes:
         root: The command's pid, once its first line has come.
         root_ended: Whether it has ended.
+        untraceable: The programs that wanted to trace others, or to start some that are not traced.
 
     Args:
         shown: One of `options.ARGS`.
@@ -78,6 +103,7 @@ class Tree:
     def __init__(self, shown: str, offset_ns: int, random: bytes) -> None:
         self.root: int | None = None
         self.root_ended = False
+        self.untraceable: set[str] = set()
         self._shown = shown
         self._offset_ns = offset_ns
         self._random = int.from_bytes(random, "big")
@@ -103,7 +129,8 @@ class Tree:
             process.end = {"signal": end[2].decode()} if end[2] else {"exit_code": int(end[1])}
             process.end_us = self._now_us()
             self.root_ended = self.root_ended or pid == self.root
-            return self._events(pid, process) if process.parent is not None else ""
+            failures = self._failures(pid, process)
+            return failures + (self._events(pid, process) if process.parent is not None else "")
         if superseded := _SUPERSEDED.match(text):  # another thread's exec: it has the process's number from here on
             process.trying = self._get(int(superseded[1])).trying
             return ""
@@ -119,15 +146,32 @@ class Tree:
         elif _MADE.match(text):
             process.made_us = self._now_us()
             process.makes_thread = b"CLONE_THREAD" in text
+            if b"CLONE_UNTRACED" in text:
+                self.untraceable.add(process.name)
 
     def _end_call(self, pid: int, process: _Process, text: bytes, value: int) -> str:
         resumed = _RESUMED.match(text)
-        if (resumed[1] if resumed else text).startswith(b"exec"):
-            if value == 0:
-                process.argv = process.trying
-            process.trying = None
+        call = resumed[1] if resumed else text
+        error = _ERROR.search(text)
+        if call.startswith(b"exec"):
+            return self._exec_returned(pid, process, error[2].decode() if error else "")
+        if call.startswith(b"ptrace"):
+            if error and error[1] == b"EPERM":
+                self.untraceable.add(process.name)
             return ""
         return self._made(pid, process, value) if value > 0 else ""
+
+    def _exec_returned(self, pid: int, process: _Process, error: str) -> str:
+        events = ""
+        if error:
+            process.fails(self._now_us(), error)
+        else:
+            process.becomes(self._now_us())
+            if pid == self.root and len(process.changed_us) > _BEFORE_COMMAND:
+                # The span of the command is exec's, and longer than what we see: an instant fits into it.
+                label = self._label(process.trying)
+                events = event.instant(pid, f"becomes {label.span}", self._now_us(), label.args)
+        return events
 
     def rest(self) -> str:
         """The events of processes whose end was not seen."""
@@ -163,19 +207,43 @@ class Tree:
         self._process_of_thread.pop(pid, None)
         if process.is_thread:
             return ""
-        if process.argv:
-            label = event.CommandLabel(process.argv, None, self._shown, None)
+        events = ""
+        starts = [process.start_us, *process.changed_us]
+        if process.programs:
+            labels = [self._label(argv) for argv in process.programs]
+            for label, following, start_us, end_us in zip(labels, labels[1:], starts, process.changed_us, strict=False):
+                ends = label.args | {"became": following.span}
+                events += event.span(pid, label.span, start_us, end_us, ends)
+            label = labels[-1]
         else:
             name = f"{process.parent_name} (fork)" if self._shown != NONE else "fork"
             label = event.CommandLabel([name], None, NAME, name)
-        args = label.args | (process.end or {})
-        events = event.process_name(pid, label.process)
-        events += event.span(pid, label.span, process.start_us, process.end_us, args)
+        events += event.span(pid, label.span, starts[-1], process.end_us, label.args | (process.end or {}))
+        events = event.process_name(pid, label.process) + events
         if process.parent is not None:
             self._arrows += 1
             number = span_id(pid, (self._random + self._arrows & 0xFFFFFFFF).to_bytes(4, "big"))
             events += event.arrow(process.parent, pid, process.start_us, f"0x{number}")
         return events
+
+    def _failures(self, pid: int, process: _Process) -> str:
+        """What a process could not become, and has not become later."""
+        events = ""
+        for argv, (at_us, error) in process.failed.items():
+            label = self._label(list(argv))
+            events += event.instant(pid, f"execve {label.span}", at_us, label.args | {"error": error})
+        return events
+
+    def _label(self, argv: list[str]) -> event.CommandLabel:
+        return event.CommandLabel(argv, None, self._shown, None)
+
+
+def _is_wrapper(argv: list[str], following: list[str]) -> bool:
+    """Whether a program is an exec or a shim of ours that becomes its command: it has nothing to add to it."""
+    name = event.basename(argv[0])
+    if name == "tracerd" and argv[1:2] == ["exec"]:
+        return True
+    return name == event.basename(following[0]) and argv[1:] == following[1:]
 
 
 def _text(hexadecimal: bytes) -> str:
