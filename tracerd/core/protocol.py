@@ -9,7 +9,7 @@ bad line costs its neighbours little. Where bad lines are many, they are checked
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -50,11 +50,11 @@ _BLANK_LINES = re.compile(rb"[ \t\r\n]*\n")
 _OPEN_ATTEMPT = re.compile(rb"OPEN[ \t\r]")
 
 
-_PLAIN: dict[bytes, Message] = {
-    b"FLUSH": Flush(),
-    b"STATUS": Status(),
-    b"DIE": Die(),
-    b"DIE_WHEN_IDLE": DieWhenIdle(),
+_PLAIN: dict[bytes, Callable[[int], Message]] = {
+    b"FLUSH": Flush,
+    b"STATUS": Status,
+    b"DIE": lambda _: Die(),
+    b"DIE_WHEN_IDLE": lambda _: DieWhenIdle(),
 }
 _COMMANDS = (b"OPEN", b"EMIT_TEF", *_PLAIN)
 
@@ -202,7 +202,7 @@ class MessageReader:
             return _unknown(self.lines, line)
         # The path of EMIT_TEF runs to the end of the line, blanks and all; everything else ends before them.
         if (plain := _PLAIN.get(line.rstrip(_BLANKS))) is not None:
-            return plain
+            return plain(self.lines)
         word, _, rest = line.removesuffix(b"\r").partition(b" ")
         match word:
             case b"OPEN":

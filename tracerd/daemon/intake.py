@@ -17,15 +17,13 @@ from tracerd.core.actions import ClientId
 from tracerd.core.messages import Message
 from tracerd.core.state import DaemonState
 from tracerd.daemon import barrier
-from tracerd.daemon.connection import RECV_BYTES, RECV_BYTES_OF_BAD, Connection
+from tracerd.daemon.connection import RECV_BYTES, RECV_BYTES_OF_MANY, Connection
 from tracerd.daemon.listeners import AnyListener, peer_of, welcome_uids
+from tracerd.daemon.log_throttle import LogThrottle
 from tracerd.daemon.performer import Performer
 from tracerd.daemon.trace_files import TraceFiles
 
 logger = logging.getLogger(__name__)
-
-ACCEPTS_PER_TURN = 64
-"""Connections accepted before others get their turn."""
 
 READS_AT_ACCEPT = 4
 """A short-lived client has usually written everything and gone: it is served at once and needs no task."""
@@ -36,8 +34,8 @@ FILES_PER_TRACE = 3
 SPARE_DESCRIPTORS = 32
 """Kept for what is no connection and no log: exports, the listeners, the event loop, questions to the system."""
 
-MANY_BAD = 100
-"""Bad lines in one block that make a client one of whom less is read at a time."""
+MANY_MESSAGES = 100
+"""Messages in one block that make a client one of whom less is read at a time; a run of events is one message."""
 
 ACCEPT_PAUSE_S = 0.1
 """How long to wait before the next accept when descriptors have run out."""
@@ -77,6 +75,7 @@ class Intake:
         self._welcome = welcome_uids()
         self._max_descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_DESCRIPTORS
         self._short_of_descriptors = False
+        self._warn_now = LogThrottle()
 
     def start(self, readers: trio.Nursery) -> None:
         """Connections are read from by tasks of this nursery."""
@@ -87,7 +86,7 @@ class Intake:
         while True:
             await trio.lowlevel.wait_readable(listener.socket)
             try:
-                for _ in range(ACCEPTS_PER_TURN):
+                for _ in range(barrier.ACCEPTS_PER_TURN):
                     if not self.accept(listener):
                         break
                 self._short_of_descriptors = False
@@ -117,7 +116,8 @@ class Intake:
             sock.close()
             raise
         if peer.uid not in self._welcome:
-            logger.warning("refused a connection of another user (uid %d, pid %d)", peer.uid, peer.pid)
+            if self._warn_now(peer.uid):
+                logger.warning("refused a connection of another user (uid %d, pid %d)", peer.uid, peer.pid)
             sock.close()
             return True
         if self._performer.stop.is_set():
@@ -140,20 +140,18 @@ class Intake:
                 return
             self.read(connection)
 
-    def read(self, connection: Connection, size: int | None = None) -> bool:
+    def read(self, connection: Connection) -> bool:
         """Receive once and do all that follows from it; False if there was nothing to receive."""
-        data = connection.recv(size or connection.recv_bytes)
+        data = connection.recv()
         if data is None:
             return False
         self.reads += 1
-        refused = self._state.totals.refused
         try:
             client, now_s = connection.client, trio.current_time()
-            if data:
-                self._receive(client, connection.reader.feed(data), now_s)
-            else:
+            messages = connection.reader.feed(data) if data else connection.reader.finish()
+            self._receive(client, messages, now_s)
+            if not data:
                 connection.reading = False
-                self._receive(client, connection.reader.finish(), now_s)
                 self._performer.perform(self._state.disconnect(client, now_s))
             self.check_for_ends()
             if (unfinished := connection.reader.unfinished_bytes) != connection.unfinished_bytes:
@@ -161,8 +159,7 @@ class Intake:
                 connection.unfinished_bytes = unfinished
                 if self._unfinished_bytes > self._max_unfinished_bytes:
                     self._refuse_longest()
-            many_bad = self._state.totals.refused - refused > MANY_BAD
-            connection.recv_bytes = RECV_BYTES_OF_BAD if many_bad else RECV_BYTES
+            connection.recv_bytes = RECV_BYTES_OF_MANY if len(messages) > MANY_MESSAGES else RECV_BYTES
         except Exception:
             logger.exception("a bug of tracerd: the client with pid %d is given up", connection.peer.pid)
             self._give_up(connection)
