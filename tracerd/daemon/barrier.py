@@ -69,9 +69,9 @@ async def read_waiting(connections: Iterable[Connection], read: Callable[[Connec
         read: Reads once; False if there was nothing.
     """
     reading = [connection for connection in connections if connection.reading]
-    waiting = [(connection, size) for connection in reading if (size := waiting_bytes(connection.socket))]
-    for connection, end in [(connection, connection.received + size) for connection, size in waiting]:
-        while connection.reading and connection.received < end and read(connection):
+    ends = [connection.received + waiting_bytes(connection.socket) for connection in reading]
+    for connection, end in zip(reading, ends, strict=True):
+        while connection.reading and connection.handled < end and read(connection):
             await trio.lowlevel.checkpoint()
 
 

@@ -7,6 +7,7 @@ from collections import deque
 import trio
 
 from tracerd.core.actions import ClientId
+from tracerd.core.messages import Message
 from tracerd.core.protocol import MessageReader
 from tracerd.daemon.listeners import Peer
 
@@ -41,6 +42,10 @@ class Connection:
         """How much to read at a time."""
         self.received = 0
         """Bytes received so far."""
+        self.handled = 0
+        """Bytes received before the last time when no message waited."""
+        self.messages: deque[Message] = deque()
+        """Received, and waiting for the next turn."""
         self.unfinished_bytes = 0
         """What the reader holds of a line that has not ended, after the last read."""
         self.waited_for = False

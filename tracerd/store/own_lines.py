@@ -4,6 +4,7 @@ All readers know them by how they begin. The clock line is also read, here and n
 """
 
 import time
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -50,6 +51,7 @@ def decode_clock(line: bytes) -> ClockReadings | None:
         return None
 
 
+@cache
 def _boot_id() -> str:
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
