@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracerd.core.actions import Append
 from tracerd.core.messages import Events
 from tracerd.core.pending import RUN_BYTES, RUN_COST, PendingEvents
 from tracerd.trace_id import TraceId
@@ -19,7 +20,7 @@ def run(number: int, count: int = 1, padding: int = 0) -> Events:
 def taken(pending: PendingEvents, trace_id: TraceId) -> list[tuple[int, Events]]:
     runs: list[tuple[int, Events]] = []
     while first := pending.first(trace_id):
-        runs.append(first)
+        runs.append((first.client, first.events))
         pending.remove_first(trace_id)
     return runs
 
@@ -41,7 +42,7 @@ def test_what_was_not_settled_is_taken_again() -> None:
     pending = PendingEvents()
     pending.add(A, 1, run(0), REASON)
     pending.add(A, 2, run(1), REASON)
-    assert pending.first(A) == (1, run(0))
+    assert pending.first(A) == Append(1, A, run(0), waited=True)
     assert [client for client, _ in taken(pending, A)] == [1, 2]
 
 

@@ -21,6 +21,7 @@ from tracerd.core.messages import (
     Status,
 )
 from tracerd.core.protocol import KEPT_BYTES, MessageReader, encode_error, encode_ok
+from tracerd.core.tef import OWN_PREFIXES
 from tracerd.trace_id import TraceId
 
 I = b'{"ph":"i"}\n'  # noqa: E741 (an instant, the shortest event)
@@ -245,3 +246,22 @@ def test_a_good_line_survives_any_neighbour(wire: bytes, bad: bytes) -> None:
     log, _, _ = everything(wire + b"\n" + I + bad + b"\n" + C, [])
     assert I in log
     assert log.endswith(C)
+
+
+@pytest.mark.parametrize("prefix", OWN_PREFIXES)
+def test_lines_of_the_daemons_own_are_refused_from_clients(prefix: bytes) -> None:
+    prefix += b"" if prefix.endswith(b",") else b'lost",'
+    own = prefix + b'"ts":1}'
+    reader = MessageReader()
+    good = b'{"ph":"M","name":"tracerd_begin","ts":1}\n{"a":' + own + b"}\n"  # not at the line's begin
+    first, refused, blanks, repaired, last = reader.feed(
+        good + own + b"\n  " + own + b"\r\n" + prefix + b'"x":nan}\n' + good
+    )
+    assert isinstance(first, Events)
+    assert isinstance(last, Events)
+    assert first.block == last.block == good
+    for number, message in enumerate((refused, blanks, repaired), 3):
+        assert isinstance(message, Refused)
+        assert (message.line_no, "the daemon's own line" in message.reason) == (number, True)
+    assert reader.feed(own) == []
+    assert isinstance(reader.finish()[0], Refused), "at the end of the connection, too"

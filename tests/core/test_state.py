@@ -26,6 +26,7 @@ from tracerd.core.actions import (
     Waits,
 )
 from tracerd.core.counts import Totals
+from tracerd.core.limits import MAX_EXIT_PATHS, MAX_EXIT_PATHS_OF_CLIENT, MAX_EXPORTS, MAX_REPLIES
 from tracerd.core.messages import (
     Die,
     DieWhenIdle,
@@ -62,7 +63,7 @@ def receive(
 def write_pending(state: DaemonState, now_s: float) -> None:
     """Write what waits, as the server would once the disk has room."""
     for trace_id in list(state.pending.traces):
-        while append := state.first_pending(trace_id):
+        while append := state.pending.first(trace_id):
             assert state.appended(append, Stored()) == []
         state.pending_done(trace_id, now_s)
 
@@ -136,13 +137,13 @@ def test_what_waits_is_acknowledged_when_it_is_written_and_the_trace_does_not_en
     assert state.next_end_s() == math.inf
     assert state.end_due_traces(1000.0) == []
 
-    append = state.first_pending(A)
+    append = state.pending.first(A)
     assert append is not None
     assert append == Append(client, A, Events(TWO.block * 2, 4, first_line=2), waited=True)
     assert state.appended(append, Waits("why")) == []
-    assert state.first_pending(A) == append, "it was not written: it goes on waiting"
+    assert state.pending.first(A) == append, "it was not written: it goes on waiting"
     assert state.appended(append, Stored()) == []
-    assert state.first_pending(A) is None
+    assert state.pending.first(A) is None
     state.pending_done(A, 1000.0)
     assert state.next_end_s() == 1000.0 + GRACE_S
     assert state.end_due_traces(1001.0) == [EndTrace(A, Totals(stored=4))]
@@ -178,6 +179,58 @@ def test_a_failed_export_is_told_with_its_line_before_the_ok() -> None:
     assert isinstance(export, Export)
     error = ReplyError(client, b"ERROR 2: EMIT_TEF: no\n")
     assert state.export_ended(export.export_id, "no") == [error, ReplyOk(client, b"OK 0 0 0\n")]
+
+
+def refusals(actions: list[Action]) -> list[bytes]:
+    return [action.line for action in actions if isinstance(action, ReplyError)]
+
+
+@pytest.mark.parametrize("question", [Flush(7), Status(7)])
+def test_answers_that_wait_behind_an_export_are_limited(question: Message) -> None:
+    state = DaemonState()
+    client = state.connect(1, 0.0)
+    (export,) = receive(state, client, Open(A), EmitTef("/1", 2))
+    assert isinstance(export, Export)
+    assert receive(state, client, Flush(3), *[question] * (MAX_REPLIES - 1)) == []
+    assert refusals(receive(state, client, *[question] * 1000))[0].startswith(b"ERROR 7: ")
+    assert len(state.clients[client].replies) == MAX_REPLIES
+    assert (
+        len([each for each in state.export_ended(export.export_id) if not isinstance(each, ReplyError)]) == MAX_REPLIES
+    )
+    assert len(receive(state, client, Flush())) == 1, "there is room again"
+
+
+def test_exports_that_wait_are_limited() -> None:
+    state = DaemonState()
+    client, neighbour = state.connect(1, 0.0), state.connect(2, 0.0)
+    exports = receive(state, client, Open(A), *[EmitTef(f"/{number}", number) for number in range(MAX_EXPORTS)])
+    assert [type(action) for action in exports] == [Export] * MAX_EXPORTS
+    assert refusals(receive(state, client, EmitTef("/more", 200)))[0].startswith(b"ERROR 200: EMIT_TEF: ")
+    assert [type(action) for action in receive(state, neighbour, Open(A), EmitTef("/other", 2))] == [Export]
+    assert isinstance(exports[0], Export)
+    state.export_ended(exports[0].export_id)
+    assert [type(action) for action in receive(state, client, EmitTef("/more", 201))] == [Export]
+
+
+def test_paths_of_exports_at_exit_are_limited_for_a_trace_and_for_a_client() -> None:
+    state = DaemonState()
+    client = state.connect(1, 0.0)
+    asked = [EmitTefAtExit(f"/{number}", number) for number in range(2 * MAX_EXIT_PATHS)]
+    refused = refusals(receive(state, client, Open(A), *asked, asked[0]))
+    assert refused[0].startswith(b"ERROR %d: EMIT_TEF_AT_EXIT: the trace has" % MAX_EXIT_PATHS)
+    assert len(list(state.exit_paths.of(A))) == MAX_EXIT_PATHS
+    for number in range(MAX_EXIT_PATHS_OF_CLIENT):
+        receive(state, client, Open(TraceId(f"t{number}")), EmitTefAtExit("/1", 2))
+    assert sum(len(list(state.exit_paths.of(trace_id))) for trace_id in state.traces) == MAX_EXIT_PATHS_OF_CLIENT
+
+
+def test_traces_end_a_few_in_each_turn() -> None:
+    state = DaemonState()
+    client = state.connect(1, 0.0)
+    receive(state, client, *[Open(TraceId(f"t{number}")) for number in range(251)])
+    ended = [len(state.end_due_traces(10.0, most=100)) for _ in range(3)]
+    assert ended == [100, 100, 50], "and one is open"
+    assert state.next_end_s() == math.inf
 
 
 @pytest.mark.parametrize("message", [EmitTef("/t", 1), EmitTefAtExit("/t", 1)])
@@ -234,7 +287,7 @@ def test_exports_at_exit_are_remembered_until_the_log_is_removed() -> None:
         receive(state, client, Open(A), EmitTefAtExit("/1", 2))
         state.disconnect(client, 1.0)
         assert [type(action) for action in state.end_due_traces(2.0)] == expected
-    state.forget(A)
+    state.exit_paths.forget(A)
     client = state.connect(1, 0.0)
     receive(state, client, Open(A))
     state.disconnect(client, 1.0)

@@ -21,7 +21,7 @@ import pytest
 from tests.harness import Client, Daemon, event, events, exported, running_daemon, short_dir, tracerd, wait_until
 from tracerd.core.limits import DEFAULT_MAX_LINE_BYTES, DEFAULT_MAX_UNFINISHED_BYTES
 from tracerd.core.pending import MAX_BYTES, MAX_TRACE_BYTES
-from tracerd.store.own_lines import OWN_PREFIXES
+from tracerd.core.tef import OWN_PREFIXES
 
 UNSHARE = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
 
@@ -80,6 +80,20 @@ def peak_mb(daemon: Daemon) -> float:
 def waiting(client: Client, trace_id: str) -> object:
     traces = cast("dict[str, dict[str, object]]", client.status()["traces"])  # as docs/protocol.md says
     return traces[trace_id]["waiting"]
+
+
+@needs_mount
+def test_events_are_stored_without_proc(tmp_path: Path) -> None:
+    hidden = [*UNSHARE, "sh", "-c", 'mount -t tmpfs tmpfs /proc && exec "$@"', "sh"]
+    with short_dir() as home, Daemon(home, before=hidden) as daemon:
+        out = tmp_path / "out.json"
+        assert daemon.session(b"OPEN t\n" + event(1) + b"EMIT_TEF %s\nFLUSH\nSTATUS\n" % bytes(out)).startswith(
+            b"OK 1 0 0"
+        )
+        clock = json.loads(daemon.log("t").splitlines()[0])["args"]
+        assert set(clock) == {"monotonic_us", "boottime_us", "realtime_us"}
+        assert json.loads(out.read_bytes())["metadata"]["clock"] == clock
+        assert daemon.numbers("t") == [1]
 
 
 @needs_mount

@@ -14,6 +14,7 @@ from statistics import median
 
 import pytest
 
+from tests.faults.proc import open_files
 from tests.harness import Client, Daemon, event, events, exported, program, short_dir, wait_until, words_of
 
 CHILDREN = 50
@@ -469,6 +470,31 @@ def test_export_holds_what_fills_the_buffers_of_many_clients(tmp_path: Path) -> 
         os.kill(daemon.process.pid, signal.SIGCONT)
         assert parent.line() == b"OK 0 0 0"
         assert len(exported(out)) == sent
+
+
+@pytest.mark.parametrize("how", ["descriptors", "out of band"])
+def test_export_holds_what_a_recv_ends_early_for(tmp_path: Path, how: str) -> None:
+    out, many, pieces = tmp_path / "out.json", 3, 25
+    with short_dir() as home, Daemon(home) as daemon, ExitStack() as stack:
+        parent, *children = [stack.enter_context(daemon.connect()) for _ in range(many + 1)]
+        for child in children:
+            child.send(b"OPEN early\n")
+            child.flush()
+        before = open_files(daemon.process.pid)
+        os.kill(daemon.process.pid, signal.SIGSTOP)
+        for number, child in enumerate(children):
+            for at in range(number * pieces, (number + 1) * pieces):
+                if how == "descriptors":
+                    socket.send_fds(child.socket, [event(at)], [0])
+                else:
+                    child.send(event(at))
+                    child.socket.send(b"\n", socket.MSG_OOB)
+        parent.send(b"OPEN early\nEMIT_TEF %s\nFLUSH\n" % bytes(out))
+        os.kill(daemon.process.pid, signal.SIGCONT)
+        assert parent.line() == b"OK 0 0 0"
+        assert sorted(exported(out)) == list(range(many * pieces))
+        assert [child.flush() for child in children] == [(pieces, 0, 0)] * many, "the connections go on"
+        assert open_files(daemon.process.pid) == before + 1, "only the log was opened"
 
 
 def test_metadata_says_that_nothing_is_missing(shared_daemon: Daemon, tmp_path: Path) -> None:

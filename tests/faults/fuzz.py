@@ -22,9 +22,9 @@ from pathlib import Path
 from tests.core.test_lines import has_surrogate_escape, is_good_event, is_strict_object
 from tracerd.core.messages import Events, Message
 from tracerd.core.protocol import MessageReader
+from tracerd.core.tef import OWN_PREFIXES
 from tracerd.store.export import write_tef
 from tracerd.store.log import LogWriter
-from tracerd.store.own_lines import OWN_PREFIXES
 from tracerd.store.rejects import read_rejects
 from tracerd.store.traces import snapshot
 

@@ -1,8 +1,10 @@
 """Floods: more clients, longer lines and more garbage than anybody means to send; the others hardly notice."""
 
 import json
+import os
 import random
 import resource
+import signal
 import sys
 import time
 from collections.abc import Generator, Iterator
@@ -261,3 +263,20 @@ def test_a_large_export_while_8_clients_stream(daemon: Daemon, tmp_path: Path, c
         last, metadata = document.read().split(b"],")
     assert last == event(count - 1).removesuffix(b"\n")
     assert json.loads(b"{" + metadata)["metadata"]["events"] == count
+
+
+@pytest.mark.parametrize("kind", [b"OPEN t%d\n", b"bad %d\n"])
+def test_many_messages_in_one_block_let_others_take_turns(daemon: Daemon, kind: bytes) -> None:
+    many = 1000
+    with daemon.connect() as busy, daemon.connect() as neighbour:
+        neighbour.send(b"OPEN neighbour\n")
+        busy.send(b"OPEN busy\n")
+        assert (busy.flush(), neighbour.flush()) == ((0, 0, 0), (0, 0, 0))
+        os.kill(daemon.process.pid, signal.SIGSTOP)
+        busy.send(b"".join(kind % number + event(number) for number in range(many)))
+        neighbour.send(event(1) + b"FLUSH\nSTATUS\n")
+        os.kill(daemon.process.pid, signal.SIGCONT)
+        assert neighbour.line() == b"OK 1 0 0"
+        stored = json.loads(neighbour.line())["totals"]["stored"]
+        assert stored < many / 2, "the neighbour waited until the block was handled"
+        assert busy.flush()[0] == many

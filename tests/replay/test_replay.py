@@ -150,3 +150,9 @@ def test_a_million_spans_that_are_never_ended_take_no_square_of_it() -> None:
 
     assert {kind.name: count for kind, count in found.counts.items()} == {"too-deep": 19_488, "never-ended": 512}
     assert len(found.kept()) == 40
+
+
+def test_a_clock_is_believed_only_from_a_line_as_the_daemon_writes_it() -> None:
+    wall = next(row[1] for row in ROWS if row[0] == "a process with the wall clock")
+    lines = [line.replace('"name":"tracerd_clock"', '"pid":1,"name":"tracerd_clock"') for line in wall]
+    assert not [each for each in findings(block(lines)) if "CLOCK_REALTIME" in each.reason]

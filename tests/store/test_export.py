@@ -1,5 +1,6 @@
 """trace.json: one strict document from any log, byte for byte."""
 
+import fcntl
 import gzip
 import io
 import itertools
@@ -7,6 +8,7 @@ import json
 import os
 import stat
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -240,3 +242,26 @@ async def test_only_threads_step_back_and_never_the_reader(
     assert failed == [""]
     assert slept
     assert threading.main_thread() not in slept
+
+
+@pytest.mark.parametrize("end", ["/", "/.", "/.."])
+def test_a_path_that_names_a_directory_is_refused(tmp_path: Path, end: str) -> None:
+    with pytest.raises(ExportError, match="names a directory; give the path of a file"):
+        resolve_target(f"{tmp_path}/out.json{end}")
+
+
+def test_temporary_files_of_killed_exports_are_removed_by_the_next_beside_them(tmp_path: Path) -> None:
+    def temporary(name: str, age_s: float) -> Path:
+        path = tmp_path / f".tracerd-{name}.tmp"
+        path.write_bytes(b"half")
+        os.utime(path, (time.time() - age_s,) * 2)
+        return path
+
+    killed, young, locked = temporary("killed", 1000), temporary("young", 0), temporary("locked", 1000)
+    other = tmp_path / ".other.tmp"
+    other.touch()
+    with locked.open("rb") as running:
+        fcntl.flock(running, fcntl.LOCK_SH)
+        export_to_file(snapshot(tmp_path / "none.jsonl", "none"), str(tmp_path / "out.json"))
+    assert sorted(tmp_path.iterdir()) == sorted([young, locked, other, tmp_path / "out.json"])
+    assert not killed.exists()

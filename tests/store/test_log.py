@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tracerd.core.counts import Totals
 from tracerd.errors import NoSuchTraceError, UnsafePathError
-from tracerd.store.log import BLOCK_BYTES, LogWriter, read_blocks
+from tracerd.store.log import BLOCK_BYTES, MAX_TAIL_BYTES, LogWriter, read_blocks
 from tracerd.store.own_lines import clock_line, full_line, lost_line
 from tracerd.store.rejects import MAX_REJECTS_BYTES, RejectsFile, read_rejects, rejects_path
 from tracerd.store.traces import StoredTrace, find_log, list_logs, list_traces, start_s, totals
@@ -300,3 +300,14 @@ def test_no_logs_is_no_error(tmp_path: Path) -> None:
     assert list_logs(tmp_path / "missing") == []
     with pytest.raises(NoSuchTraceError, match="no logs"):
         find_log(tmp_path / "missing", "latest")
+
+
+def test_of_a_torn_line_of_any_size_only_the_begin_is_read(path: Path) -> None:
+    path.write_bytes(b"{}\n")
+    os.truncate(path, MAX_TAIL_BYTES * 4)
+    kept: list[bytes] = []
+    log = LogWriter(path)
+    log.cut_torn_tail(kept.append)
+    log.close()
+    assert [len(tail) for tail in kept] == [MAX_TAIL_BYTES + 1]
+    assert path.read_bytes() == b"{}\n"

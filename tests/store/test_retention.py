@@ -17,8 +17,9 @@ from tests.harness import CLOCK_PREFIX, ROOT, Daemon, event, events, exported, s
 from tests.perfetto.judge import Judge
 from tracerd.cli.options import duration, size
 from tracerd.core.clients import MAX_ERRORS
+from tracerd.core.tef import FULL_PREFIX
 from tracerd.daemon.housekeeping import SHARE, Housekeeping
-from tracerd.store.own_lines import FULL_PREFIX, full_line
+from tracerd.store.own_lines import full_line
 from tracerd.store.retention import NO_LIMITS, Limits, surplus
 from tracerd.store.traces import StoredTrace
 from tracerd.trace_id import TraceId

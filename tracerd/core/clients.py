@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from tracerd.core.actions import Action, ClientId, ReplyError, ReplyOk, ReplyStatus
 from tracerd.core.counts import Totals
-from tracerd.core.messages import Flush, Status
+from tracerd.core.limits import MAX_EXPORTS, MAX_REPLIES
+from tracerd.core.messages import Command, EmitTef, Flush, Status
 from tracerd.core.protocol import encode_error, encode_ok
 from tracerd.trace_id import TraceId
 
@@ -32,6 +33,8 @@ class Client:
     trace_id: TraceId | None = None
     totals: Totals = field(default_factory=Totals)
     errors: int = 0
+    exit_paths: int = 0
+    """Paths of exports at exit that it has added."""
     gone: bool = False
     """Whether its end was seen; it may still wait for replies."""
     exports: dict[int, None] = field(default_factory=dict[int, None])
@@ -44,6 +47,14 @@ class Client:
         last_export = next(reversed(self.exports), 0) if isinstance(message, Flush) else 0
         self.replies.append(PendingReply(message, last_export))
         return self.answer()
+
+    def too_many(self, command: Command) -> str:
+        """Why this client must wait before it asks once more; empty if it need not."""
+        if isinstance(command, EmitTef) and len(self.exports) >= MAX_EXPORTS:
+            return f"{MAX_EXPORTS} exports of this connection wait already; the OK of FLUSH comes when they have ended"
+        if len(self.replies) >= MAX_REPLIES:
+            return f"{MAX_REPLIES} answers to this connection wait for its exports already"
+        return ""
 
     def answer(self) -> list[Action]:
         """The replies that wait for no export any more."""

@@ -1,6 +1,6 @@
 """What a client sends, as values: one for each command, one for a run of events, one for a line that is refused."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -44,10 +44,14 @@ class EmitTefAtExit:
 class Flush:
     """`FLUSH`: answer OK when everything before it is done."""
 
+    line_no: int = field(default=0, compare=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
     """`STATUS`: answer with one JSON line about the daemon."""
+
+    line_no: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +79,8 @@ class Refused(msgspec.Struct, frozen=True, gc=False):
     is_command: bool = False
 
 
+Command = EmitTef | EmitTefAtExit | Flush | Status
+WORDS = {EmitTef: "EMIT_TEF", EmitTefAtExit: "EMIT_TEF_AT_EXIT", Flush: "FLUSH", Status: "STATUS"}
+"""Commands that are refused because of what came before them, and how they are written."""
+
 Message = Open | Events | EmitTef | EmitTefAtExit | Flush | Status | Die | DieWhenIdle | Refused
-
-
-def no_open_trace(command: str, line_no: int) -> Refused:
-    """The refusal of a command that needs an open trace."""
-    return Refused(line_no, f"{command}: OPEN a trace first", command.encode(), is_command=True)

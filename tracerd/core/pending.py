@@ -8,6 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
+from tracerd.core.actions import Append
 from tracerd.core.messages import Events
 from tracerd.trace_id import TraceId
 
@@ -111,13 +112,14 @@ class PendingEvents:
         self._size += cost
         return True
 
-    def first(self, trace_id: TraceId) -> tuple[int, Events] | None:
-        """The client and the events of the first run that waits of a trace; None if none waits."""
+    def first(self, trace_id: TraceId) -> Append | None:
+        """The first run that waits of a trace, to be written now; None if none waits."""
         runs = self.traces[trace_id].runs
         if not runs:
             return None
         run = runs[0]
-        return run.client, Events(bytes(run.lines), run.count, run.repaired, run.first_line)
+        events = Events(bytes(run.lines), run.count, run.repaired, run.first_line)
+        return Append(run.client, trace_id, events, waited=True)
 
     def remove_first(self, trace_id: TraceId) -> None:
         """Forget the first run that waits: it was written, or is lost."""

@@ -9,7 +9,7 @@ bad line costs its neighbours little. Where bad lines are many, they are checked
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -27,6 +27,7 @@ from tracerd.core.messages import (
     Refused,
     Status,
 )
+from tracerd.core.tef import CLOCK_NAME, CLOCK_PREFIX, OWN_PREFIXES, has_own_line
 from tracerd.errors import InvalidTraceIdError
 from tracerd.trace_id import TraceId
 
@@ -50,11 +51,11 @@ _BLANK_LINES = re.compile(rb"[ \t\r\n]*\n")
 _OPEN_ATTEMPT = re.compile(rb"OPEN[ \t\r]")
 
 
-_PLAIN: dict[bytes, Message] = {
-    b"FLUSH": Flush(),
-    b"STATUS": Status(),
-    b"DIE": Die(),
-    b"DIE_WHEN_IDLE": DieWhenIdle(),
+_PLAIN: dict[bytes, Callable[[int], Message]] = {
+    b"FLUSH": Flush,
+    b"STATUS": Status,
+    b"DIE": lambda _: Die(),
+    b"DIE_WHEN_IDLE": lambda _: DieWhenIdle(),
 }
 _COMMANDS = (b"OPEN", b"EMIT_TEF", *_PLAIN)
 
@@ -152,7 +153,7 @@ class MessageReader:
 
     def _decode_short(self, block: bytes) -> Iterator[Message]:
         """The messages in a block of whole lines, none of them too long."""
-        if block.startswith(b"{") and (count := check_run(block)) is not None:
+        if block.startswith(b"{") and (count := _check_run(block)) is not None:
             yield Events(block, count, first_line=self.lines + 1)
             self.lines += count
             return
@@ -202,7 +203,7 @@ class MessageReader:
             return _unknown(self.lines, line)
         # The path of EMIT_TEF runs to the end of the line, blanks and all; everything else ends before them.
         if (plain := _PLAIN.get(line.rstrip(_BLANKS))) is not None:
-            return plain
+            return plain(self.lines)
         word, _, rest = line.removesuffix(b"\r").partition(b" ")
         match word:
             case b"OPEN":
@@ -241,9 +242,20 @@ def _unknown(line_no: int, line: bytes) -> Refused:
     return Refused(line_no, _UNKNOWN, line[:KEPT_BYTES])
 
 
+def _check_run(block: bytes) -> int | None:
+    """As `check_run`, but no line of the daemon's own is good: readers believe these."""
+    return None if has_own_line(block) else check_run(block)
+
+
+def _check_line(line: bytes) -> bytes | BadLine:
+    if not line.startswith(OWN_PREFIXES):
+        return check_line(line)
+    return BadLine(f"{CLOCK_NAME if line.startswith(CLOCK_PREFIX) else 'a mark'} is the daemon's own line")
+
+
 def _check_pieces(run: bytes) -> Iterator[Events | tuple[str, bytes]]:
     """A run cut into good pieces and refused lines with their reasons before them, in order."""
-    if (count := check_run(run)) is not None:
+    if (count := _check_run(run)) is not None:
         yield Events(run, count)
         return
     todo: list[bytes | Events] = [run]  # the next piece last; bytes were checked and may have a bad line
@@ -260,7 +272,7 @@ def _check_pieces(run: bytes) -> Iterator[Events | tuple[str, bytes]]:
         if not 0 < middle < len(piece):
             middle = piece.rfind(b"\n", 0, len(piece) - 1) + 1
         left, right = piece[:middle], piece[middle:]
-        left_count, right_count = check_run(left), check_run(right)
+        left_count, right_count = _check_run(left), _check_run(right)
         if left_count is None and right_count is None and lines <= SOME_LINES:
             yield from _check_lines(piece)
             continue
@@ -271,7 +283,7 @@ def _check_pieces(run: bytes) -> Iterator[Events | tuple[str, bytes]]:
 def _check_lines(piece: bytes) -> Iterator[Events | tuple[str, bytes]]:
     for raw in piece.removesuffix(b"\n").split(b"\n"):
         line = raw.strip(_BLANKS)
-        checked = check_line(line)
+        checked = _check_line(line)
         if isinstance(checked, BadLine):
             yield checked.reason, line
         else:

@@ -15,7 +15,7 @@ The life of a trace:
 """
 
 import math
-from itertools import count
+from itertools import count, islice
 from typing import assert_never
 
 from tracerd.core.actions import (
@@ -36,7 +36,10 @@ from tracerd.core.actions import (
 )
 from tracerd.core.clients import MAX_ERRORS, Client, Trace
 from tracerd.core.counts import Totals
+from tracerd.core.exit_paths import ExitPaths
 from tracerd.core.messages import (
+    WORDS,
+    Command,
     Die,
     DieWhenIdle,
     EmitTef,
@@ -47,7 +50,6 @@ from tracerd.core.messages import (
     Open,
     Refused,
     Status,
-    no_open_trace,
 )
 from tracerd.core.pending import PendingEvents
 from tracerd.trace_id import TraceId
@@ -71,7 +73,7 @@ class DaemonState:
         """Clients that have opened no trace yet, or none that is valid."""
         self.pending = PendingEvents()
         self._only_trace = only_trace
-        self._at_exit: dict[TraceId, dict[str, ClientId]] = {}  # by path: the client that asked last
+        self.exit_paths = ExitPaths()
         self._ending: dict[TraceId, float] = {}  # when they end, soonest first
         self._exports: dict[int, Export] = {}
         self._client_ids = count(1)
@@ -101,15 +103,18 @@ class DaemonState:
                 if self._only_trace is None:
                     self._leave(client, now_s)
                     self._enter(client, trace_id)
-            case EmitTef(path, line_no):
-                if client.trace_id is None:
-                    return self._refuse(client, no_open_trace("EMIT_TEF", line_no))
+            case EmitTef(path, line_no) if client.trace_id:
+                if reason := client.too_many(message):
+                    return self._refuse_command(client, message, line_no, reason)
                 return [self._export(client.trace_id, path, client, line_no)]
-            case EmitTefAtExit(path, line_no):
-                if client.trace_id is None:
-                    return self._refuse(client, no_open_trace("EMIT_TEF_AT_EXIT", line_no))
-                self._at_exit.setdefault(client.trace_id, {})[path] = client_id
-            case Flush() | Status():
+            case EmitTefAtExit(path, line_no) if client.trace_id:
+                if reason := self.exit_paths.add(client.trace_id, path, client):
+                    return self._refuse_command(client, message, line_no, reason)
+            case EmitTef(_, line_no) | EmitTefAtExit(_, line_no):
+                return self._refuse_command(client, message, line_no, "OPEN a trace first")
+            case Flush(line_no) | Status(line_no):
+                if reason := client.too_many(message):
+                    return self._refuse_command(client, message, line_no, reason)
                 return client.ask(message)
             case Die():
                 return [Stop()]
@@ -118,10 +123,6 @@ class DaemonState:
             case _:
                 assert_never(message)
         return []
-
-    def has_exports_to_come(self) -> bool:
-        """Whether a trace that has not ended yet is to be exported when it does."""
-        return not self._at_exit.keys().isdisjoint(self.traces)
 
     def disconnect(self, client_id: ClientId, now_s: float) -> list[Action]:
         """What must happen because this connection has ended, on the client's side; it may still read."""
@@ -179,6 +180,10 @@ class DaemonState:
         self.traces[client.trace_id].totals.refused += 1
         return [Reject(client.trace_id, client.pid, refused), *error]
 
+    def _refuse_command(self, client: Client, command: Command, line_no: int, reason: str) -> list[Action]:
+        word = WORDS[type(command)]
+        return self._refuse(client, Refused(line_no, f"{word}: {reason}", word.encode(), is_command=True))
+
     def appended(self, append: Append, outcome: Outcome) -> list[Action]:
         """What must happen because the write of these events had this outcome."""
         if isinstance(outcome, Waits):
@@ -224,11 +229,6 @@ class DaemonState:
     def _error(self, append: Append, reason: str, *, logged: bool = True) -> list[Action]:
         client = self.clients.get(append.client)
         return client.error(append.events.first_line, reason, logged=logged) if client else []
-
-    def first_pending(self, trace_id: TraceId) -> Append | None:
-        """The first events that wait of a trace, to be written now; None if none wait."""
-        first = self.pending.first(trace_id)
-        return Append(first[0], trace_id, first[1], waited=True) if first else None
 
     def pending_done(self, trace_id: TraceId, now_s: float) -> None:
         """Note that all events of this trace that waited are written or lost: it may end now."""
@@ -276,24 +276,23 @@ class DaemonState:
         """When `end_due_traces` has something to do; infinite if nothing is due."""
         return -math.inf if self._is_idle() else next(iter(self._ending.values()), math.inf)
 
-    def end_due_traces(self, now_s: float) -> list[Action]:
-        """What must happen because traces have ended. Call it only after a barrier: a client may wait in a queue."""
+    def end_due_traces(self, now_s: float, most: int | None = None) -> list[Action]:
+        """What must happen because traces have ended. Call it only after a barrier: a client may wait in a queue.
+
+        Args:
+            now_s: The time when the barrier began.
+            most: How many may end in this turn.
+        """
         actions: list[Action] = []
-        for trace_id in [trace_id for trace_id, ends_at_s in self._ending.items() if ends_at_s <= now_s]:
+        for trace_id in [each for each, ends_at_s in islice(self._ending.items(), most) if ends_at_s <= now_s]:
             del self._ending[trace_id]
-            actions += [self._export(trace_id, path) for path in self._at_exit.get(trace_id, {})]
+            actions += [self._export(trace_id, path) for path in self.exit_paths.of(trace_id)]
             actions.append(EndTrace(trace_id, self.traces.pop(trace_id).totals))
         return [*actions, Stop()] if self._is_idle() else actions
 
     def _is_idle(self) -> bool:
         """Whether the daemon is to stop because its last client has gone."""
         return self._stop_when_idle and all(client.gone for client in self.clients.values())
-
-    def forget(self, trace_id: TraceId) -> None:
-        """Forget the exports at exit of a trace whose log was removed, but for those of clients that are here."""
-        asked = self._at_exit.pop(trace_id, {})
-        if here := {path: by for path, by in asked.items() if by in self.clients and not self.clients[by].gone}:
-            self._at_exit[trace_id] = here
 
     def unrecorded_refusals(self, trace_id: TraceId) -> int:
         """Lines refused for this trace that no EndTrace has counted yet."""

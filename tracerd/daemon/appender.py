@@ -78,7 +78,7 @@ class Appender:
         if not waiting:
             return []
         actions: list[Action] = []
-        while append := self._state.first_pending(trace_id):
+        while append := self._state.pending.first(trace_id):
             outcome = self.append(append)
             actions += self._state.appended(append, outcome)
             if isinstance(outcome, Waits):
@@ -108,7 +108,7 @@ class Appender:
             if not reason:
                 continue
             logger.error("data lost: trace %s: %d events that waited: %s", trace_id, waiting.events, reason)
-            while append := self._state.first_pending(trace_id):
+            while append := self._state.pending.first(trace_id):
                 actions += self._state.appended(append, Lost(reason))
             self._state.pending_done(trace_id, trio.current_time())
         return actions

@@ -5,7 +5,8 @@ bytes may still wait in receive buffers, or in connections that were not accepte
 
 Strategy: on AF_UNIX, connect() returns after the connection is queued and write() after the bytes are in our queue. So
 whatever any process had written before is with the kernel, in one of two queues that can be measured. The barrier takes
-exactly what they hold now, and no more, so that no busy client can make it endless. It never awaits.
+exactly what they hold now, and no more, so that no busy client can make it endless. Other tasks take turns with it:
+what they take meanwhile counts, for both queues are first in, first out.
 
 The stop uses the same facts: SHUT_RD on a socket makes later writes fail at the writer, and leaves what was written
 before to be read to its end. So exactly the writes that succeeded are in the log.
@@ -18,7 +19,12 @@ import struct
 import termios
 from collections.abc import Callable, Iterable
 
+import trio
+
 from tracerd.daemon.connection import Connection
+
+ACCEPTS_PER_TURN = 64
+"""Connections accepted before others get their turn."""
 
 _INT = struct.Struct("i")
 
@@ -29,7 +35,7 @@ def waiting_bytes(connection: socket.socket) -> int:
     return int(_INT.unpack(raw)[0])
 
 
-def accept_waiting(accept: Callable[[], bool], backlog: int) -> bool:
+async def accept_waiting(accept: Callable[[], bool], backlog: int) -> bool:
     """Accept every connection that waits now.
 
     The queue is first in, first out and holds at most `backlog` + 1, so that many calls are enough; "until none is
@@ -43,19 +49,30 @@ def accept_waiting(accept: Callable[[], bool], backlog: int) -> bool:
         Whether all were accepted.
     """
     try:
-        for _ in range(backlog + 1):
+        for number in range(1, backlog + 2):
             if not accept():
                 break
+            if number % ACCEPTS_PER_TURN == 0:
+                await trio.lowlevel.checkpoint()
     except OSError:
         return False
     return True
 
 
-def read_waiting(connections: Iterable[Connection], read: Callable[[Connection, int], object]) -> None:
-    """Read from every connection what waits now, once: a smaller bound would break the promise, a larger never end."""
-    for connection in list(connections):
-        if connection.reading and (size := waiting_bytes(connection.socket)):
-            read(connection, size)
+async def read_waiting(connections: Iterable[Connection], read: Callable[[Connection], bool]) -> None:
+    """Read from every connection what waits now: less would break the promise, more might never end.
+
+    A recv may return less than it was asked for: it ends at passed descriptors and at out-of-band data.
+
+    Args:
+        connections: Those to read from.
+        read: Reads once; False if there was nothing.
+    """
+    reading = [connection for connection in connections if connection.reading]
+    ends = [connection.received + waiting_bytes(connection.socket) for connection in reading]
+    for connection, end in zip(reading, ends, strict=True):
+        while connection.reading and connection.handled < end and read(connection):
+            await trio.lowlevel.checkpoint()
 
 
 def refuse_new(listener: socket.socket) -> None:

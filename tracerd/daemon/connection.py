@@ -7,14 +7,15 @@ from collections import deque
 import trio
 
 from tracerd.core.actions import ClientId
+from tracerd.core.messages import Message
 from tracerd.core.protocol import MessageReader
 from tracerd.daemon.listeners import Peer
 
 RECV_BYTES = 64 * 1024
 """Read at most so much at a time: one client's flood must not keep the others waiting."""
 
-RECV_BYTES_OF_BAD = 4 * 1024
-"""The same for a client that has just sent many bad lines."""
+RECV_BYTES_OF_MANY = 4 * 1024
+"""The same for a client that has just sent many commands or bad lines, each of which costs more than an event."""
 
 MAX_OUTBOX_BYTES = 1024 * 1024
 """OK and STATUS lines that may wait for a client that does not read."""
@@ -38,7 +39,13 @@ class Connection:
         self.comm: str | None = None
         """The client's name, once somebody has asked for it."""
         self.recv_bytes = RECV_BYTES
-        """How much to read at a time: less from a client whose lines are mostly bad, for each of them costs more."""
+        """How much to read at a time."""
+        self.received = 0
+        """Bytes received so far."""
+        self.handled = 0
+        """Bytes received before the last time when no message waited."""
+        self.messages: deque[Message] = deque()
+        """Received, and waiting for the next turn."""
         self.unfinished_bytes = 0
         """What the reader holds of a line that has not ended, after the last read."""
         self.waited_for = False
@@ -50,15 +57,17 @@ class Connection:
         self._outbox: deque[bytes] = deque()
         self._outbox_bytes = 0
 
-    def recv(self, size: int) -> bytes | None:
+    def recv(self) -> bytes | None:
         """The next bytes; empty at the end of the connection, None if there are none now."""
         try:
-            return self.socket.recv(size, socket.MSG_DONTWAIT)
+            data = self.socket.recv(self.recv_bytes, socket.MSG_DONTWAIT)
         except (BlockingIOError, InterruptedError):
             return None
         except OSError:
             # ECONNRESET: the client closed without having read all our replies. What it wrote was read before.
             return b""
+        self.received += len(data)
+        return data
 
     def has_queued(self) -> bool:
         """Whether replies wait to be sent."""

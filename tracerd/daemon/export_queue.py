@@ -94,8 +94,8 @@ class ExportQueue:
             export, source = self._asked[0]
             try:
                 target = await self._resolve(export.path)
-            except ExportError as error:
-                self._end([export], self._failed(export.path, source, error))
+            except Exception as error:  # no thread could be started, perhaps
+                self._end([export], self._failed(export.path, _Job(source, [export]), error))
             else:
                 self._enqueue(target, _Job(source, [export]))
             self._asked.popleft()
@@ -119,7 +119,7 @@ class ExportQueue:
     async def _run(self, target: str, queue: list[_Job]) -> None:
         while queue:
             job = queue[0]
-            error = await self._write(target, job.source)
+            error = await self._write(target, job)
             del queue[0]
             if not queue:
                 del self._queues[target]
@@ -132,23 +132,26 @@ class ExportQueue:
         if not self._unfinished:
             self._idle.set()
 
-    async def _write(self, target: str, source: Snapshot) -> str:
-        shown = printable(target)
+    async def _write(self, target: str, job: _Job) -> str:
+        source = job.source
         try:
             summary = await trio.to_thread.run_sync(
                 export_to_file, source, target, self._progress, limiter=self._limiter
             )
-        except ExportError as error:
-            return self._failed(target, source, error)
-        except Exception:
-            logger.exception("a bug of tracerd: trace %s was not written to %s", source.trace_id, shown)
-            return "an internal error of tracerd; see its log"
+        except Exception as error:
+            return self._failed(target, job, error)
+        shown = printable(target)
         logger.info("trace %s: %d events to %s, %d left out", source.trace_id, summary.events, shown, summary.left_out)
         return source.missing and f"written, but incomplete: {source.missing}"
 
-    def _failed(self, path: str, source: Snapshot, error: ExportError) -> str:
+    def _failed(self, path: str, job: _Job, error: Exception) -> str:
+        where = f"trace {job.source.trace_id} was not written to {printable(path)}"
+        if not isinstance(error, ExportError):
+            logger.error("a bug of tracerd: %s", where, exc_info=error)
+            return "an internal error of tracerd; see its log"
         reason = printable(str(error))
-        logger.warning("trace %s was not written to %s: %s", source.trace_id, printable(path), reason)
+        if any(wish.client is None for wish in job.wishes):  # clients are sent an ERROR, and it is logged
+            logger.warning("%s: %s", where, reason)
         return reason
 
     def _give_up_if_hurried(self) -> None:

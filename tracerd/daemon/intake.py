@@ -1,7 +1,7 @@
 """Accepting connections and reading from them, each read handled to its end.
 
-Between a `recv` and the log nothing awaits: when any other task runs, the events of a block that was received are in
-their log. The barrier and the order of the stop stand on that.
+Between a `recv` and the log nothing awaits, unless the block holds many messages: the rest of them waits in its
+connection, and the barrier and the stop handle it before they go on.
 """
 
 import errno
@@ -9,23 +9,18 @@ import logging
 import math
 import os
 import resource
-from collections.abc import Iterable
 
 import trio
 
-from tracerd.core.actions import ClientId
-from tracerd.core.messages import Message
 from tracerd.core.state import DaemonState
 from tracerd.daemon import barrier
-from tracerd.daemon.connection import RECV_BYTES, RECV_BYTES_OF_BAD, Connection
+from tracerd.daemon.connection import RECV_BYTES, RECV_BYTES_OF_MANY, Connection
 from tracerd.daemon.listeners import AnyListener, peer_of, welcome_uids
+from tracerd.daemon.log_throttle import LogThrottle
 from tracerd.daemon.performer import Performer
 from tracerd.daemon.trace_files import TraceFiles
 
 logger = logging.getLogger(__name__)
-
-ACCEPTS_PER_TURN = 64
-"""Connections accepted before others get their turn."""
 
 READS_AT_ACCEPT = 4
 """A short-lived client has usually written everything and gone: it is served at once and needs no task."""
@@ -36,8 +31,8 @@ FILES_PER_TRACE = 3
 SPARE_DESCRIPTORS = 32
 """Kept for what is no connection and no log: exports, the listeners, the event loop, questions to the system."""
 
-MANY_BAD = 100
-"""Bad lines in one block that make a client one of whom less is read at a time."""
+MESSAGES_PER_TURN = 50
+"""Messages handled before others get their turn; a run of events is one, and one that begins a log takes a while."""
 
 ACCEPT_PAUSE_S = 0.1
 """How long to wait before the next accept when descriptors have run out."""
@@ -77,6 +72,7 @@ class Intake:
         self._welcome = welcome_uids()
         self._max_descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_DESCRIPTORS
         self._short_of_descriptors = False
+        self._warn_now = LogThrottle()
 
     def start(self, readers: trio.Nursery) -> None:
         """Connections are read from by tasks of this nursery."""
@@ -87,7 +83,7 @@ class Intake:
         while True:
             await trio.lowlevel.wait_readable(listener.socket)
             try:
-                for _ in range(ACCEPTS_PER_TURN):
+                for _ in range(barrier.ACCEPTS_PER_TURN):
                     if not self.accept(listener):
                         break
                 self._short_of_descriptors = False
@@ -117,7 +113,8 @@ class Intake:
             sock.close()
             raise
         if peer.uid not in self._welcome:
-            logger.warning("refused a connection of another user (uid %d, pid %d)", peer.uid, peer.pid)
+            if self._warn_now(peer.uid):
+                logger.warning("refused a connection of another user (uid %d, pid %d)", peer.uid, peer.pid)
             sock.close()
             return True
         if self._performer.stop.is_set():
@@ -135,25 +132,33 @@ class Intake:
     async def _read_loop(self, connection: Connection) -> None:
         while connection.reading:
             try:
-                await trio.lowlevel.wait_readable(connection.socket)
+                if connection.messages:
+                    await trio.lowlevel.checkpoint()
+                else:
+                    await trio.lowlevel.wait_readable(connection.socket)
             except trio.ClosedResourceError:
                 return
             self.read(connection)
 
-    def read(self, connection: Connection, size: int | None = None) -> bool:
-        """Receive once and do all that follows from it; False if there was nothing to receive."""
-        data = connection.recv(size or connection.recv_bytes)
+    def read(self, connection: Connection) -> bool:
+        """Receive once, unless messages wait, and do what follows from it in a turn; False if there was nothing."""
+        data = b"" if connection.messages else connection.recv()
         if data is None:
             return False
         self.reads += 1
-        refused = self._state.totals.refused
         try:
             client, now_s = connection.client, trio.current_time()
-            if data:
-                self._receive(client, connection.reader.feed(data), now_s)
-            else:
+            messages = connection.messages
+            ended = not messages and not data
+            if not messages:
+                messages.extend(connection.reader.feed(data) if data else connection.reader.finish())
+                connection.recv_bytes = RECV_BYTES_OF_MANY if len(messages) > MESSAGES_PER_TURN else RECV_BYTES
+            for _ in range(min(len(messages), MESSAGES_PER_TURN)):
+                self._performer.perform(self._state.receive(client, messages.popleft(), now_s))
+            if not messages:
+                connection.handled = connection.received
+            if ended:
                 connection.reading = False
-                self._receive(client, connection.reader.finish(), now_s)
                 self._performer.perform(self._state.disconnect(client, now_s))
             self.check_for_ends()
             if (unfinished := connection.reader.unfinished_bytes) != connection.unfinished_bytes:
@@ -161,16 +166,10 @@ class Intake:
                 connection.unfinished_bytes = unfinished
                 if self._unfinished_bytes > self._max_unfinished_bytes:
                     self._refuse_longest()
-            many_bad = self._state.totals.refused - refused > MANY_BAD
-            connection.recv_bytes = RECV_BYTES_OF_BAD if many_bad else RECV_BYTES
         except Exception:
             logger.exception("a bug of tracerd: the client with pid %d is given up", connection.peer.pid)
             self._give_up(connection)
         return True
-
-    def _receive(self, client: ClientId, messages: Iterable[Message], now_s: float) -> None:
-        for message in messages:
-            self._performer.perform(self._state.receive(client, message, now_s))
 
     def _refuse_longest(self) -> None:
         """Refuse the longest of the lines that have not ended yet."""
@@ -178,7 +177,11 @@ class Intake:
         self._unfinished_bytes -= longest.unfinished_bytes
         longest.unfinished_bytes = 0
         reason = f"the unfinished lines of all clients take more than {self._max_unfinished_bytes} bytes"
-        self._receive(longest.client, [longest.reader.refuse_unfinished(reason)], trio.current_time())
+        refused = longest.reader.refuse_unfinished(reason)
+        if longest.messages:  # which were sent before it
+            longest.messages.append(refused)
+        else:
+            self._performer.perform(self._state.receive(longest.client, refused, trio.current_time()))
 
     def _give_up(self, connection: Connection) -> None:
         """End a client in whose handling a bug was met, and that client only."""

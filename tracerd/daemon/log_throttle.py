@@ -1,4 +1,4 @@
-"""What goes on failing is logged once a minute."""
+"""What goes on failing is logged once a minute, and not for each of many."""
 
 import time
 from collections.abc import Hashable
@@ -6,7 +6,8 @@ from collections.abc import Hashable
 THROTTLE_S = 60.0
 """What goes on failing is logged again after this time."""
 
-MAX_SUBJECTS = 1000
+MAX_SUBJECTS = 100
+"""So many different subjects are logged in this time; there may be thousands."""
 
 
 class LogThrottle:
@@ -23,5 +24,7 @@ class LogThrottle:
         if len(self._logged_s) >= MAX_SUBJECTS:
             recent = {each: at_s for each, at_s in self._logged_s.items() if now_s - at_s < THROTTLE_S}
             self._logged_s = recent
+            if len(recent) >= MAX_SUBJECTS:
+                return False
         self._logged_s[subject] = now_s
         return True

@@ -32,6 +32,9 @@ from tracerd.trace_id import TraceId
 
 logger = logging.getLogger(__name__)
 
+ENDS_PER_TURN = 100
+"""Traces whose files are closed before others get their turn."""
+
 REPLY_DEADLINE_S = 0.5
 """At a stop: how long clients may take to read the replies they were promised."""
 
@@ -68,7 +71,7 @@ class Server:
         self._trace_files = TraceFiles(
             directory,
             only_trace[1] if only_trace else None,
-            self._state.forget,
+            self._state.exit_paths.forget,
             max_log_bytes,
             fsync,
         )
@@ -135,24 +138,27 @@ class Server:
                 await self._performer.work.wait()
             self._performer.work = trio.Event()
             if self._performer.exports or self._state.next_end_s() <= trio.current_time():
-                self._round()
+                await self._round()
             await trio.lowlevel.checkpoint()
 
-    def _round(self) -> None:
-        """Serve the exports pending now, and the traces that have ended, after one barrier."""
-        pending, self._performer.exports = self._performer.exports, []
-        complete = self._accept_waiting(self._listeners)
-        barrier.read_waiting(self._connections.values(), self._intake.read)
+    async def _round(self) -> None:
+        """Serve the exports pending now, and the traces that have ended by now, after one barrier."""
+        began_s, pending = trio.current_time(), len(self._performer.exports)
+        complete = await self._accept_waiting(self._listeners)
+        await barrier.read_waiting(self._connections.values(), self._intake.read)
         self._start_exports(pending, complete=complete)
-        self._perform(self._state.end_due_traces(trio.current_time()))
+        self._perform(self._state.end_due_traces(began_s, ENDS_PER_TURN))
 
-    def _accept_waiting(self, listeners: Iterable[AnyListener]) -> bool:
+    async def _accept_waiting(self, listeners: Iterable[AnyListener]) -> bool:
         """Accept all who wait now, on each listener; False if descriptors did not suffice."""
-        accepted = [barrier.accept_waiting(partial(self._intake.accept, each), each.backlog) for each in listeners]
-        return all(accepted)
+        accept = self._intake.accept
+        return all([await barrier.accept_waiting(partial(accept, each), each.backlog) for each in listeners])
 
-    def _start_exports(self, pending: list[Export], *, complete: bool) -> None:
-        for export in pending:
+    def _start_exports(self, pending: int, *, complete: bool) -> None:
+        """Start the first so many exports that were asked for: the barrier did not serve later ones."""
+        exports = self._performer.exports[:pending]
+        del self._performer.exports[:pending]
+        for export in exports:
             self._perform(self._appender.retry(export.trace_id))
             if missing := self._appender.missing(export.trace_id):
                 missing = f"the log cannot be written: {missing}"
@@ -173,24 +179,23 @@ class Server:
         own = [listener for listener in self._listeners if not listener.outlives_us]
         for listener in own:
             barrier.refuse_new(listener.socket)
-        complete = self._read_to_the_end(own)
+        complete = await self._read_to_the_end(own)
         if not complete:
             logger.error("data lost: out of file descriptors to accept all clients")
-        if self._performer.exports or self._state.has_exports_to_come():
+        if self._performer.exports or self._state.exit_paths.any_of(self._state.traces):
             # They promise what was written before they were asked for, and some of it may wait in a queue that would
             # else be left to the next daemon. One pass will do: a client accepted now asks for nothing more.
-            complete &= self._read_to_the_end([listener for listener in self._listeners if listener.outlives_us])
+            complete &= await self._read_to_the_end([listener for listener in self._listeners if listener.outlives_us])
         self._perform(self._appender.give_up())
         self._perform(self._state.end_due_traces(math.inf))
-        pending, self._performer.exports = self._performer.exports, []
-        self._start_exports(pending, complete=complete)
+        self._start_exports(len(self._performer.exports), complete=complete)
         await self._exports.wait_idle()
 
-    def _read_to_the_end(self, listeners: Iterable[AnyListener]) -> bool:
+    async def _read_to_the_end(self, listeners: Iterable[AnyListener]) -> bool:
         """Accept all who wait there, and read all connections to their end; False if descriptors did not suffice."""
         while True:
             # Without descriptors for all who wait, those accepted are read to their end and make room for the next.
-            complete = self._accept_waiting(listeners)
+            complete = await self._accept_waiting(listeners)
             before = len(self._connections)
             for connection in list(self._connections.values()):
                 barrier.refuse_writes(connection.socket)

@@ -50,7 +50,7 @@ def clock_at(line_no: int, readings: ClockReadings) -> Clock:
 def boot_findings(clocks: list[Clock]) -> Iterator[Finding]:
     """Clock lines that were written after a restart of the machine."""
     for before, clock in pairwise(clocks):
-        if clock.boot_id != before.boot_id:
+        if clock.boot_id != before.boot_id and clock.boot_id and before.boot_id:
             reason = f"the machine was restarted since the clock line {before.line_no}: times before and after mix"
             yield Finding(clock.line_no, BOOTS, reason)
 

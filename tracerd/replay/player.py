@@ -6,7 +6,7 @@ import msgspec
 
 from tracerd.core.lines import BadLine, check_line, decode_run
 from tracerd.core.perfetto import export_line
-from tracerd.core.tef import CLOCK_NAME, COMPLETE, COUNTER, CPU_PROFILE, METADATA
+from tracerd.core.tef import CLOCK_NAME, CLOCK_PREFIX, COMPLETE, COUNTER, CPU_PROFILE, METADATA
 from tracerd.replay.clocks import Clock, clock_at
 from tracerd.replay.events import (
     ORDINARY,
@@ -36,7 +36,7 @@ from tracerd.replay.kinds import (
 from tracerd.replay.observer import Observer
 from tracerd.replay.slices import Names
 from tracerd.replay.trace import Trace
-from tracerd.store.own_lines import decode_clock_args
+from tracerd.store.own_lines import decode_clock
 
 NO_ARGS = msgspec.Raw(b"{}")
 _BLANKS = b" \t\r\n"
@@ -86,11 +86,12 @@ class Player:
                 ph in ("", CPU_PROFILE)
                 or (event.dur is UNSET and ph == COMPLETE)
                 or (event.ts is UNSET and ph != METADATA)
+                or event.name == CLOCK_NAME
                 or (ph == COUNTER and not isinstance(event.args, Unset) and _NULL.search(event.args))
             ):
                 self._take_line(block.split(b"\n")[at])
             else:
-                self._take(event)
+                self._trace.take(self.lines, event)
 
     def _take_line(self, raw: bytes) -> None:
         """Look at one line exactly."""
@@ -109,7 +110,10 @@ class Player:
         if number := garbled_number(taken):
             time = garbled_time(taken)
             self._add_finding(TIME_RANGE if time else GARBLED_NUMBER, time or number)
-        self._take(exact_event(taken))
+        if not line.startswith(CLOCK_PREFIX):
+            self._trace.take(self.lines, exact_event(taken))
+        elif readings := decode_clock(taken):
+            self._clocks.append(clock_at(self.lines, readings))
 
     def _leave_out(self, raw: bytes, line: bytes, bad: BadLine) -> None:
         if not line:
@@ -123,18 +127,6 @@ class Player:
 
     def _add_finding(self, kind: Kind, reason: str) -> None:
         self._report(Finding(self.lines, kind, reason))
-
-    def _take(self, event: Event) -> None:
-        if event.ph == METADATA and event.name == CLOCK_NAME:
-            self._note_clock(event)
-        else:
-            self._trace.take(self.lines, event)
-
-    def _note_clock(self, event: Event) -> None:
-        if isinstance(event.args, Unset):
-            return
-        if readings := decode_clock_args(event.args):
-            self._clocks.append(clock_at(self.lines, readings))
 
     def finish(self) -> None:
         """Find what takes the whole trace."""

@@ -7,7 +7,6 @@ out, counted and reported.
 import contextlib
 import gzip
 import os
-import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -19,13 +18,14 @@ import msgspec
 from tracerd import __version__
 from tracerd.core.lines import BadLine, check_line
 from tracerd.core.perfetto import export_line, export_run
-from tracerd.core.tef import HEAD, SEPARATOR, perfetto_text, tail
+from tracerd.core.tef import CLOCK_PREFIX, HEAD, SEPARATOR, perfetto_text, tail
 from tracerd.errors import ExportError, UnsafePathError
 from tracerd.store.files import close, open_for_reading
 from tracerd.store.log import read_blocks
-from tracerd.store.own_lines import CLOCK_PREFIX, ClockReadings, decode_clock
+from tracerd.store.own_lines import ClockReadings, decode_clock
 from tracerd.store.paths import real_path
 from tracerd.store.rejects import read_rejects, rejects_path
+from tracerd.store.temporary import replacing
 from tracerd.store.traces import Snapshot
 
 FIRST_LEFT_OUT = 5
@@ -189,6 +189,8 @@ def resolve_target(path: str, forbidden: Forbidden | None = None) -> str:
     Raises:
         ExportError: It must not be written; the message is the reason.
     """
+    if os.path.basename(path) in ("", ".", ".."):
+        raise ExportError(f"{path} names a directory; give the path of a file")
     try:
         target = real_path(path)
     except UnsafePathError as error:
@@ -227,24 +229,14 @@ def export_to_file(
     Raises:
         ExportError: The file could not be written; nothing is left behind.
     """
-    temporary = os.path.join(os.path.dirname(target), f".tracerd-{secrets.token_hex(8)}.tmp")
     try:
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-        try:
-            with open(fd, "wb") as file:
-                _keep_mode(fd, target)
-                if target.endswith(".gz"):
-                    with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as compressed:
-                        summary = write_tef(source, compressed, progress, blocks, verify)
-                else:
-                    summary = write_tef(source, file, progress, blocks, verify)
-                file.flush()
-                os.fsync(fd)
-            os.replace(temporary, target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
+        with replacing(target) as fd, open(fd, "wb", closefd=False) as file:
+            _keep_mode(fd, target)
+            if target.endswith(".gz"):
+                with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as compressed:
+                    summary = write_tef(source, compressed, progress, blocks, verify)
+            else:
+                summary = write_tef(source, file, progress, blocks, verify)
     except OSError as error:
         raise ExportError(f"cannot write {target}: {error.strerror or error}") from error
     return summary

@@ -8,11 +8,16 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tracerd.core.limits import DEFAULT_MAX_LINE_BYTES
 from tracerd.core.lines import check_line
 from tracerd.store.files import close, is_file_at, open_shared
 
 BLOCK_BYTES = 64 * 1024
 """Bytes a reader handles per C call: during larger ones the daemon would wait too long for the interpreter."""
+
+
+MAX_TAIL_BYTES = DEFAULT_MAX_LINE_BYTES
+"""A longer torn line is cut without a look at it: clients wait meanwhile, and it may have any size."""
 
 
 class LogWriter:
@@ -41,13 +46,13 @@ class LogWriter:
     def cut_torn_tail(self, keep: Callable[[bytes], object]) -> None:
         """Make the log end with a whole line, as a killed daemon may not have left it.
 
-        An unterminated strict object gets its newline; anything else is given to `keep`, and then cut off.
+        An unterminated strict object gets its newline; of anything else `keep` gets the begin, then it is cut off.
         """
         start = start_of_last_line(self.fd, self.size)
         if start == self.size:
             return
-        tail = os.pread(self.fd, self.size - start, start)
-        if check_line(tail) is tail:
+        tail = os.pread(self.fd, min(self.size - start, MAX_TAIL_BYTES + 1), start)
+        if len(tail) <= MAX_TAIL_BYTES and check_line(tail) is tail:
             self.append(b"\n")
             return
         keep(tail)

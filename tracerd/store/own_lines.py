@@ -4,48 +4,34 @@ All readers know them by how they begin. The clock line is also read, here and n
 """
 
 import time
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import orjson
 
-from tracerd.core.tef import CLOCK_NAME
-
-CLOCK_PREFIX = b'{"ph":"M","name":"%s",' % CLOCK_NAME.encode()
-"""How the line begins that the daemon adds at a trace's first event."""
-
-FULL_PREFIX = b'{"ph":"i","s":"g","cat":"tracerd","name":"trace full: later events are refused",'
-"""How the line begins that the daemon adds when a log has reached the size it may have."""
-
-LOST_PREFIX = b'{"ph":"i","s":"g","cat":"tracerd","name":"tracerd: '
-"""How the line begins that the daemon adds where events are missing that it could not write."""
-
-OWN_PREFIXES = (CLOCK_PREFIX, FULL_PREFIX, LOST_PREFIX)
-"""How the lines begin that no client has written."""
-
-OWN_MARK = b'"tracerd'
-"""What each of them holds: a block without it is quickly passed over."""
+from tracerd.core.tef import CLOCK_PREFIX, FULL_PREFIX, LOST_PREFIX
 
 # ------------------------------------------------------------------ the clock line
 
 _Microseconds = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
-class ClockReadings(msgspec.Struct, frozen=True):
+class ClockReadings(msgspec.Struct, frozen=True, omit_defaults=True):
     """The clocks of the machine, all read at one moment, in microseconds.
 
     Attributes:
         monotonic_us: `CLOCK_MONOTONIC`, which clients take `ts` from.
         boottime_us: `CLOCK_BOOTTIME`: as monotonic, but it goes on while the machine sleeps.
         realtime_us: `CLOCK_REALTIME`: since 1970.
-        boot_id: Which boot: times of one boot can be compared.
+        boot_id: Which boot: times of one boot can be compared. Empty if it is unknown, as without /proc.
     """
 
     monotonic_us: _Microseconds
     boottime_us: _Microseconds
     realtime_us: _Microseconds
-    boot_id: str
+    boot_id: str = ""
 
 
 class _ClockLine(msgspec.Struct):
@@ -53,7 +39,6 @@ class _ClockLine(msgspec.Struct):
 
 
 _line_decoder = msgspec.json.Decoder(_ClockLine)
-_args_decoder = msgspec.json.Decoder(ClockReadings)
 
 
 def decode_clock(line: bytes) -> ClockReadings | None:
@@ -66,12 +51,12 @@ def decode_clock(line: bytes) -> ClockReadings | None:
         return None
 
 
-def decode_clock_args(args: bytes | msgspec.Raw) -> ClockReadings | None:
-    """As `decode_clock`, from the `args` of the event alone."""
+@cache
+def _boot_id() -> str:
     try:
-        return _args_decoder.decode(args)
-    except (msgspec.DecodeError, RecursionError):
-        return None
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:  # no /proc: an event is stored all the same
+        return ""
 
 
 def clock_line() -> bytes:
@@ -80,7 +65,7 @@ def clock_line() -> bytes:
         monotonic_us=time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000,
         boottime_us=time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000,
         realtime_us=time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000,
-        boot_id=Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+        boot_id=_boot_id(),
     )
     return CLOCK_PREFIX + b'"args":' + msgspec.json.encode(readings) + b"}\n"
 

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tracerd.core.counts import Totals
+from tracerd.core.tef import OWN_PREFIXES, has_own_line
 from tracerd.errors import NoSuchTraceError
 from tracerd.store.log import read_blocks
-from tracerd.store.own_lines import OWN_MARK, OWN_PREFIXES, decode_clock
+from tracerd.store.own_lines import decode_clock
 from tracerd.store.rejects import REJECTS_SUFFIX, read_rejects, rejects_path
 from tracerd.text import printable
 from tracerd.trace_id import TraceId
@@ -208,7 +209,7 @@ def totals(trace: StoredTrace) -> Totals:
 
 def _count_events(block: bytes) -> int:
     count = block.count(b"\n")
-    if block.rfind(OWN_MARK) >= 0:  # a tenth of the time that `in` takes, in Python 3.11
+    if has_own_line(block):
         count -= sum(block.count(b"\n" + prefix) + block.startswith(prefix) for prefix in OWN_PREFIXES)
     return count
 

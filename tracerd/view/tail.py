@@ -7,9 +7,9 @@ from weakref import WeakKeyDictionary
 
 import orjson
 
+from tracerd.core.tef import CLOCK_PREFIX
 from tracerd.rows.document import repaired
 from tracerd.rows.event import Event, Wanted, decode_line, decode_lines
-from tracerd.store.own_lines import CLOCK_PREFIX
 from tracerd.text import printable_json
 from tracerd.view.event_text import MAX_NAMES, Clock, Lines
 
