@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 
+from tracerd.client.border import keep
 from tracerd.client.connection import RETRY_S, TIMEOUT_S, Connection
 from tracerd.client.encode import MAX_LINE_BYTES
 from tracerd.client.ticker import Ticker
@@ -111,10 +112,11 @@ class Outbox:
     # -------------------------------------------------------------- the thread
 
     def _start_ticker(self) -> bool:
-        self._owner.begin()
         try:
+            self._owner.begin()
             self._ticker = Ticker(self._tick)
-        except RuntimeError:  # the interpreter ends, or there can be no more threads
+        except BaseException as error:  # RuntimeError: the interpreter ends, or there can be no more threads
+            keep(error)
             return False
         return True
 
@@ -129,8 +131,9 @@ class Outbox:
             if not self._lines or self._ticker is not None:
                 return False
             self._ticker, self._limit = ticker, BUFFER_SIZE
-        except Exception:
+        except BaseException as error:
             self._ticker, self._limit = None, 0
+            keep(error)
             return False
         return True
 

@@ -6,6 +6,9 @@ import functools
 from _thread import get_native_id
 from time import monotonic_ns
 
+from tracerd.client.border import keep, kept
+from tracerd.client.encode import as_text
+
 TYPE_CHECKING = False  # typing is slow to import
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,35 +53,42 @@ class Span:
         self._id = client.next_id() if asynchronous else 0
         self._start_us = 0
 
+    @kept(None)
     def set(self, **args: object) -> None:
         """Add to what is shown when the span is selected."""
         self._args.update(args)
 
     def start(self) -> Self:
         """Begin now, if it is used without `with`."""
-        self._client.unfinished.add(self)
-        self._start_us = monotonic_ns() // 1000
+        try:
+            self._client.unfinished.add(self)
+            self._start_us = monotonic_ns() // 1000
+        except BaseException as error:
+            keep(error)
         return self
 
     def end(self) -> None:
         """End now; only the first end counts, and only in the process where it began."""
-        client = self._client
-        end_us = monotonic_ns() // 1000
         try:
-            client.unfinished.remove(self)
-        except KeyError:
-            return
-        start_us = self._start_us
-        if self._id:
-            self._write("b", start_us, self._args)
-            self._write("e", end_us, {})
-            return
-        client.write(
-            f'"ph":"X","pid":{client.pid},"tid":{get_native_id()},"ts":{start_us},"dur":{end_us - start_us}',
-            self._name,
-            self._cat,
-            self._args,
-        )
+            client = self._client
+            end_us = monotonic_ns() // 1000
+            try:
+                client.unfinished.remove(self)
+            except KeyError:
+                return
+            start_us = self._start_us
+            if self._id:
+                self._write("b", start_us, self._args)
+                self._write("e", end_us, {})
+                return
+            client.write(
+                f'"ph":"X","pid":{client.pid},"tid":{get_native_id()},"ts":{start_us},"dur":{end_us - start_us}',
+                self._name,
+                self._cat,
+                self._args,
+            )
+        except BaseException as error:
+            keep(error)
 
     def write_unfinished(self) -> None:
         """Write that it began; Perfetto shows that it did not end."""
@@ -89,7 +99,7 @@ class Span:
         where = f'"ph":"{phase}","pid":{client.pid},"tid":{get_native_id()},"ts":{ts_us}'
         if self._id:
             # The key of asynchronous spans is their category, which must not be empty, and their id in the process.
-            client.write(f'{where},"id2":{{"local":{self._id}}}', self._name, self._cat or "async", args)
+            client.write(f'{where},"id2":{{"local":{self._id}}}', self._name, as_text(self._cat) or "async", args)
         else:
             client.write(where, self._name, self._cat, args)
 
@@ -98,7 +108,7 @@ class Span:
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         """End, and name the exception that is on its way."""
         if kind is not None:
-            self._args["error"] = kind.__name__
+            self.set(error=kind.__name__)
         self.end()
 
     async def __aenter__(self) -> Self:
@@ -112,11 +122,13 @@ class Span:
 
     def __call__(self, function: _Function) -> _Function:
         """As a decorator: a span for each call. An asynchronous generator stays as it is."""
-        code = getattr(function, "__code__", None)
-        flags = code.co_flags if code is not None else 0
-        if flags & _ASYNC_GENERATOR:
-            return function
-        return self._wrapped(function, flags)  # type: ignore[return-value]  # it takes what the function takes
+        try:
+            flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
+            wrapped = function if flags & _ASYNC_GENERATOR else self._wrapped(function, flags)
+        except BaseException as error:  # some objects that can be called have strange attributes
+            keep(error)
+            wrapped = function
+        return wrapped  # type: ignore[return-value]  # it takes what the function takes
 
     def _another(self, asynchronous: bool) -> Span:
         return Span(self._client, self._name, self._cat, self._args.copy(), asynchronous=asynchronous or bool(self._id))

@@ -8,6 +8,7 @@ import pytest
 
 import tracerd.client
 from tracerd import trace_id
+from tracerd.client.connection import check_listener
 from tracerd.errors import NoDaemonError
 from tracerd.launcher import connect_or_start
 from tracerd.socket_path import socket_path
@@ -171,6 +172,7 @@ def _reach_daemon() -> None:
         connection = socket.socket(socket.AF_UNIX)
         try:
             connection.connect(path)
+            check_listener(connection)
         except OSError:
             connection.close()
             raise
