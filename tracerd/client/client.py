@@ -218,12 +218,16 @@ class Client:
         self._forget_unfinished()
         self._outbox.forget()
 
-    def begin(self) -> None:
-        """Called before the first event of this process, and before the first after a pause."""
-        lifecycle.watch_multiprocessing(self)
+    def begin(self) -> bool:
+        """Called before the first event of this process, and before the first after a pause.
+
+        Returns:
+            Whether this is a process of `multiprocessing`, which calls `at_exit` when it ends.
+        """
         if len(self.unfinished) > _MAX_UNFINISHED:
             self._outbox.dropped += len(self.unfinished)
             self._forget_unfinished()
+        return lifecycle.watch_multiprocessing(self)
 
     def _forget_unfinished(self) -> None:
         while self.unfinished:
