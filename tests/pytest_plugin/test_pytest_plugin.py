@@ -180,6 +180,25 @@ def test_a_daemon_that_cannot_be_started_is_one_line() -> None:
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+CRASHES = """
+import os
+
+def test_done():
+    pass
+
+def test_crashes():
+    os._exit(3)
+"""
+
+
+def test_tests_before_a_crash_are_in_the_trace(daemon: Daemon) -> None:
+    home = daemon.dir.parent
+    done = run(home, daemon.socket, CRASHES, "--tracerd=trace.json", "-n", "1")
+
+    assert "worker 'gw0' crashed while running 'test_project.py::test_crashes'" in done.stdout
+    assert [event["args"] for event in named(spans(home), "test_project.py::test_done")] == [{"outcome": "passed"}]
+
+
 @needs_root
 def test_another_users_daemon_is_no_run() -> None:
     with short_dir() as home, listener_of(NOBODY, home / "s"):

@@ -99,11 +99,14 @@ class Recorder:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """One test, with all that it needs."""
-        with self._client.span(item.nodeid, cat="test") as self._test:
-            try:
-                return (yield)
-            finally:
-                self._phase.end()  # it was interrupted, and got no report
+        try:
+            with self._client.span(item.nodeid, cat="test") as self._test:
+                try:
+                    return (yield)
+                finally:
+                    self._phase.end()  # it was interrupted, and got no report
+        finally:
+            self._client.flush()  # the next test may end the process
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self) -> Generator[None, object, object]:
