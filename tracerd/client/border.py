@@ -12,7 +12,7 @@ TYPE_CHECKING = False  # typing is slow to import
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
-    from typing import ParamSpec, TypeVar
+    from typing import ParamSpec, TypeGuard, TypeVar
 
     _P = ParamSpec("_P")
     _Result = TypeVar("_Result")
@@ -66,6 +66,10 @@ def _is_signal_handler(frame: FrameType) -> bool:
     """Whether the frame was given the one that it interrupts: only handlers of signals are."""
     caller = frame.f_back
     for value in frame.f_locals.values():
-        if value is caller or (type(value) is tuple and any(one is caller for one in value)):
+        if value is caller or (_is_tuple(value) and any(one is caller for one in value)):  # `*args` is a tuple
             return caller is not None
     return False
+
+
+def _is_tuple(value: object) -> TypeGuard[tuple[object, ...]]:
+    return type(value) is tuple  # not isinstance, which asks the value

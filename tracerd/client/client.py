@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import sys
-from _thread import _local, get_native_id
+from _thread import _local, get_native_id  # pyright: ignore[reportPrivateUsage]  # threading is slow to import
 from time import monotonic_ns
 from zlib import crc32
 
