@@ -10,7 +10,8 @@ import pytest
 from msgspec import Raw
 
 from tests.client.client_programs import Event, named
-from tests.harness import PATIENCE_S, Daemon, short_dir, tracerd
+from tests.client.test_border import NOBODY, listener_of
+from tests.harness import PATIENCE_S, Daemon, needs_root, short_dir, tracerd
 from tests.perfetto.judge import Judge
 from tracerd.rows.error_events import is_error
 
@@ -177,6 +178,34 @@ def test_a_daemon_that_cannot_be_started_is_one_line() -> None:
     assert done.returncode == 4
     assert done.stderr.startswith("ERROR: --tracerd: no daemon is running, and /proc/none cannot be used: ")
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+CRASHES = """
+import os
+
+def test_done():
+    pass
+
+def test_crashes():
+    os._exit(3)
+"""
+
+
+def test_tests_before_a_crash_are_in_the_trace(daemon: Daemon) -> None:
+    home = daemon.dir.parent
+    done = run(home, daemon.socket, CRASHES, "--tracerd=trace.json", "-n", "1")
+
+    assert "worker 'gw0' crashed while running 'test_project.py::test_crashes'" in done.stdout
+    assert [event["args"] for event in named(spans(home), "test_project.py::test_done")] == [{"outcome": "passed"}]
+
+
+@needs_root
+def test_another_users_daemon_is_no_run() -> None:
+    with short_dir() as home, listener_of(NOBODY, home / "s"):
+        done = run(home, home / "s", PROJECT, "--tracerd=trace.json")
+        error = f"cannot connect to the daemon on {home}/s: it is served by another user (uid {NOBODY})"
+
+    assert (done.returncode, done.stderr.strip()) == (4, f"ERROR: --tracerd: {error}")
 
 
 def test_a_file_that_cannot_be_written_is_told_and_changes_no_result(daemon: Daemon) -> None:

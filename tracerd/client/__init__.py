@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 
+from tracerd.client.border import keep
 from tracerd.client.client import Client
 from tracerd.client.spans import NullSpan, Span
 
@@ -43,7 +44,8 @@ _NULL_SPAN = NullSpan()
 def _from_environment() -> Client | None:
     try:
         return Client(os.environ["TRACERD_TRACE_ID"])
-    except (KeyError, ValueError):
+    except BaseException as error:  # KeyError, ValueError: not traced
+        keep(error)
         return None
 
 

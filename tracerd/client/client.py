@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import os
 import sys
-from _thread import get_native_id
+from _thread import _local, get_native_id  # pyright: ignore[reportPrivateUsage]  # threading is slow to import
 from time import monotonic_ns
 from zlib import crc32
 
 from tracerd.client import lifecycle
+from tracerd.client.border import keep, kept
 from tracerd.client.encode import (
     MAX_LINE_BYTES,
     SURELY_FINE,
@@ -39,6 +40,13 @@ _MAX_UNFINISHED = 100_000
 """Spans never ended are forgotten, and counted as dropped, if there are more: they would fill the memory."""
 
 
+class _Thread(_local):
+    """What each thread has of its own: its open spans that are not asynchronous, the innermost last."""
+
+    def __init__(self) -> None:
+        self.stack: list[Span] = []
+
+
 class Client:
     """This process in one trace. All methods may be called from any thread; none of them raises or waits.
 
@@ -64,6 +72,7 @@ class Client:
         self.pid = os.getpid()
         self.repaired = 0
         self.unfinished: set[Span] = set()
+        self.thread = _Thread()
         self.next_id = itertools.count(1).__next__
         self._outbox = Outbox(socket, self)
         lifecycle.watch(self)
@@ -90,8 +99,12 @@ class Client:
 
     def instant(self, name: str, /, cat: str = "", *, scope: Scope = "thread", **args: object) -> None:
         """What happens at one moment of a thread, of the process, or of all."""
-        self.write(f"{self._where('i')},{_chosen(_SCOPES, scope)}", name, cat, args)
+        try:  # without `kept`, which costs a fifth of an instant
+            self.write(f"{self._where('i')},{_chosen(_SCOPES, scope)}", name, cat, args)
+        except BaseException as error:
+            keep(error)
 
+    @kept(None)
     def counter(self, name: str, value: float | None = None, /, **values: float) -> None:
         """Numbers as they are from now on, drawn as a curve for each."""
         numbers: dict[str, object] = {}
@@ -104,18 +117,22 @@ class Client:
         if numbers:
             self.write(self._where("C"), name, "", numbers)
 
+    @kept(None)
     def flow(self, name: str, id: int | str, phase: FlowPhase, /, cat: str = "flow") -> None:  # noqa: A002 (its name in the format)
         """One end of an arrow, in the span that is open here; name, id and category are the same at its other end."""
         self.write(f'{_chosen(_FLOW_PHASES, phase)},{self._where("")},"id":{_flow_id(id)}', name, cat, {})
 
+    @kept(None)
     def log(self, level: str, message: str, /, **args: object) -> None:
         """A line as a program writes to its log, with its level in small letters."""
         self.write(f'{self._where("i")},"s":"t"', message, "log", {"level": level, **args})
 
+    @kept(None)
     def process_name(self, name: str) -> None:
         """Give this process the name under which it is shown; without it, that is the name of the program."""
         self.write(self._where("M"), "process_name", "", {"name": as_text(name) or "?"})
 
+    @kept(None)
     def thread_name(self, name: str) -> None:
         """Give this thread the name under which it is shown."""
         self.write(self._where("M"), "thread_name", "", {"name": as_text(name) or "?"})
@@ -133,13 +150,15 @@ class Client:
             line = f'{{{where},"name":{string(name)},"cat":{string(cat)},"args":{encode(args) if args else "{}"}}}\n'
             if len(line) > SURELY_FINE:
                 check_long(line)
-        except (TypeError, ValueError, RecursionError):  # not more: a signal handler may raise here, for the program
+        except BaseException as error:  # TypeError, ValueError, RecursionError; what the class of an argument raises
+            keep(error)
             line = f'{{{where},"name":{repaired_string(name)},"cat":{repaired_string(cat)},"args":{repaired(args)}}}\n'
             self.repaired += 1
         outbox.put(line)
 
     # -------------------------------------------------------------- flush and end
 
+    @kept(False)
     def flush(self, timeout_s: float | None = None) -> bool:
         """Write what waits, and wait until the daemon has it in the log.
 
@@ -152,6 +171,7 @@ class Client:
         """
         return self._outbox.flush(timeout_s)
 
+    @kept(False)
     def emit_tef(self, path: str, timeout_s: float = 10.0) -> bool:
         """Let the daemon write the whole trace so far, of all processes, to a trace.json.
 
@@ -167,6 +187,7 @@ class Client:
             return False
         return self._outbox.command(line + b"\n", timeout_s)
 
+    @kept(None)
     def close(self) -> None:
         """Write what waits, and leave the trace. What comes later is written at once."""
         lifecycle.forget(self)
@@ -174,30 +195,43 @@ class Client:
 
     # -------------------------------------------------------------- called by the rest of this package
 
+    @kept(None)
     def at_exit(self) -> None:
         """The process ends: write what began and did not end, and everything that waits."""
-        for span in list(self.unfinished):
-            span.write_unfinished()
-        self.unfinished.clear()
-        self._outbox.end()
+        try:
+            for span in list(self.unfinished):
+                span.write_unfinished()
+            self.unfinished.clear()
+        finally:
+            self._outbox.end()
 
+    @kept(None)
     def before_fork(self) -> None:
         """End our thread: Python 3.12 warns of a fork in a process that has several."""
         self._outbox.stop_ticker()
 
+    @kept(None)
     def in_child(self) -> None:
         """After a fork, in the new process: nothing of the parent is ours."""
         self.pid = os.getpid()
         self.repaired = 0
-        self.unfinished.clear()
+        self._forget_unfinished()
         self._outbox.forget()
 
-    def begin(self) -> None:
-        """Called before the first event of this process, and before the first after a pause."""
-        lifecycle.watch_multiprocessing(self)
+    def begin(self) -> bool:
+        """Called before the first event of this process, and before the first after a pause.
+
+        Returns:
+            Whether this is a process of `multiprocessing`, which calls `at_exit` when it ends.
+        """
         if len(self.unfinished) > _MAX_UNFINISHED:
             self._outbox.dropped += len(self.unfinished)
-            self.unfinished.clear()
+            self._forget_unfinished()
+        return lifecycle.watch_multiprocessing(self)
+
+    def _forget_unfinished(self) -> None:
+        while self.unfinished:
+            self.unfinished.pop().stack.clear()
 
     def opening(self) -> str:
         """The line that names the trace."""
@@ -205,11 +239,7 @@ class Client:
 
     def greeting(self) -> str:
         """The lines that name the trace, and the process until it is given a name."""
-        argv: list[str] = getattr(sys, "argv", [])  # not there in some embedded interpreters
-        directory, name = os.path.split(argv[0]) if argv else ("", "")
-        if name == "__main__.py":  # of `python -m package`
-            name = os.path.basename(directory)
-        args = f'"args":{{"name":{repaired_string(name if name not in ("", "-c") else "python")}}}'
+        args = f'"args":{{"name":{repaired_string(_program_name() or "python")}}}'
         # Without a time it comes before every other name.
         return f'{self.opening()}{{"ph":"M","pid":{self.pid},"name":"process_name",{args}}}\n'
 
@@ -220,26 +250,38 @@ class Client:
         return f'{{{self._where("i")},"s":"p","name":"{text}","cat":"tracerd","args":{args}}}\n'
 
 
+@kept("")
+def _program_name() -> str:
+    """The name of the program, as far as `sys.argv` has one: embedding programs leave it out, or put anything there."""
+    directory, name = os.path.split(sys.argv[0])
+    if name == "__main__.py":  # of `python -m package`
+        name = os.path.basename(directory)
+    return name if name != "-c" else ""
+
+
 def _chosen(fields: dict[str, str], choice: object) -> str:
     """The field for a choice, the first one if it is none."""
-    found = fields.get(choice) if isinstance(choice, str) else None
-    return found or next(iter(fields.values()))
+    return fields.get(as_text(choice)) or next(iter(fields.values()))
 
 
 def _number(value: object) -> int | float | None:
     """A value of a counter, if it is a number that Perfetto takes."""
     try:
-        number = value if isinstance(value, int) else float(value)  # type: ignore[arg-type]  # whatever is given
-    except Exception:
+        number = int(value) if isinstance(value, int) else float(value)  # type: ignore[arg-type]  # whatever is given
+    except BaseException as error:
+        keep(error)
         return None
     if isinstance(number, int):
-        return int(number) if abs(number) < 2**63 else None
+        return number if abs(number) < 2**63 else None
     return number if abs(number) <= sys.float_info.max else None
 
 
 def _flow_id(value: object) -> int:
     """A number below 2^63: Perfetto takes no larger one, and no other text than hexadecimal digits."""
-    if isinstance(value, int):
-        return int(value) % _IDS
+    try:
+        if isinstance(value, int):
+            return int(value) % _IDS
+    except BaseException as error:
+        keep(error)
     text = as_text(value).encode(errors="replace")
     return (crc32(text) << 32 | crc32(text[::-1])) % _IDS

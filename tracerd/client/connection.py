@@ -7,12 +7,15 @@ daemon hangs loses a twentieth of a second.
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import socket
 import stat
+import sys
 import time
 
+from tracerd.client.border import keep
 from tracerd.socket_path import socket_path
 
 TYPE_CHECKING = False  # typing is slow to import
@@ -27,6 +30,8 @@ RETRY_S = 0.5
 
 _FLAGS: int = getattr(socket, "MSG_NOSIGNAL", 0)  # programs may have set SIGPIPE to end them
 _FLUSH = b"FLUSH\n"
+
+_ROOT = 0
 
 
 class Connection:
@@ -104,7 +109,7 @@ class Connection:
 
     def wait_for_room(self) -> bool:
         """Whether the daemon has begun to read."""
-        return self._wait(select.POLLOUT)
+        return self._wait(to_read=False)
 
     def is_acknowledged(self, command: bytes = b"") -> bool:
         """Whether the daemon says that every event sent on this connection is in the log.
@@ -126,7 +131,7 @@ class Connection:
             return False
         self._asked += 1
         while self._answered < self._asked:
-            if not self._wait(select.POLLIN):
+            if not self._wait(to_read=True):
                 return False
             data = self._socket.recv(65536)
             if not data:
@@ -142,12 +147,10 @@ class Connection:
         # Not "none was refused or lost": what waits for a full disk is in no number of the answer.
         return self._stored == b"%d" % self._events
 
-    def _wait(self, what: int) -> bool:
+    def _wait(self, *, to_read: bool) -> bool:
         """Whether the socket is ready; waiting in vain uses up the time that is left."""
         assert self._socket is not None  # noqa: S101 (is_there was asked)
-        poll = select.poll()
-        poll.register(self._socket, what)
-        if poll.poll(max(self.left_s, 0) * 1000):
+        if _is_ready(self._socket, to_read, max(self.left_s, 0)):
             self.left_s = max(self.left_s, TIMEOUT_S)
             return True
         self.left_s = 0.0
@@ -162,14 +165,18 @@ class Connection:
             connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             connection.setblocking(False)
             connection.connect(os.fsencode(path))  # a full backlog is EAGAIN
+            check_listener(connection)
             greeting = self._greeting().encode(errors="replace")
             connection.send(greeting, _FLAGS)
             self._events = greeting.count(b"\n") - 1  # OPEN is none
             self._inode = os.fstat(connection.fileno()).st_ino
             return connection
-        except (OSError, AttributeError, ValueError):  # AttributeError: a system without Unix sockets
+        except (
+            BaseException
+        ) as error:  # an OSError; AttributeError on a system without Unix sockets; what a patch raises
             if connection is not None:
                 connection.close()
+            keep(error)
             return None
 
     def _is_ours(self, connection: socket.socket) -> bool:
@@ -202,3 +209,29 @@ def is_safe(path: str) -> bool:
         return True
     status = os.lstat(directory)
     return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o022
+
+
+def check_listener(connection: socket.socket) -> None:
+    """Check that the process that listens is the user's own, or root's: anybody can put a socket into /tmp.
+
+    Args:
+        connection: Connected to it. Where the system does not name that process, nothing is checked.
+
+    Raises:
+        PermissionError: It is another user's.
+    """
+    option: int | None = getattr(socket, "SO_PEERCRED", None)
+    if option is None:
+        return
+    uid = int.from_bytes(connection.getsockopt(socket.SOL_SOCKET, option, 12)[4:8], sys.byteorder)
+    if uid not in (os.geteuid(), _ROOT):
+        raise PermissionError(errno.EPERM, f"it is served by another user (uid {uid})")
+
+
+def _is_ready(connection: socket.socket, to_read: bool, timeout_s: float) -> bool:
+    if not hasattr(select, "poll"):  # eventlet removes it
+        readers, writers = ([connection], []) if to_read else ([], [connection])
+        return any(select.select(readers, writers, [], timeout_s))
+    poll = select.poll()
+    poll.register(connection, select.POLLIN if to_read else select.POLLOUT)
+    return bool(poll.poll(timeout_s * 1000))

@@ -10,6 +10,8 @@ import json
 import math
 import re
 
+from tracerd.client.border import keep
+
 TYPE_CHECKING = False  # typing is slow to import
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -37,8 +39,9 @@ string = json.encoder.encode_basestring
 def as_text(value: object) -> str:
     """What stands for a value that JSON does not have."""
     try:
-        return _cut(str(value))
-    except Exception:
+        return _cut(str.__str__(str(value)))  # of the class str itself, whose methods raise nothing
+    except BaseException as error:
+        keep(error)
         return f"<{type(value).__name__}>"
 
 
@@ -94,7 +97,8 @@ def repaired(args: Mapping[str, object]) -> str:
         text = encode(_Repair().value(args, 0))
         if len(text.encode(errors="replace")) <= MAX_LINE_BYTES // 2:
             return text
-    except Exception:
+    except BaseException as error:
+        keep(error)
         text = ""
     return '{"tracerd":"arguments left out: too many"}' if text else '{"tracerd":"arguments left out: not readable"}'
 
@@ -118,6 +122,13 @@ class _Repair:
 
     def value(self, value: object, level: int) -> object:
         """A copy that `encode` takes."""
+        try:
+            return self._value(value, level)
+        except BaseException as error:
+            keep(error)
+            return as_text(value)
+
+    def _value(self, value: object, level: int) -> object:
         self._left -= 1
         if value is None or isinstance(value, bool):
             return value

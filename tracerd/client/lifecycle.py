@@ -62,19 +62,23 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_child=_in_child)
 
 
-def watch_multiprocessing(client: Forking) -> None:
+def watch_multiprocessing(client: Forking) -> bool:
     """Call a client at the end of a process of `multiprocessing`, which runs nothing that `atexit` has registered.
 
     When such a process begins it drops all finalizers and runs the functions of `register_after_fork`, so one of these
     registers the finalizer anew.
+
+    Returns:
+        Whether this is such a process.
     """
     util = sys.modules.get("multiprocessing.util")
     if util is None:
-        return
+        return False
     if id(client) not in _registered:
         _registered.add(id(client))
         util.register_after_fork(client, _finalize)
     _finalize(client)
+    return _finalized_in.get(id(client)) == os.getpid()
 
 
 def _finalize(client: Forking) -> None:

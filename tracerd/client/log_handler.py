@@ -3,6 +3,7 @@
 import logging
 
 import tracerd.client
+from tracerd.client.border import keep, kept
 
 
 class LogHandler(logging.Handler):
@@ -19,6 +20,7 @@ class LogHandler(logging.Handler):
         super().__init__(level)
         self._client = client
 
+    @kept(None)
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record; never raises. One with wrong arguments is written as it is: other handlers report that."""
         client = self._client or tracerd.client.default_client()
@@ -26,8 +28,9 @@ class LogHandler(logging.Handler):
             return
         try:
             message = record.getMessage()
-        except Exception:
-            message = str(record.msg)
+        except BaseException as error:
+            keep(error)
+            message = record.msg
         args: dict[str, object] = {"logger": record.name, "file": record.filename, "line": record.lineno}
         if record.exc_info and record.exc_info[0] is not None:
             args["error"] = record.exc_info[0].__name__

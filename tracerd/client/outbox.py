@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 
+from tracerd.client.border import keep
 from tracerd.client.connection import RETRY_S, TIMEOUT_S, Connection
 from tracerd.client.encode import MAX_LINE_BYTES
 from tracerd.client.ticker import Ticker
@@ -21,8 +22,13 @@ if TYPE_CHECKING:
     class Owner(Protocol):
         """What an outbox needs of the client that it belongs to."""
 
-        def begin(self) -> None:
-            """Called before the first line of a process, and again after pauses."""
+        def begin(self) -> bool:
+            """Called before the first line of a process, and again after pauses.
+
+            Returns:
+                Whether `end` will be called at an orderly end, though this is the child of a fork.
+            """
+            ...
 
         def opening(self) -> str:
             """The line that names the trace."""
@@ -64,6 +70,7 @@ class Outbox:
         self._lines: list[str] = []
         self._size: int = 0
         self.full = False  # then call `drops` before a line is made that would be dropped
+        self._room = BUFFER_SIZE  # what is written only by the ticker
         self._limit = 0  # of `_size`; 0 while there is no ticker
         self._data = b""  # lines on their way, up to `_at` sent
         self._at: int = 0
@@ -103,18 +110,20 @@ class Outbox:
         self._size += len(line)
         if self._ended or (self._ticker is None and not self._start_ticker()):
             self._write(may_wait=True)
-        elif self._size > BUFFER_SIZE:
+        elif self._size > self._room:
             self._write(may_wait=False)
         else:
-            self._limit = BUFFER_SIZE
+            self._limit = self._room
 
     # -------------------------------------------------------------- the thread
 
     def _start_ticker(self) -> bool:
-        self._owner.begin()
         try:
+            if self._owner.begin():
+                self._room = BUFFER_SIZE
             self._ticker = Ticker(self._tick)
-        except RuntimeError:  # the interpreter ends, or there can be no more threads
+        except BaseException as error:  # RuntimeError: the interpreter ends, or there can be no more threads
+            keep(error)
             return False
         return True
 
@@ -128,9 +137,10 @@ class Outbox:
             self._ticker, self._limit = None, 0
             if not self._lines or self._ticker is not None:
                 return False
-            self._ticker, self._limit = ticker, BUFFER_SIZE
-        except Exception:
+            self._ticker, self._limit = ticker, self._room
+        except BaseException as error:
             self._ticker, self._limit = None, 0
+            keep(error)
             return False
         return True
 
@@ -143,9 +153,13 @@ class Outbox:
             ticker.stop(TIMEOUT_S)
 
     def forget(self) -> None:
-        """In the child of a fork: what waits is the parent's, and so is the connection."""
+        """In the child of a fork: what waits is the parent's, and so is the connection.
+
+        Such a child often ends with `os._exit`, of which Python informs no library, so nothing waits in it.
+        """
         self.connection.close()
         self._reset()
+        self._room = 0
 
     # -------------------------------------------------------------- flush and end
 
@@ -227,7 +241,7 @@ class Outbox:
             self._size = 0
             self.full = False
         if self._ticker is not None and not self._ended:
-            self._limit = min(self._size + BUFFER_SIZE, MAX_WAITING)
+            self._limit = min(self._size + self._room, MAX_WAITING)
         return written
 
     def _write_blocks(self, may_wait: bool) -> bool:

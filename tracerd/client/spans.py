@@ -6,17 +6,31 @@ import functools
 from _thread import get_native_id
 from time import monotonic_ns
 
+from tracerd.client.border import keep, kept
+from tracerd.client.encode import as_text
+
 TYPE_CHECKING = False  # typing is slow to import
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
     from typing import Protocol, Self, TypeVar
 
+    class Thread(Protocol):
+        """What each thread has of its own."""
+
+        stack: list[Span]
+        """Its open spans that are not asynchronous, the innermost last."""
+
     class Writer(Protocol):
         """What spans need of the client that they belong to."""
 
         pid: int
         unfinished: set[Span]
+
+        @property
+        def thread(self) -> Thread:
+            """What this thread has of its own."""
+            ...
 
         def next_id(self) -> int:
             """A number for an asynchronous span, not used before."""
@@ -35,10 +49,14 @@ class Span:
     """What takes time, from `start` to `end`: a context manager, and a decorator.
 
     With `async with`, and around a coroutine function, it is an asynchronous span: such spans may overlap on their
-    thread, others may not. One that is never ended is written when the process ends, as begun and not ended.
+    thread. So is any other that ends before one that began later, as in generators, or ends in another thread. One that
+    is never ended is written when the process ends, as begun and not ended.
+
+    Attributes:
+        stack: The open spans of the thread where it began.
     """
 
-    __slots__ = ("_args", "_cat", "_client", "_id", "_name", "_start_us")
+    __slots__ = ("_args", "_cat", "_client", "_id", "_name", "_start_us", "stack")
 
     def __init__(
         self, client: Writer, name: str, cat: str, args: dict[str, object], *, asynchronous: bool = False
@@ -49,47 +67,78 @@ class Span:
         self._args = args
         self._id = client.next_id() if asynchronous else 0
         self._start_us = 0
+        self.stack: list[Span] = []
 
+    @kept(None)
     def set(self, **args: object) -> None:
         """Add to what is shown when the span is selected."""
         self._args.update(args)
 
     def start(self) -> Self:
         """Begin now, if it is used without `with`."""
-        self._client.unfinished.add(self)
-        self._start_us = monotonic_ns() // 1000
+        try:
+            client = self._client
+            client.unfinished.add(self)
+            if not self._id:
+                if self.stack:
+                    self._leave(self.stack)  # it may begin twice
+                self.stack = client.thread.stack
+                self.stack.append(self)
+            self._start_us = monotonic_ns() // 1000
+        except BaseException as error:
+            keep(error)
         return self
 
     def end(self) -> None:
         """End now; only the first end counts, and only in the process where it began."""
-        client = self._client
-        end_us = monotonic_ns() // 1000
         try:
-            client.unfinished.remove(self)
-        except KeyError:
-            return
-        start_us = self._start_us
-        if self._id:
-            self._write("b", start_us, self._args)
-            self._write("e", end_us, {})
-            return
-        client.write(
-            f'"ph":"X","pid":{client.pid},"tid":{get_native_id()},"ts":{start_us},"dur":{end_us - start_us}',
-            self._name,
-            self._cat,
-            self._args,
-        )
+            client = self._client
+            end_us = monotonic_ns() // 1000
+            try:
+                client.unfinished.remove(self)
+            except KeyError:
+                return
+            start_us = self._start_us
+            # What ends out of order crosses others, and Perfetto would drop it from the thread.
+            number = self._id or (0 if self._leave(client.thread.stack) else client.next_id())
+            if number:
+                self._write("b", start_us, self._args, number)
+                self._write("e", end_us, {}, number)
+                return
+            client.write(
+                f'"ph":"X","pid":{client.pid},"tid":{get_native_id()},"ts":{start_us},"dur":{end_us - start_us}',
+                self._name,
+                self._cat,
+                self._args,
+            )
+        except BaseException as error:
+            keep(error)
+
+    def _leave(self, stack: list[Span]) -> bool:
+        """Remove it from the open spans; whether it is the innermost one of this stack."""
+        unfinished = self._client.unfinished
+        while stack:
+            innermost = stack[-1]
+            if innermost is self:
+                stack.pop()
+                return True
+            if innermost in unfinished:
+                break
+            stack.pop()  # a signal handler raised while it ended
+        if self in self.stack:
+            self.stack.remove(self)
+        return False
 
     def write_unfinished(self) -> None:
         """Write that it began; Perfetto shows that it did not end."""
-        self._write("b" if self._id else "B", self._start_us, self._args)
+        self._write("b" if self._id else "B", self._start_us, self._args, self._id)
 
-    def _write(self, phase: str, ts_us: int, args: dict[str, object]) -> None:
+    def _write(self, phase: str, ts_us: int, args: dict[str, object], number: int) -> None:
         client = self._client
         where = f'"ph":"{phase}","pid":{client.pid},"tid":{get_native_id()},"ts":{ts_us}'
-        if self._id:
+        if number:
             # The key of asynchronous spans is their category, which must not be empty, and their id in the process.
-            client.write(f'{where},"id2":{{"local":{self._id}}}', self._name, self._cat or "async", args)
+            client.write(f'{where},"id2":{{"local":{number}}}', self._name, as_text(self._cat) or "async", args)
         else:
             client.write(where, self._name, self._cat, args)
 
@@ -98,7 +147,7 @@ class Span:
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         """End, and name the exception that is on its way."""
         if kind is not None:
-            self._args["error"] = kind.__name__
+            self.set(error=kind.__name__)
         self.end()
 
     async def __aenter__(self) -> Self:
@@ -112,11 +161,13 @@ class Span:
 
     def __call__(self, function: _Function) -> _Function:
         """As a decorator: a span for each call. An asynchronous generator stays as it is."""
-        code = getattr(function, "__code__", None)
-        flags = code.co_flags if code is not None else 0
-        if flags & _ASYNC_GENERATOR:
-            return function
-        return self._wrapped(function, flags)  # type: ignore[return-value]  # it takes what the function takes
+        try:
+            flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
+            wrapped = function if flags & _ASYNC_GENERATOR else self._wrapped(function, flags)
+        except BaseException as error:  # some objects that can be called have strange attributes
+            keep(error)
+            wrapped = function
+        return wrapped  # type: ignore[return-value]  # it takes what the function takes
 
     def _another(self, asynchronous: bool) -> Span:
         return Span(self._client, self._name, self._cat, self._args.copy(), asynchronous=asynchronous or bool(self._id))

@@ -8,6 +8,7 @@ import pytest
 
 import tracerd.client
 from tracerd import trace_id
+from tracerd.client.connection import check_listener
 from tracerd.errors import NoDaemonError
 from tracerd.launcher import connect_or_start
 from tracerd.socket_path import socket_path
@@ -98,11 +99,14 @@ class Recorder:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """One test, with all that it needs."""
-        with self._client.span(item.nodeid, cat="test") as self._test:
-            try:
-                return (yield)
-            finally:
-                self._phase.end()  # it was interrupted, and got no report
+        try:
+            with self._client.span(item.nodeid, cat="test") as self._test:
+                try:
+                    return (yield)
+                finally:
+                    self._phase.end()  # it was interrupted, and got no report
+        finally:
+            self._client.flush()  # the next test may end the process
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self) -> Generator[None, object, object]:
@@ -171,6 +175,7 @@ def _reach_daemon() -> None:
         connection = socket.socket(socket.AF_UNIX)
         try:
             connection.connect(path)
+            check_listener(connection)
         except OSError:
             connection.close()
             raise
