@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 from tests.docs.test_docs import blocks, code, section, tables
+from tests.harness import ROOT
 from tracerd import telemetry
 
-DOCUMENT = (Path(__file__).parent.parent.parent / "docs/telemetry.md").read_text()
+DOCUMENT = (ROOT / "docs/telemetry.md").read_text()
 
 
 def test_the_example_writes_the_line_that_is_shown(tmp_path: Path) -> None:
