@@ -164,7 +164,10 @@ class Handlers:
     __call__ = method
 
 
-@pytest.fixture(params=[function, any_arguments, Handlers().method, Handlers(), partial(function)], ids=str)
+@pytest.fixture(
+    params=[function, any_arguments, Handlers().method, Handlers(), partial(function)],
+    ids=["function", "any arguments", "method", "object", "partial"],
+)
 def handler(request: pytest.FixtureRequest) -> Iterator[None]:
     before = signal.signal(signal.SIGUSR1, request.param)
     yield

@@ -583,12 +583,12 @@ FORBIDDEN: list[tuple[str, str]] = [
     ("link-to-lock", "belongs to tracerd"),
     ("missing/out.json", "no directory"),
     ("stderr/out.json", ""),
-    (".", "not a regular file"),
+    (".", "names a directory"),
     ("pipe", "not a regular file"),
     ("loop", ""),
     ("x" * 300, ""),
     ("/dev/null", "not a regular file"),
-    ("/", "not a regular file"),
+    ("/", "names a directory"),
 ]
 
 
