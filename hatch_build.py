@@ -1,9 +1,17 @@
-"""The man page, made of docs/cli.md when the package is built: nothing that is generated lies in the repository."""
+"""What is made when the package is built, so that nothing that is generated lies in the repository.
 
+- The man page, of docs/cli.md.
+- `tracerd._speedups`, where a C compiler is at hand. Without one the wheel is pure Python.
+"""
+
+import os
+import platform
 import re
+import sysconfig
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
@@ -11,11 +19,11 @@ from hatchling.metadata.core import ProjectMetadata
 from hatchling.plugin.manager import PluginManager
 
 
-class ManPage(BuildHookInterface[BuilderConfig]):
-    """Adds the man page to the wheel, where `man` finds it, and to the sdist."""
+class Generated(BuildHookInterface[BuilderConfig]):
+    """Adds the man page to the wheel, where `man` finds it, and to the sdist; and the extension to the wheel."""
 
-    def initialize(self, version: str, build_data: dict[str, dict[str, str]]) -> None:  # noqa: ARG002 (hatchling's)
-        """Write the page, and tell hatchling where it belongs."""
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Make the files, and tell hatchling where they belong."""
         metadata: ProjectMetadata[PluginManager] = self.metadata  # pyright: ignore  # hatchling's own type is not whole
         self._directory = tempfile.TemporaryDirectory()
         page = Path(self._directory.name, "tracerd.1")
@@ -23,12 +31,52 @@ class ManPage(BuildHookInterface[BuilderConfig]):
         page.write_text(man_page(markdown, metadata.version, metadata.core.description))
         if self.target_name == "wheel":
             build_data["shared_data"][str(page)] = "share/man/man1/tracerd.1"
+            self._add_extension(build_data, in_place=version == "editable")
         else:
             build_data["force_include"][str(page)] = "docs/tracerd.1"
 
-    def finalize(self, version: str, build_data: dict[str, dict[str, str]], artifact_path: str) -> None:  # noqa: ARG002
+    def _add_extension(self, build_data: dict[str, Any], *, in_place: bool) -> None:
+        """Compile the extension and say in the wheel's tag where it runs; in an editable install it lies in place."""
+        if os.environ.get("TRACERD_PURE_PYTHON") or not has_stable_abi():
+            return
+        target = self.root if in_place else self._directory.name
+        built = compile_extension(Path(self.root), Path(target), Path(self._directory.name))
+        if not built:
+            self.app.display_warning("tracerd: no working C compiler, so this wheel is pure Python")
+            return
+        build_data["pure_python"] = False
+        build_data["tag"] = f"cp311-abi3-{re.sub('[-.]', '_', sysconfig.get_platform())}"
+        if not in_place:
+            build_data["force_include"][str(built)] = f"tracerd/{built.name}"
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002
         """Remove what `initialize` wrote."""
         self._directory.cleanup()
+
+
+def has_stable_abi() -> bool:
+    """Whether an extension for the stable ABI of CPython with a GIL can be built and loaded here."""
+    return platform.python_implementation() == "CPython" and not sysconfig.get_config_var("Py_GIL_DISABLED")
+
+
+def compile_extension(root: Path, target: Path, scratch: Path) -> Path | None:
+    """The extension below `target`; None if it cannot be made. CC, CFLAGS and LDFLAGS are honoured."""
+    from setuptools import Distribution, Extension  # type: ignore[import-untyped]
+
+    extension = Extension(
+        "tracerd._speedups",
+        [os.path.relpath(root / "tracerd/_speedups.c")],
+        extra_compile_args=["-O3"],
+        py_limited_api=True,
+        optional=True,
+    )
+    command = Distribution({"ext_modules": [extension]}).get_command_obj("build_ext")
+    command.build_lib = str(target)
+    command.build_temp = str(scratch)
+    command.ensure_finalized()
+    command.run()
+    [built] = command.get_outputs()
+    return Path(built) if Path(built).exists() else None
 
 
 def man_page(markdown: str, version: str, summary: str) -> str:

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from tests.harness import CLOCK_PREFIX, Daemon, event, running_daemon, short_dir, tracerd
 from tracerd import __version__
 from tracerd.cli import main
+from tracerd.speedups import implementation
 from tracerd.store.traces import StoredTrace
 
 GOOD = b'{"ph":"X","ts":1,"dur":2,"name":"a"}\n'
@@ -36,7 +37,7 @@ def store(tmp_path: Path) -> Path:
 
 
 def test_version_and_help() -> None:
-    assert tracerd("--version").stdout.decode() == f"tracerd {__version__}\n"
+    assert tracerd("--version").stdout.decode() == f"tracerd {__version__} ({implementation})\n"
     for command in ([], *([name] for name in main.commands)):
         done = tracerd(*command, "--help")
         assert (done.returncode, done.stderr) == (0, b"")

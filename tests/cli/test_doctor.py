@@ -18,8 +18,8 @@ from tracerd.cli.doctor_directory import space_check
 from tracerd.cli.doctor_severity import Severity
 
 SUBJECTS = [
-    "socket", "daemon", "directory", "lock", "space", "unit", "descriptors", "clock", "environment", "rejects",
-    "leftovers",
+    "socket", "daemon", "directory", "lock", "space", "unit", "speedups", "descriptors", "clock", "environment",
+    "rejects", "leftovers",
 ]  # fmt: skip
 
 
@@ -44,6 +44,16 @@ def examine(home: Path, *arguments: str | Path, code: int | None = None, **envir
     assert done.returncode == any(level == "FAIL" for level, _ in found.values())
     assert code is None or done.returncode == code
     return found
+
+
+@pytest.mark.parametrize("value", ["", "1"])
+def test_the_implementation_in_use_is_shown(home: Path, value: str) -> None:
+    level, text = examine(home, TRACERD_PURE_PYTHON=value)["speedups"]
+    assert level == "OK"
+    if value:
+        assert text.startswith("not used, because TRACERD_PURE_PYTHON is set; ")
+    else:
+        assert text.startswith(("in use: C, ", "not built; "))
 
 
 def test_a_daemon_in_good_order_fails_in_nothing(home: Path) -> None:

@@ -247,7 +247,7 @@ def test_strict_object_is_kept_as_it_came(line: bytes) -> None:
 
 @pytest.mark.parametrize("line", [line for line in GOOD if line not in (LARGEST, LONG_TEXT)])
 def test_usual_line_passes_the_fast_check(line: bytes) -> None:
-    expected = None if b"\\ud" in line or b"1e308" in line else 3
+    expected = None if b"1e308" in line else 3
     assert check_run((line + b"\n") * 3) == expected
 
 

@@ -25,6 +25,7 @@ from tests.harness import (
     wait_until,
 )
 from tracerd import __version__
+from tracerd.speedups import implementation
 
 NO_TRACE = b"OPEN a trace first, by its id"
 MANY_ERRORS = 11
@@ -381,6 +382,7 @@ def test_status_tells_who_is_connected(daemon: Daemon) -> None:
         "pid": daemon.process.pid,
         "directory": str(daemon.dir),
         "clients": 2,
+        "implementation": implementation,
     }
     assert totals == {"stored": 4, "repaired": 1, "refused": 1, "lost": 0}
     comm = Path("/proc/self/comm").read_text().rstrip("\n")

@@ -387,7 +387,7 @@ def test_design_names_every_module_in_the_rows_of_the_import_contract() -> None:
     assert {code(row[1]) for row in table} == there - {"__init__", "__main__"}
 
 
-SHARED = {"errors", "launcher", "redact", "socket_path", "text", "trace_id"}
+SHARED = {"errors", "launcher", "redact", "socket_path", "speedups", "text", "trace_id"}
 """The modules at the top level, which every folder may import."""
 
 

@@ -1,10 +1,13 @@
 """What users install: the wheel and the sdist hold the files of the repository that they need, and no others."""
 
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import zipfile
+from collections.abc import Mapping
 from email.parser import Parser
 from pathlib import Path
 
@@ -32,11 +35,14 @@ ADDED_TO_WHEEL = {
 
 ADDED_TO_SDIST = {"PKG-INFO", "docs/tracerd.1"}
 
+NO_VARIABLES: Mapping[str, str] = {}
 
-def build(source: Path, target: str, directory: Path) -> Path:
+
+def build(source: Path, target: str, directory: Path, environ: Mapping[str, str] = NO_VARIABLES) -> Path:
     """Build one distribution as pip does, without its environment of its own: that would need a network."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(directory)]
-    subprocess.run(command, cwd=source, check=True, capture_output=True, timeout=2 * PATIENCE_S)
+    variables = {**os.environ, "TRACERD_PURE_PYTHON": "", **environ}
+    subprocess.run(command, cwd=source, env=variables, check=True, capture_output=True, timeout=2 * PATIENCE_S)
     [made] = directory.glob("*.whl" if target == "wheel" else "*.tar.gz")
     return made
 
@@ -59,6 +65,10 @@ def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory / "unpacked"
 
 
+def can_compile() -> bool:
+    return shutil.which("cc") is not None and Path(sysconfig.get_path("include"), "Python.h").exists()
+
+
 def files(directory: Path) -> set[str]:
     return {path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()}
 
@@ -70,10 +80,25 @@ def test_sdist_holds_all_but_what_only_a_checkout_needs(sdist: Path) -> None:
     assert files(sdist) == expected | ADDED_TO_SDIST
 
 
-def test_wheel_from_the_sdist_holds_the_package_and_what_is_added(wheel: Path) -> None:
-    package = {path for path in tracked() if path.startswith("tracerd/")}
+def package() -> set[str]:
+    return {path for path in tracked() if path.startswith("tracerd/")} - {"tracerd/_speedups.c"}
 
-    assert files(wheel) == package | ADDED_TO_WHEEL
+
+@pytest.mark.skipif(not can_compile(), reason="there is no C compiler, or no Python.h")
+def test_wheel_from_the_sdist_holds_the_package_and_what_is_added(wheel: Path) -> None:
+    about = (wheel / f"{STEM}.dist-info/WHEEL").read_text()
+
+    assert files(wheel) == package() | ADDED_TO_WHEEL | {"tracerd/_speedups.abi3.so"}
+    assert "Root-Is-Purelib: false\nTag: cp311-abi3-linux_" in about
+
+
+@pytest.mark.parametrize("environ", [{"CC": "false"}, {"TRACERD_PURE_PYTHON": "1"}], ids=["no compiler", "unwanted"])
+def test_wheel_without_the_extension_is_pure(sdist: Path, tmp_path: Path, environ: dict[str, str]) -> None:
+    with zipfile.ZipFile(build(sdist, "wheel", tmp_path, environ)) as archive:
+        names = {name for name in archive.namelist() if not name.endswith("/")}
+
+    assert names == package() | ADDED_TO_WHEEL
+    assert [path.name for path in tmp_path.iterdir()] == [f"{STEM}-py3-none-any.whl"]
 
 
 def test_version_and_page_are_those_of_the_package(wheel: Path) -> None:
@@ -87,7 +112,7 @@ def test_version_and_page_are_those_of_the_package(wheel: Path) -> None:
 def test_commands_run_from_the_installed_sdist(wheel: Path, tmp_path: Path) -> None:
     environ = os.environ | {"PYTHONPATH": str(wheel), "XDG_CONFIG_HOME": str(tmp_path)}
     for command, shown in (
-        (["--version"], f"tracerd {__version__}\n"),
+        (["--version"], f"tracerd {__version__} ("),
         (["install-service"], f"{tmp_path}/systemd/user/"),
     ):
         python = [sys.executable, "-P", "-m", "tracerd", *command]

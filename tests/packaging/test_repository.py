@@ -23,7 +23,7 @@ KINDS = {
     "data": {".service", ".socket"},
     "docs": {".json", ".jsonl", ".md", ".png"},
     "tests": {".bin", ".c", ".gz", ".json", ".jsonl", ".md", ".mjs", ".py", ".rejected", ".trace"},
-    "tracerd": {".py", ".typed"},
+    "tracerd": {".c", ".py", ".pyi", ".typed"},
 }
 """The kinds of files in each folder: their suffix, or their name if it has none."""
 

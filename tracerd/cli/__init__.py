@@ -32,6 +32,7 @@ from tracerd.cli import (
     usage,
 )
 from tracerd.errors import TracerdError
+from tracerd.speedups import implementation
 from tracerd.text import printable
 
 
@@ -79,7 +80,7 @@ def _forget_stdout() -> None:
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.version_option(__version__, message=f"%(prog)s %(version)s ({implementation})")
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """A local flight recorder: every process of a run in one trace.json that Perfetto opens."""

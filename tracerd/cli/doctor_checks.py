@@ -10,7 +10,7 @@ from pathlib import Path
 from tracerd.cli.doctor_daemon import check_daemon, check_leftovers, check_socket
 from tracerd.cli.doctor_directory import check_directory, check_owner, check_rejects, check_space
 from tracerd.cli.doctor_severity import Check
-from tracerd.cli.doctor_system import check_clock, check_descriptors, check_environment, check_units
+from tracerd.cli.doctor_system import check_clock, check_descriptors, check_environment, check_speedups, check_units
 from tracerd.store.lock import holder, lock_path
 
 
@@ -30,6 +30,7 @@ def examine(socket: Path, directory: Path, environ: Mapping[str, str]) -> Iterat
     yield check_owner(directory, pid)
     yield check_space(directory)
     yield check_units()
+    yield check_speedups(environ)
     yield check_descriptors(pid)
     yield check_clock()
     yield check_environment(environ)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tracerd.cli.doctor_severity import Check, fail, ok, warn
 from tracerd.errors import InvalidTraceIdError
+from tracerd.speedups import PURE_PYTHON_VARIABLE, implementation, plain_lines
 from tracerd.trace_id import TraceId
 
 FEW_DESCRIPTORS = 4096
@@ -44,6 +45,16 @@ def check_units() -> Check:
     if "active" not in states.values():
         return warn(subject, f"{', '.join(states)} not active; run systemctl --user start {next(iter(states))}")
     return ok(subject, ", ".join(f"{name} {state}" for name, state in states.items()))
+
+
+def check_speedups(environ: Mapping[str, str]) -> Check:
+    """Whether lines are scanned in C."""
+    subject = "speedups"
+    if plain_lines:
+        return ok(subject, f"in use: {implementation}")
+    if environ.get(PURE_PYTHON_VARIABLE):
+        return ok(subject, f"not used, because {PURE_PYTHON_VARIABLE} is set; events take about twice the time")
+    return ok(subject, "not built; events take about twice the time; install a C compiler, then tracerd once more")
 
 
 def check_descriptors(pid: int | None) -> Check:

@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
@@ -19,9 +20,12 @@ from tracerd.core.tef import (
     MAX_DECIMALS,
     MAX_EXPONENT,
     METADATA,
+    SEPARATOR,
     TIME_FIELDS,
     Phase,
+    perfetto_text,
 )
+from tracerd.speedups import plain_events
 
 # ------------------------------------------------------------------ runs of lines
 
@@ -47,8 +51,11 @@ _EVENTS = msgspec.json.Decoder(_Event)
 def export_run(block: bytes) -> int | None:
     """As `check_run`, but for what may enter a trace.json, as `export_line` decides.
 
-    Numbers in strings and unknown phases are left to `export_line`.
+    Numbers in strings and unusual phases are left to `export_line`.
     """
+    if plain_events:
+        count, length, _ = plain_events(block, 0, len(block))
+        return count if length == len(block) else None
     events = decode_run(block, _EVENTS)
     if events is None:
         return None
@@ -61,6 +68,40 @@ def export_run(block: bytes) -> int | None:
     if any(event.ph == COUNTER for event in events) and b"null" in block:
         return None
     return len(events)
+
+
+class Elements(NamedTuple):
+    """The first lines of a piece of a log, as a trace.json holds them.
+
+    Attributes:
+        lines: How many.
+        stop: Where the next line begins.
+        text: What to write of them: elements of a JSON array, with a comma and a newline before each.
+        doubtful: Where the next lines end that `export_line` has to check one by one; `stop` if there are none.
+    """
+
+    lines: int
+    stop: int
+    text: bytes
+    doubtful: int
+
+
+def export_elements(block: bytes, start: int, stop: int) -> Elements:
+    """Of the whole lines between two places in a block: the first ones, which are good, and those to be checked."""
+    if plain_events:
+        count, length, text = plain_events(block, start, stop)
+        end = start + length
+        text = join_events(block[start:end]) if text is None else text
+        return Elements(count, end, text, end if end == stop else block.find(b"\n", end, stop) + 1 or stop)
+    run = block[start:stop]
+    count = export_run(run) or 0
+    return Elements(count, stop, join_events(run), stop) if count else Elements(0, start, b"", stop)
+
+
+def join_events(lines: bytes) -> bytes:
+    """The text of lines that `export_line` has returned, each with its newline; see `Elements`."""
+    # A replace of one byte: in Python 3.11 it takes a tenth of what a longer needle does.
+    return SEPARATOR + perfetto_text(lines)[:-1].replace(b"\n", SEPARATOR) if lines else b""
 
 
 # ------------------------------------------------------------------ one event, exactly

@@ -12,6 +12,7 @@ from tracerd.core.actions import ClientId
 from tracerd.core.clients import Client
 from tracerd.core.counts import Totals
 from tracerd.core.state import DaemonState
+from tracerd.speedups import implementation
 
 
 class ClientStatus(msgspec.Struct):
@@ -44,6 +45,8 @@ class DaemonStatus(msgspec.Struct):
     clients: int
     totals: Totals
     traces: dict[str, TraceStatus]
+    implementation: str = "Python"
+    """Which scanner it uses; see `tracerd.speedups`."""
 
 
 def status_line(
@@ -79,6 +82,7 @@ def status_line(
             for trace_id, trace in state.traces.items()
             if trace.clients or trace_id in state.pending.traces
         },
+        implementation=implementation,
     )
     return msgspec.json.encode(status) + b"\n"
 

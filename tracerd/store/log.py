@@ -130,17 +130,18 @@ def start_of_last_line(fd: int, size: int) -> int:
     return 0
 
 
-def read_blocks(fd: int, length: int | None = None) -> Iterator[bytes]:
-    """The lines of a log in blocks of whole lines, about BLOCK_BYTES each; only the very last may lack its newline.
+def read_blocks(fd: int, length: int | None = None, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
+    """The lines of a log in blocks of whole lines, about `block_bytes` each; only the very last may lack its newline.
 
     Args:
         fd: The log, read from its current position.
         length: Stop after so many bytes; None reads to the end.
+        block_bytes: How much is read at a time.
     """
     partial: list[bytes] = []
     left = length
     while left is None or left > 0:
-        data = os.read(fd, BLOCK_BYTES if left is None else min(BLOCK_BYTES, left))
+        data = os.read(fd, block_bytes if left is None else min(block_bytes, left))
         if not data:
             break
         if left is not None:

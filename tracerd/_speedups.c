@@ -1,0 +1,487 @@
+/* How many of these lines are plain: the one question that C answers for tracerd.
+
+   A plain line is one strict JSON object that `check_line` would return unchanged (`plain_lines`), or that
+   `export_line` would (`plain_events`). The scanner builds nothing. It accepts no wrong line. It may stop at a right one
+   that needs a closer look, such as a number of 309 digits: what is not plain goes to Python untouched, which repairs,
+   refuses and explains. Without this file everything works, only slower.
+
+   Bounds: each range that is scanned ends with a newline, which is part of no token. So a token can be compared byte by
+   byte without a look at the end: the comparison fails at the newline at the latest. Only `next_mark` reads ahead. */
+
+#define Py_LIMITED_API 0x030B0000
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#define LIKELY(condition) __builtin_expect(!!(condition), 1)
+#define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+
+typedef const unsigned char *Text;
+
+enum {
+    MAX_DEPTH = 256,          /* as in core/lines.py */
+    MAX_DECIMALS = 63,        /* as in core/tef.py */
+    MAX_MAGNITUDE = 308,      /* a number below 10^308 fits a double */
+    GIL_BYTES = 8 * 1024,     /* less is scanned sooner than the interpreter is given up and taken back */
+};
+
+/* ------------------------------------------------------------------ marks
+
+   A mark is a byte at which plain text ends: a quote, a backslash, a control character, a byte that is not ASCII. */
+
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* The marks among eight bytes, as top bits; true up to the first one, later ones may be wrong. */
+ALWAYS_INLINE uint64_t marks_of_8(Text at) {
+    uint64_t v;
+    memcpy(&v, at, 8);
+    return (((v ^ EACH('"')) - EACH(1)) | ((v ^ EACH('\\')) - EACH(1)) | (v - EACH(0x20)) | v) & EACH(0x80);
+}
+
+/* 64 bytes of which the marks are known, so that the many short strings in them are found by a shift each. */
+typedef struct {
+    Text at;
+    uint64_t marks;
+} Window;
+
+#ifdef __SSE2__
+ALWAYS_INLINE uint64_t marks_of_64(Text at) {
+    uint64_t marks = 0;
+    for (int i = 0; i < 4; i++) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(at + 16 * i));
+        __m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"')), backslash = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
+        /* As signed bytes, what is not ASCII is below a blank too. */
+        __m128i other = _mm_cmplt_epi8(v, _mm_set1_epi8(' '));
+        __m128i mark = _mm_or_si128(_mm_or_si128(quote, backslash), other);
+        marks |= (uint64_t)(unsigned)_mm_movemask_epi8(mark) << (16 * i);
+    }
+    return marks;
+}
+#endif
+
+/* The first mark at or after `p`. There is one, for the newline before `end` is one. */
+ALWAYS_INLINE Text next_mark(Text p, Text end, Window *window) {
+#ifdef __SSE2__
+    for (;;) {
+        size_t offset = (size_t)(p - window->at);
+        if (LIKELY(offset < 64)) {
+            uint64_t marks = window->marks >> offset;
+            if (LIKELY(marks))
+                return p + __builtin_ctzll(marks);
+            p = window->at + 64;
+        }
+        if (UNLIKELY(end - p < 64))
+            break;
+        window->at = p;
+        window->marks = marks_of_64(p);
+    }
+#else
+    (void)window;
+#endif
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    for (; end - p >= 8; p += 8) {
+        uint64_t marks = marks_of_8(p);
+        if (marks)
+            return p + (__builtin_ctzll(marks) >> 3);
+    }
+#endif
+    while (*p >= ' ' && *p < 0x80 && *p != '"' && *p != '\\')
+        p++;
+    return p;
+}
+
+/* ------------------------------------------------------------------ tokens
+
+   Each function takes the place where a token begins and returns the place after it, or NULL. */
+
+/* What a text has that some readers care about, as bits. */
+enum {
+    HAS_ESCAPE = 1,
+    HAS_REWRITTEN = 2, /* an escape that `perfetto_text` may write in another way */
+    HAS_NULL = 4,
+    HAS_TS = 8,
+    HAS_DUR = 16,
+};
+
+ALWAYS_INLINE int is_digit(unsigned char c) { return (unsigned char)(c - '0') <= 9; }
+
+static int hex_value(unsigned char c) {
+    return is_digit(c) ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+}
+
+static Text after_escape(Text p) {
+    switch (p[1]) {
+    case '\\': case '"': case '/': case 'b': case 'f': case 'n': case 'r': case 't':
+        return p + 2;
+    case 'u':
+        for (int i = 2; i < 6; i++)
+            if (hex_value(p[i]) < 0)
+                return NULL;
+        /* d800 to dfff is half of a surrogate pair: Python puts the character in its place. */
+        return hex_value(p[2]) == 0xd && hex_value(p[3]) >= 8 ? NULL : p + 6;
+    default:
+        return NULL;
+    }
+}
+
+ALWAYS_INLINE unsigned kind_of_escape(Text p) {
+    return HAS_ESCAPE | (p[1] == 'u' || (p[1] == '\\' && p[2] == '"') ? HAS_REWRITTEN : 0);
+}
+
+ALWAYS_INLINE int continues(unsigned char c) { return (c & 0xc0) == 0x80; }
+
+/* All characters in a row that are not ASCII, as RFC 3629 has them: shortest form, no surrogates, up to U+10FFFF. */
+static Text after_utf8(Text p) {
+    do {
+        if (*p < 0xe0) {
+            if (*p < 0xc2 || !continues(p[1]))
+                return NULL;
+            p += 2;
+        } else if (*p < 0xf0) {
+            if (!continues(p[1]) || !continues(p[2]) || (*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] >= 0xa0))
+                return NULL;
+            p += 3;
+        } else {
+            if (*p > 0xf4 || !continues(p[1]) || !continues(p[2]) || !continues(p[3]) ||
+                (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] >= 0x90))
+                return NULL;
+            p += 4;
+        }
+    } while (*p >= 0x80);
+    return p;
+}
+
+/* From behind the opening quote to behind the closing one. */
+ALWAYS_INLINE Text after_string(Text p, Text end, Window *window, unsigned *seen) {
+    for (;;) {
+        p = next_mark(p, end, window);
+        if (LIKELY(*p == '"'))
+            return p + 1;
+        if (*p == '\\') {
+            *seen |= kind_of_escape(p);
+            p = after_escape(p);
+        } else {
+            p = *p >= 0x80 ? after_utf8(p) : NULL;
+        }
+        if (!p)
+            return NULL;
+    }
+}
+
+ALWAYS_INLINE Text after_digits(Text p) {
+    while (is_digit(*p))
+        p++;
+    return p;
+}
+
+/* A number that surely fits a double, and that Perfetto reads. */
+ALWAYS_INLINE Text after_number(Text p) {
+    if (*p == '-')
+        p++;
+    Text start = p;
+    p = after_digits(p);
+    Py_ssize_t magnitude = p - start; /* below 10 to this power */
+    if (magnitude == 0 || (*start == '0' && magnitude > 1))
+        return NULL;
+    if (*p == '.') {
+        start = ++p;
+        p = after_digits(p);
+        if (p == start || p - start > MAX_DECIMALS)
+            return NULL;
+    }
+    if (UNLIKELY((*p | 32) == 'e')) {
+        p++;
+        int negative = *p == '-';
+        if (negative || *p == '+')
+            p++;
+        start = p;
+        int exponent = 0;
+        for (; is_digit(*p); p++)
+            if (exponent <= MAX_MAGNITUDE)
+                exponent = exponent * 10 + (*p - '0');
+        if (p == start)
+            return NULL;
+        if (!negative)
+            magnitude += exponent;
+    }
+    return magnitude <= MAX_MAGNITUDE ? p : NULL;
+}
+
+ALWAYS_INLINE Text after_blanks(Text p) {
+    while (UNLIKELY(*p == ' ' || *p == '\t' || *p == '\r'))
+        p++;
+    return p;
+}
+
+/* ------------------------------------------------------------------ one line */
+
+typedef enum { LINES, EVENTS } Mode;
+
+/* The phase of an event, if it is one character that may be one. P is left to Python: see core/tef.py. */
+ALWAYS_INLINE unsigned char phase_at(Text value) {
+    if (value[0] != '"' || value[1] == 'P' || value[1] == '"' || value[1] == '\\' || value[1] <= ' ' || value[1] > '~')
+        return 0;
+    return value[2] == '"' ? value[1] : 0;
+}
+
+/* Looks at a field of an event itself; 0 if Python has to. */
+ALWAYS_INLINE int take_field(Text key, Py_ssize_t length, Text value, unsigned *seen, unsigned char *phase) {
+    unsigned field = 0;
+    if (length == 2 && key[0] == 'p' && key[1] == 'h')
+        return (*phase = phase_at(value)) != 0;
+    if (length == 2 && key[0] == 't' && key[1] == 's')
+        field = HAS_TS;
+    else if (length == 3 && !memcmp(key, "dur", 3))
+        field = HAS_DUR;
+    else if ((length != 3 || memcmp(key, "tts", 3)) && (length != 4 || memcmp(key, "tdur", 4)))
+        return 1;
+    *seen |= field;
+    return *value == '-' || is_digit(*value); /* a number in a string is for Python */
+}
+
+/* Whether a line of good grammar may pass as an event, the fields being good each by itself. */
+ALWAYS_INLINE int is_event(unsigned seen, unsigned char phase) {
+    if (phase == 'M')
+        return 1;
+    if (!phase || !(seen & HAS_TS) || (phase == 'X' && !(seen & HAS_DUR)))
+        return 0;
+    return phase != 'C' || !(seen & HAS_NULL); /* Python takes nulls out of counters */
+}
+
+/* The place after an object that is good, or NULL. A stack of the brackets that are due keeps this free of recursion. */
+ALWAYS_INLINE Text after_object(Text p, Text end, Window *window, Mode mode, unsigned *rewritten) {
+    unsigned char closing[MAX_DEPTH];
+    int depth = 0;
+    unsigned seen = 0;
+    unsigned char phase = 0;
+
+    if (*p != '{')
+        return NULL;
+open:
+    if (UNLIKELY(depth == MAX_DEPTH))
+        return NULL;
+    closing[depth++] = *p == '{' ? '}' : ']';
+    p = after_blanks(p + 1);
+    if (*p == closing[depth - 1])
+        goto close;
+    if (closing[depth - 1] == ']')
+        goto value;
+key:
+    if (UNLIKELY(*p != '"'))
+        return NULL;
+    Text name = p + 1;
+    unsigned seen_in_name = 0;
+    p = after_string(name, end, window, &seen_in_name);
+    if (UNLIKELY(!p))
+        return NULL;
+    Py_ssize_t length = p - 1 - name;
+    p = after_blanks(p);
+    if (UNLIKELY(*p != ':'))
+        return NULL;
+    p = after_blanks(p + 1);
+    if (mode == EVENTS) {
+        seen |= seen_in_name;
+        if (depth == 1) {
+            if (UNLIKELY(seen_in_name & HAS_ESCAPE)) /* it may be "ts" in disguise */
+                return NULL;
+            if (!take_field(name, length, p, &seen, &phase))
+                return NULL;
+        }
+    }
+value:
+    switch (*p) {
+    case '"':
+        p = after_string(p + 1, end, window, &seen);
+        if (UNLIKELY(!p))
+            return NULL;
+        break;
+    case '{': case '[':
+        goto open;
+    case 't':
+        if (p[1] != 'r' || p[2] != 'u' || p[3] != 'e')
+            return NULL;
+        p += 4;
+        break;
+    case 'f':
+        if (p[1] != 'a' || p[2] != 'l' || p[3] != 's' || p[4] != 'e')
+            return NULL;
+        p += 5;
+        break;
+    case 'n':
+        if (p[1] != 'u' || p[2] != 'l' || p[3] != 'l')
+            return NULL;
+        seen |= HAS_NULL;
+        p += 4;
+        break;
+    default:
+        p = after_number(p);
+        if (UNLIKELY(!p))
+            return NULL;
+    }
+next:
+    p = after_blanks(p);
+    if (LIKELY(*p == ',')) {
+        p = after_blanks(p + 1);
+        if (closing[depth - 1] == '}')
+            goto key;
+        goto value;
+    }
+    if (UNLIKELY(*p != closing[depth - 1]))
+        return NULL;
+close:
+    p++;
+    if (--depth)
+        goto next;
+    if (mode == EVENTS && !is_event(seen, phase))
+        return NULL;
+    *rewritten |= seen & HAS_REWRITTEN;
+    return p;
+}
+
+/* ------------------------------------------------------------------ many lines */
+
+typedef struct {
+    Py_ssize_t lines, bytes;
+    unsigned rewritten;
+} Plain;
+
+ALWAYS_INLINE Plain scan(Text text, Py_ssize_t length, Mode mode) {
+    Plain plain = {0, 0, 0};
+    while (length && text[length - 1] != '\n')
+        length--;
+    Text p = text, end = text + length;
+    Window window = {text - 64, 0};
+    while (p < end) {
+        unsigned rewritten = 0;
+        Text q = after_object(p, end, &window, mode, &rewritten);
+        if (UNLIKELY(!q || *q != '\n'))
+            break;
+        p = q + 1;
+        plain.lines++;
+        plain.rewritten |= rewritten;
+    }
+    plain.bytes = p - text;
+    return plain;
+}
+
+/* The scanner twice for x86-64: processors since 2013 shift and count in ways that make it up to a fifth faster. */
+typedef Plain Scanner(Text, Py_ssize_t);
+static Plain lines_anywhere(Text text, Py_ssize_t length) { return scan(text, length, LINES); }
+static Plain events_anywhere(Text text, Py_ssize_t length) { return scan(text, length, EVENTS); }
+static Scanner *scan_lines = lines_anywhere, *scan_events = events_anywhere;
+
+#ifdef __x86_64__
+#define X86_64_V3 __attribute__((target("avx2,bmi,bmi2")))
+X86_64_V3 static Plain lines_v3(Text text, Py_ssize_t length) { return scan(text, length, LINES); }
+X86_64_V3 static Plain events_v3(Text text, Py_ssize_t length) { return scan(text, length, EVENTS); }
+#endif
+
+/* The name of what this processor is given. */
+static const char *choose_scanner(void) {
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2")) {
+        scan_lines = lines_v3;
+        scan_events = events_v3;
+        return "AVX2";
+    }
+#endif
+#ifdef __SSE2__
+    return "SSE2";
+#else
+    return "portable";
+#endif
+}
+
+/* Lines as elements of a JSON array: a comma and a newline before each, for which its newline goes. */
+static void join(char *out, Text p, Py_ssize_t length) {
+    for (Text end = p + length; p < end;) {
+        Text newline = memchr(p, '\n', (size_t)(end - p));
+        *out++ = ',';
+        *out++ = '\n';
+        memcpy(out, p, (size_t)(newline - p));
+        out += newline - p;
+        p = newline + 1;
+    }
+}
+
+/* ------------------------------------------------------------------ for Python
+
+   Blocks are bytes objects, which nobody changes while the interpreter is free for others. */
+
+#define WITHOUT_GIL(bytes, work)                                                   \
+    do {                                                                           \
+        PyThreadState *state = (bytes) >= GIL_BYTES ? PyEval_SaveThread() : NULL;  \
+        work;                                                                      \
+        if (state)                                                                 \
+            PyEval_RestoreThread(state);                                           \
+    } while (0)
+
+PyDoc_STRVAR(plain_lines_doc, "plain_lines(block, /)\n--\n\n"
+             "How many of the first lines are strict JSON objects as they are, and how many bytes these lines have.");
+
+static PyObject *plain_lines(PyObject *Py_UNUSED(module), PyObject *block) {
+    char *text;
+    Py_ssize_t length;
+    if (PyBytes_AsStringAndSize(block, &text, &length) < 0)
+        return NULL;
+    Plain plain;
+    WITHOUT_GIL(length, plain = scan_lines((Text)text, length));
+    return Py_BuildValue("nn", plain.lines, plain.bytes);
+}
+
+PyDoc_STRVAR(plain_events_doc, "plain_events(block, start, stop, /)\n--\n\n"
+             "How many of the first lines between two places may enter a trace.json as they are, how many bytes these\n"
+             "lines have, and these lines as elements of a JSON array, a comma and a newline before each; None instead of\n"
+             "this text if `perfetto_text` has to see the lines first.");
+
+static PyObject *plain_events(PyObject *Py_UNUSED(module), PyObject *args) {
+    PyObject *block, *elements;
+    char *text;
+    Py_ssize_t length, start, stop;
+    if (!PyArg_ParseTuple(args, "Snn", &block, &start, &stop) || PyBytes_AsStringAndSize(block, &text, &length) < 0)
+        return NULL;
+    if (start < 0 || start > stop || stop > length) {
+        PyErr_SetString(PyExc_IndexError, "start and stop must lie in the block, in this order");
+        return NULL;
+    }
+    text += start;
+    Plain plain;
+    WITHOUT_GIL(stop - start, plain = scan_events((Text)text, stop - start));
+    if (plain.rewritten)
+        return Py_BuildValue("nnO", plain.lines, plain.bytes, Py_None);
+    elements = PyBytes_FromStringAndSize(NULL, plain.bytes + plain.lines);
+    if (!elements)
+        return NULL;
+    char *out = PyBytes_AsString(elements);
+    WITHOUT_GIL(plain.bytes, join(out, (Text)text, plain.bytes));
+    return Py_BuildValue("nnN", plain.lines, plain.bytes, elements);
+}
+
+static PyMethodDef methods[] = {
+    {"plain_lines", plain_lines, METH_O, plain_lines_doc},
+    {"plain_events", plain_events, METH_VARARGS, plain_events_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static int set_up(PyObject *module) {
+    return PyModule_AddStringConstant(module, "INSTRUCTIONS", choose_scanner());
+}
+
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, set_up}, {0, NULL}};
+
+static PyModuleDef definition = {
+    .m_base = PyModuleDef_HEAD_INIT,
+    .m_name = "tracerd._speedups",
+    .m_doc = "How many of these lines are plain, decided in C.",
+    .m_methods = methods,
+    .m_slots = slots,
+};
+
+PyMODINIT_FUNC PyInit__speedups(void) { return PyModuleDef_Init(&definition); }

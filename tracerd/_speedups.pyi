@@ -1,0 +1,6 @@
+from typing import Final
+
+INSTRUCTIONS: Final[str]
+
+def plain_lines(block: bytes, /) -> tuple[int, int]: ...
+def plain_events(block: bytes, start: int, stop: int, /) -> tuple[int, int, bytes | None]: ...
