@@ -71,7 +71,9 @@ async def read_waiting(connections: Iterable[Connection], read: Callable[[Connec
     reading = [connection for connection in connections if connection.reading]
     ends = [connection.received + waiting_bytes(connection.socket) for connection in reading]
     for connection, end in zip(reading, ends, strict=True):
-        while connection.reading and connection.handled < end and read(connection):
+        while connection.reading and connection.handled < end:
+            if not read(connection):
+                break
             await trio.lowlevel.checkpoint()
 
 
