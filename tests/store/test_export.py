@@ -254,7 +254,8 @@ def test_temporary_files_of_killed_exports_are_removed_by_the_next_beside_them(t
     def temporary(name: str, age_s: float) -> Path:
         path = tmp_path / f".tracerd-{name}.tmp"
         path.write_bytes(b"half")
-        os.utime(path, (time.time() - age_s,) * 2)
+        then = time.time() - age_s
+        os.utime(path, (then, then))
         return path
 
     killed, young, locked = temporary("killed", 1000), temporary("young", 0), temporary("locked", 1000)
