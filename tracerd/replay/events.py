@@ -173,13 +173,13 @@ def nanoseconds(time: int | float) -> int:
     return whole if time > 0 else -whole
 
 
-def async_id(event: Event) -> tuple[bool, int | str] | None:
+def async_id(id_: int | str | Unset, id2: msgspec.Raw | Unset) -> tuple[bool, int | str] | None:
     """Whether the id of an async event is its process's own, and the id; None if it has none."""
-    if not isinstance(event.id, Unset):
-        return False, event.id
-    if isinstance(event.id2, Unset) or not bytes(event.id2).startswith(b"{"):
+    if not isinstance(id_, Unset):
+        return False, id_
+    if isinstance(id2, Unset) or not bytes(id2).startswith(b"{"):
         return None
-    fields = _FIELDS.decode(event.id2)
+    fields = _FIELDS.decode(id2)
     for key, is_local in (("global", False), ("local", True)):
         if key in fields:
             value = _value(bytes(fields[key]))
