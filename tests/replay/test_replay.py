@@ -1,6 +1,7 @@
 """The findings of `check`, without files: a log's lines in, findings out."""
 
 import json
+import re
 from io import BytesIO
 from itertools import pairwise
 
@@ -69,6 +70,9 @@ def test_findings_name_what_they_are_about() -> None:
     )
 
 
+MANY_DIGITS = re.compile(r"[0-9]{20}|\.[0-9]{19}|[0-9]{19}[.eE]|9[0-9]{18}")
+
+
 @pytest.mark.parametrize(
     ("number", "may_be_garbled"),
     [
@@ -87,6 +91,12 @@ def test_numbers_of_19_digits_take_the_fast_way_if_they_fit(number: str, may_be_
     assert has_many_digits(number.encode()) == may_be_garbled
     if not may_be_garbled:
         assert parse_number(number.encode()) == int(number)
+
+
+@given(st.lists(st.sampled_from(["0" * 17, "1", "9", "99", ".", "e", "E", "-", ","]), max_size=12))
+def test_no_number_of_many_digits_is_passed_over(parts: list[str]) -> None:
+    text = "".join(parts)
+    assert has_many_digits(text.encode()) == (MANY_DIGITS.search(text) is not None)
 
 
 def test_a_thread_past_32_bits_is_told_once() -> None:

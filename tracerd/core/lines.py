@@ -74,6 +74,11 @@ def check_run(block: bytes) -> int | None:
 
 def decode_run(block: bytes, decoder: msgspec.json.Decoder[_Decoded]) -> list[_Decoded] | None:
     """The objects of a block, one for each line; None if a line may be bad."""
+    if plain_lines:
+        try:
+            return decoder.decode_lines(block) if plain_lines(block)[1] == len(block) else None
+        except (msgspec.DecodeError, RecursionError):  # good JSON, but not what is decoded here
+            return None
     if b"\\" in block and (b"\\ud" in block or b"\\uD" in block) and _SURROGATE.search(mask(block)):
         return None
     try:

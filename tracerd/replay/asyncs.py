@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from tracerd.replay.flows import Bound, Flows
 from tracerd.replay.kinds import ASYNC_COLLISION, Finding
-from tracerd.replay.observer import Observer, Record
+from tracerd.replay.observer import Record
 from tracerd.replay.slices import PENDING, Names, SliceStack
 from tracerd.replay.track import Track
 
@@ -32,9 +32,11 @@ class _Lane:
 class _Lanes:
     """The tracks of one name."""
 
-    def __init__(self, make_stack: Callable[[Record | None], SliceStack], observer: Observer | None) -> None:
+    def __init__(
+        self, make_stack: Callable[[Record | None], SliceStack], make_record: Callable[[], Record] | None
+    ) -> None:
         self._make_stack = make_stack
-        self._observer = observer
+        self._make_record = make_record
         self._lanes: list[_Lane] = []
         self._by_cookie: dict[int, int] = {}
         self._free: list[int] = []  # a heap of lanes that may have nothing open
@@ -50,7 +52,7 @@ class _Lanes:
         while self._free and self._lanes[self._free[0]].open:
             heapq.heappop(self._free)
         if not self._free:
-            record = self._observer.track(None, None) if self._observer is not None else None
+            record = self._make_record() if self._make_record is not None else None
             self._lanes.append(_Lane(self._make_stack(record), record, cookie))
             heapq.heappush(self._free, len(self._lanes) - 1)
             return len(self._lanes) - 1
@@ -72,12 +74,23 @@ class _Lanes:
 
 
 class Asyncs:
-    """All async events of a trace."""
+    """All async events of a trace.
 
-    def __init__(self, names: Names, report: Callable[[Finding], None], observer: Observer | None = None) -> None:
+    Args:
+        names: What the numbers of names and cats stand for.
+        report: Called with each finding.
+        make_record: Makes the record of a track; without it none is made.
+    """
+
+    def __init__(
+        self,
+        names: Names,
+        report: Callable[[Finding], None],
+        make_record: Callable[[], Record] | None = None,
+    ) -> None:
         self._names = names
         self._report = report
-        self._observer = observer
+        self._make_record = make_record
         self._events = Track()  # whose dur is not needed, and holds the cookie's number
         self._pids: list[Pid] = []
         self._pid = array("i")
@@ -108,7 +121,7 @@ class Asyncs:
             key = (self._own[cookie], roots.setdefault(cookie, name))
             lanes = names.get(key)
             if lanes is None:
-                lanes = names[key] = _Lanes(self._stack, self._observer)
+                lanes = names[key] = _Lanes(self._stack, self._make_record)
             lane = lanes.lane(cookie)
             if phase == "e":
                 lanes.release(lane)

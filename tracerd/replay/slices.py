@@ -18,19 +18,17 @@ NO_NAME = 0
 """The number of the empty name, which is none."""
 
 
-class Names:
-    """Names and cats as numbers, so that an event needs no object for each."""
+class Names(dict[str, int]):
+    """Names and cats as numbers, so that an event needs no object for each: `names[text]` is the number of a text."""
 
     def __init__(self) -> None:
-        self._numbers = {"": NO_NAME}
+        super().__init__({"": NO_NAME})
         self._texts = [""]
 
-    def number(self, text: str) -> int:
-        """The number of a text."""
-        number = self._numbers.get(text)
-        if number is None:
-            number = self._numbers[text] = len(self._texts)
-            self._texts.append(text)
+    def __missing__(self, text: str) -> int:
+        """Give a text the next number."""
+        number = self[text] = len(self._texts)
+        self._texts.append(text)
         return number
 
     def text(self, number: int) -> str:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 from tracerd.replay.asyncs import Asyncs
@@ -65,10 +66,11 @@ class Trace:
         self._observer = observer
         self._order = Order()
         self._names = names
-        self._unnamed = self._names.number(UNNAMED)
+        self._unnamed = self._names[UNNAMED]
         self._threads = Threads(report)
         self._global_instants = Track()
-        self._asyncs = Asyncs(names, report, observer)
+        make_record = partial(observer.track, None, None) if observer is not None else None
+        self._asyncs = Asyncs(names, report, make_record)
         self._bound: dict[int, Bound] = {}  # by line
         self._line_no = 0
         self._lacks_pid = False
@@ -142,7 +144,7 @@ class Trace:
         return nanoseconds(time)
 
     def _add(self, track: Track, phase: str, ts: int, dur: int, event: Event) -> None:
-        name, cat = self._names.number(event.name), self._names.number(event.cat)
+        name, cat = self._names[event.name], self._names[event.cat]
         track.add(phase, ts, dur, name, cat, self._line_no)
 
     def _metadata(self, event: Event) -> None:
@@ -182,13 +184,13 @@ class Trace:
             self._add_finding(COUNTER_VALUE, f'"{key[:60]}" is no number: dropped')
 
     def _async(self, event: Event, phase: str, thread: Thread, ts: int) -> None:
-        id_ = async_id(event)
+        id_ = async_id(event.id, event.id2)
         if id_ is None or not thread.has_pid:
             self._add_finding(ASYNC_WITHOUT_ID, f"{phase} has no {'id' if thread.has_pid else 'pid'}: dropped")
             return
         is_local, value = id_
         pid = thread.process.pid
-        name, cat = self._names.number(event.name), self._names.number(event.cat)
+        name, cat = self._names[event.name], self._names[event.cat]
         self._asyncs.add(phase, ts, pid, (pid if is_local else None, cat, value), name, cat, self._line_no)
         if phase != "e" and not isinstance(event.bind_id, Unset):
             self._bind(event, self._asyncs.bound)
@@ -208,7 +210,7 @@ class Trace:
                 step = "step"
             case _:
                 step = "end" if event.bp == "e" else "await"
-        id_: Id = (number, self._names.number(event.cat), self._names.number(event.name))
+        id_: Id = (number, self._names[event.cat], self._names[event.name])
         self._bound[self._line_no] = Bound(id_, step)
         self._add(thread.track, phase, ts, 0, event)
 

@@ -1,6 +1,6 @@
 """Which events are errors.
 
-Strategy: `args` are decoded only where one of three words stands in the block, and then only the three keys. Most
+Strategy: `args` are decoded only where one of these words stands in the block, and then only these keys. Most
 blocks hold none of them, and finding that out takes a search in C.
 """
 
@@ -13,7 +13,9 @@ from tracerd.rows.levels import ERROR_LEVELS, known_level
 _WORDS: Final = (b'"error"', b'"level"', b'"exit_code"', b'"signal"', b'"outcome"')
 
 
-class _Args(msgspec.Struct):
+class ErrorArgs(msgspec.Struct, gc=False):
+    """The args that decide; None if there is no such key."""
+
     error: object = None
     level: object = None
     exit_code: object = None
@@ -21,7 +23,7 @@ class _Args(msgspec.Struct):
     outcome: object = None
 
 
-_ARGS = msgspec.json.Decoder(_Args)
+_ARGS = msgspec.json.Decoder(ErrorArgs)
 
 
 def may_have_errors(block: bytes) -> bool:
@@ -30,22 +32,26 @@ def may_have_errors(block: bytes) -> bool:
 
 
 def is_error(args: msgspec.Raw) -> bool:
+    """Whether an event with these args is an error, see `are_of_error`."""
+    try:
+        return are_of_error(_ARGS.decode(args))
+    except (msgspec.DecodeError, RecursionError):  # no object, or too deep for us
+        return False
+
+
+def are_of_error(args: ErrorArgs) -> bool:
     """Whether an event with these args is an error.
 
     It is if they have an `error` or a `signal` that is not null, false, 0 or empty, a `level` of ERROR_LEVELS, an
     `exit_code` other than 0, or the `outcome` of a test that failed. A skipped or xfailed test is none, whatever it
     raised.
     """
-    try:
-        found = _ARGS.decode(args)
-    except (msgspec.DecodeError, RecursionError):  # no object, or too deep for us
-        return False
-    if found.outcome in ("skipped", "xfailed"):
+    if args.outcome in ("skipped", "xfailed"):
         return False
     return (
-        bool(found.error)
-        or bool(found.signal)
-        or found.outcome == "failed"
-        or known_level(found.level) in ERROR_LEVELS
-        or (isinstance(found.exit_code, int) and found.exit_code != 0)
+        bool(args.error)
+        or bool(args.signal)
+        or args.outcome == "failed"
+        or known_level(args.level) in ERROR_LEVELS
+        or (isinstance(args.exit_code, int) and args.exit_code != 0)
     )

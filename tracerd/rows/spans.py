@@ -1,8 +1,7 @@
 """The spans of one track, in arrays."""
 
 from array import array
-from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from tracerd.replay.observer import NO_PARENT
 
@@ -27,6 +26,12 @@ class Spans:
 
     In arrays of equal lengths, since there may be millions; times are in ns.
 
+    Args:
+        pid: The process; None for async spans and global instants.
+        tid: The thread, if it is one.
+        error_lines: The numbers of events that are errors.
+        tick: Called once for so many spans; it may raise to give up.
+
     Attributes:
         is_async: Whether the spans are async, of any processes; so are the instants of the whole trace.
         pid: The process; of async spans that of the one that begins next.
@@ -39,7 +44,7 @@ class Spans:
         flags: INSTANT, OVERLAPPING and ERROR.
     """
 
-    def __init__(self, error_lines: "array[int]", tick: Callable[[], None], pid: Id | None, tid: Id | None) -> None:
+    def __init__(self, pid: Id | None, tid: Id | None, error_lines: Container[int], tick: Callable[[], None]) -> None:
         self.is_async = pid is None
         self.pid = pid
         self.tid = tid
@@ -72,7 +77,7 @@ class Spans:
         self.cat.append(cat)
         self.parent.append(parent)
         flags = is_instant * INSTANT + is_overlapping * OVERLAPPING
-        if self._error_lines and self._is_error(line_no):
+        if line_no in self._error_lines:
             flags += ERROR
         self.flags.append(flags)
         if self.is_async:
@@ -85,12 +90,8 @@ class Spans:
     def ended(self, at: int, dur: int, line_no: int | None, /) -> None:
         """Take the end of a span; see `Record`."""
         self.dur[at] = dur
-        if line_no is not None and self._is_error(line_no):
+        if line_no in self._error_lines:
             self.flags[at] |= ERROR
-
-    def _is_error(self, line_no: int) -> bool:
-        at = bisect_left(self._error_lines, line_no)
-        return at < len(self._error_lines) and self._error_lines[at] == line_no
 
     def pid_of(self, at: int) -> Id | None:
         """The process of a span; None for an instant of the whole trace."""

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from tracerd.text import printable
 
 if TYPE_CHECKING:  # `tail` needs none of it, and starts at once
-    from tracerd.rows.recording import Process, Recording
+    from tracerd.rows.process import Process
+    from tracerd.rows.recording import Recording
     from tracerd.rows.spans import Id
 
 _UNITS = (("s", 10**9), ("ms", 10**6), ("us", 10**3))

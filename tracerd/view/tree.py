@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tracerd.replay.observer import NO_PARENT
-from tracerd.rows.recording import Process, Recording
+from tracerd.rows.process import Process
+from tracerd.rows.recording import Recording
 from tracerd.rows.spans import ERROR, INSTANT, OVERLAPPING, Id, Spans
 
 

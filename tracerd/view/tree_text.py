@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tracerd.rows.recording import Process
+from tracerd.rows.process import Process
 from tracerd.rows.spans import Id
 from tracerd.text import printable
 from tracerd.view.tables import duration_text, microseconds, plural, process_json, process_label

@@ -1,0 +1,77 @@
+"""Lines to events, with no more of each than a recording needs."""
+
+from typing import Final
+
+import msgspec
+
+from tracerd.core.tef import CLOCK_NAME, COMPLETE, COUNTER, CPU_PROFILE, METADATA
+from tracerd.replay.events import UNSET, Unset, exact_event
+from tracerd.rows.error_events import ErrorArgs
+
+
+class Args(ErrorArgs, gc=False):
+    """The args that decide whether it is an error, and the one that names."""
+
+    name: object = None
+
+
+class Event(msgspec.Struct, gc=False):
+    """An event as `replay` takes it, without what concerns no span."""
+
+    ph: str
+    ts: int | float | Unset = UNSET
+    dur: int | float | Unset = UNSET
+    pid: int | str | Unset = UNSET
+    tid: int | str | Unset = UNSET
+    name: str = ""
+    cat: str = ""
+    id: int | str | Unset = UNSET
+    id2: msgspec.Raw | Unset = UNSET
+    s: str = ""
+    args: Args | Unset | None = UNSET
+    tts: float | Unset = UNSET
+    tdur: float | Unset = UNSET
+
+
+DECODER: Final = msgspec.json.Decoder(Event)
+"""Takes lines of which `export_line` may complain only for what `needs_exactness` finds."""
+
+_ARGS: Final = msgspec.json.Decoder(Args)
+
+
+def needs_exactness(event: Event, block: bytes) -> bool:
+    """Whether the line of an event, somewhere in a block, may be one that a trace.json leaves out or alters."""
+    phase = event.ph[:1]
+    return (
+        phase in ("", CPU_PROFILE)
+        or (phase == COMPLETE and event.dur is UNSET)
+        or (phase != METADATA and event.ts is UNSET)
+        or event.name == CLOCK_NAME
+        or (phase == COUNTER and b"null" in block)
+    )
+
+
+def event_of(line: bytes) -> Event:
+    """The event of a line which `export_line` has passed."""
+    exact = exact_event(line)
+    args = None if isinstance(exact.args, Unset) else _args(exact.args)
+    return Event(
+        ph=exact.ph,
+        ts=exact.ts,
+        dur=exact.dur,
+        pid=exact.pid,
+        tid=exact.tid,
+        name=exact.name,
+        cat=exact.cat,
+        id=exact.id,
+        id2=exact.id2,
+        s=exact.s,
+        args=args,
+    )
+
+
+def _args(text: msgspec.Raw) -> Args | None:
+    try:
+        return _ARGS.decode(text)
+    except (msgspec.DecodeError, RecursionError):  # no object, or too deep for us
+        return None
