@@ -1,10 +1,10 @@
 """Figures of spans, by name, by category or by process: how many, how long, how they are spread."""
 
 from array import array
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from tracerd.query.aggregate import PER_PERCENT, rounded_mean, rounded_percentile
 from tracerd.rows.recording import Recording
 from tracerd.rows.spans import ERROR, INSTANT, Id, Spans
 
@@ -39,7 +39,7 @@ class Figures:
     @property
     def mean(self) -> int:
         """The mean duration, rounded; of none 0."""
-        return (self.total + self.count // 2) // self.count if self.count else 0
+        return rounded_mean(self.total, self.count)
 
     def add(self, other: "Figures") -> None:
         """Take in the spans of another group."""
@@ -62,20 +62,9 @@ class Figures:
             "self": self.self_total,
             "min": self.durations[0],
             "mean": self.mean,
-            **{f"p{percent}": percentile(self.durations, percent) for percent in PERCENTILES},
+            **{f"p{percent}": rounded_percentile(self.durations, percent * PER_PERCENT) for percent in PERCENTILES},
             "max": self.durations[-1],
         }
-
-
-def percentile(ordered: Sequence[int], percent: int) -> int:
-    """The percentile of values in order, by linear interpolation between the two that are nearest; rounded.
-
-    Of n values the first is percentile 0 and the last is percentile 100, as in numpy and in spreadsheets.
-    """
-    at, rest = divmod((len(ordered) - 1) * percent, 100)
-    if not rest:
-        return ordered[at]
-    return (ordered[at] * (100 - rest) + ordered[at + 1] * rest + 50) // 100
 
 
 def collect(recording: Recording, by: By) -> dict[Id, Figures]:
