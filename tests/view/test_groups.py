@@ -49,7 +49,7 @@ def test_figures_by_name_by_cat_and_by_process() -> None:
         ]
     )
 
-    by_name = collect(recording, "name")
+    by_name = collect(recording, ("name",))
     assert list(by_name) == ["a", "b"]
     figures = by_name["a"]
     assert (figures.count, figures.unfinished, figures.errors) == (2, 1, 1)
@@ -57,8 +57,8 @@ def test_figures_by_name_by_cat_and_by_process() -> None:
         "total": 30000, "self": 26000, "min": 10000, "mean": 15000,
         "p50": 15000, "p90": 19000, "p99": 19900, "max": 20000,
     }  # fmt: skip
-    assert {key: found.total for key, found in collect(recording, "cat").items()} == {"y": 24000, "x": 10000, "": 0}
-    assert {key: found.self_total for key, found in collect(recording, "process").items()} == {2: 20000, 1: 10000}
+    assert {key: found.total for key, found in collect(recording, ("cat",)).items()} == {"y": 24000, "x": 10000, "": 0}
+    assert {key: found.self_total for key, found in collect(recording, ("process",)).items()} == {2: 20000, 1: 10000}
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_errors(args: str, is_error: bool) -> None:
     ended = read([log(f'B a 1/1 0\nE a 1/1 1 "args":{args}')])
 
     for recording in (begun, ended):
-        assert collect(recording, "name")["a"].errors == is_error
+        assert collect(recording, ("name",))["a"].errors == is_error
         assert recording.processes[1].errors == is_error
 
 

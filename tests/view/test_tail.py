@@ -173,7 +173,7 @@ def test_options_let_events_pass(options: list[str], expected: list[int], store:
 def test_a_wrong_condition_is_one_line_with_its_place(text: str, message: str, store: Path) -> None:
     done = tail(store, "--where", text)
 
-    assert (done.returncode, done.stdout) == (1, b"")
+    assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr.decode() == f"Error: --where:{message}\n"
 
 

@@ -90,10 +90,10 @@ trace_argument = click.argument("trace", shell_complete=complete_trace)
 
 by_option = click.option(
     "--by",
-    type=click.Choice(["name", "cat", "process"]),
     default="name",
     show_default=True,
-    help="Group spans by name, category or process.",
+    metavar="COLUMN[,...]",
+    help="Group spans by name, cat, process, or any columns, such as process,name.",
 )
 
 top_option = click.option(

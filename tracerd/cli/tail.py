@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tracerd.cli.conditions import option_errors
 from tracerd.cli.exporting import warn_problem
 from tracerd.cli.options import complete_trace, directory_option, span_duration, where_option
 from tracerd.cli.reading import check_stdout
@@ -107,7 +108,8 @@ def _wanted(
         also.append(forms.is_named(names))
     if level is not None:
         also.append(forms.is_one_of("level", LEVELS[LEVELS.index(level) :]))
-    return Wanted(forms.compile_where(where, "these events", TYPES, also=also))
+    with option_errors():
+        return Wanted(forms.compile_where(where, "these events", TYPES, also=also))
 
 
 def _print_logs(source: "Source | None", live: "Live", output: "Output", count: int, *, follow: bool) -> None:
