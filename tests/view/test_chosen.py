@@ -142,7 +142,7 @@ def test_diff_compares_the_spans_of_a_condition(store: Path) -> None:
     ("arguments", "message"),
     [
         (["show", "b", "--where", "dur > 1"], '--where:1:1: "dur" is no column of spans; did you mean "dur_us"?'),
-        (["stats", "b", "--by", "name,proccess"], '--by:1:6: "proccess" is no column of spans; did you mean "process"?'),
+        (["stats", "b", "--by", "name,threads"], '--by:1:6: "threads" is no column of spans; did you mean "thread"?'),
         (["stats", "b", "--by", "name pid"], '--by:1:6: expected a comma or the end, not "pid"'),
         (["diff", "b", "b", "--where", "("], "--where:1:2: expected a value, not the end of the text"),
     ],
