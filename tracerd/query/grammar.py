@@ -85,9 +85,9 @@ class Parser:
             self.token = self._tokens[self._index]
         return token
 
-    def ahead(self) -> Token:
-        """The token after the next one."""
-        return self._tokens[min(self._index + 1, len(self._tokens) - 1)]
+    def ahead(self, count: int = 1) -> Token:
+        """The token that comes so many after the next one; at last the END."""
+        return self._tokens[min(self._index + count, len(self._tokens) - 1)]
 
     def is_at(self, *texts: str) -> bool:
         """Whether the next token is one of these words or operators."""
@@ -125,7 +125,7 @@ class Parser:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise self._too_deep(self.token.at)
-        left = self._operand()
+        left = self.operand()
         while self.token.kind == OPERATOR and _POWERS.get(self.token.text, 0) > power:
             left = self._binary(left, self.advance())
         self._depth -= 1
@@ -159,7 +159,8 @@ class Parser:
     def _too_deep(self, at: int) -> QueryError:
         return self.text.error(at, f"more than {MAX_DEPTH} levels in one expression: split it")
 
-    def _operand(self) -> Expr:
+    def operand(self) -> Expr:
+        """Take what stands between two operators."""
         token = self.token
         if token.kind == NUMBER:
             return Literal(self._number(self.advance(), 1), token.at)
