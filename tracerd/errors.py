@@ -79,3 +79,7 @@ class QueryError(TracerdError):
         super().__init__(f"{source}:{line}:{column}: {reason}")
         self.line = line
         self.column = column
+
+
+class InvalidEventError(TracerdError):
+    """Raised when an event is not as its tracker declares."""

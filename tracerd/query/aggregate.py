@@ -62,9 +62,6 @@ def rounded_mean(total: int, count: int) -> int:
 class Sum:
     """Adds integers and doubles; the result is exact but for one rounding, if any of them is a double.
 
-    Args:
-        values: The first of them.
-
     Attributes:
         integers: The sum of the integers.
         doubles: Some doubles whose sum is exactly that of those that were added.
@@ -72,24 +69,23 @@ class Sum:
 
     __slots__ = ("_limit", "doubles", "integers")
 
-    def __init__(self, values: Iterable[Number] = ()) -> None:
+    def __init__(self) -> None:
         self.integers = 0
         self.doubles = array("d")
         self._limit = _CHUNK
-        for value in values:
-            self.add(value)
 
-    def add(self, value: Number) -> None:
-        """Add a number."""
-        if isinstance(value, int):
-            self.integers += value
-            return
-        self.doubles.append(value)
+    def add_integers(self, values: Iterable[int]) -> None:
+        """Add integers."""
+        self.integers += sum(values)
+
+    def add_doubles(self, values: Iterable[float]) -> None:
+        """Add doubles."""
+        self.doubles.extend(values)
         if len(self.doubles) >= self._limit:
             try:
                 self.doubles = array("d", _expansion(self.doubles))
             except OverflowError:  # larger ones may still cancel out
-                self._limit *= 2
+                self._limit = 2 * len(self.doubles)
 
     def add_all(self, other: "Sum") -> None:
         """Add what another one has added."""

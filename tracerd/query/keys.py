@@ -1,8 +1,7 @@
 """Keys of groups: which columns they are of, and how they are written."""
 
+import json
 from collections.abc import Mapping, Sequence
-
-import msgspec
 
 from tracerd.query.grammar import Parser
 from tracerd.query.lexer import END, Text
@@ -57,4 +56,14 @@ def key_text(values: Sequence[object]) -> str:
 
 def part_text(value: object) -> str:
     """The text of a key of one part."""
-    return value if isinstance(value, str) else msgspec.json.encode(value, order="sorted").decode()
+    if value.__class__ is str or value.__class__ is int:
+        return str(value)
+    return value_text(value)
+
+
+def value_text(value: object) -> str:
+    """Compact JSON of a value of a log, with its keys in order."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    except RecursionError:  # deeper than anything that a person reads
+        return "..."

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from fnmatch import translate
-from typing import Final, NamedTuple, assert_never
+from typing import Any, Final, NamedTuple, assert_never
 
 from tracerd.query import operators
 from tracerd.query.kinds import ANY, BOOL, FLOAT, INT, JSON, NULL, NUMBER, TEXT, kind_of
@@ -40,10 +40,13 @@ class Atom(NamedTuple):
     Attributes:
         text: The local that holds the value.
         kinds: What it may be.
+        is_typed: Whether its author has declared that, or a column has; a sum of integers is then an integer, and of
+            floats a float, whatever comes.
     """
 
     text: str
     kinds: int
+    is_typed: bool = True
 
 
 class Code:
@@ -51,19 +54,20 @@ class Code:
 
     Args:
         resolve: What a name stands for; it raises QueryError for one that is not known.
+        indent: Blanks before each statement.
 
     Attributes:
         inputs: What the statements read, and the local of each.
         lines: The statements.
     """
 
-    def __init__(self, resolve: Callable[["Code", Name], Atom]) -> None:
+    def __init__(self, resolve: Callable[["Code", Name], Atom], indent: int = 8) -> None:
         self.inputs: dict[Input, str] = {}
         self.lines: list[str] = []
         self._resolve = resolve
         self._constants: list[object] = []
         self._steps = 0
-        self._indent = "        "
+        self._indent = " " * indent
         self.on_null = ""
         """A statement for arithmetic without a result; nothing if it is empty."""
 
@@ -71,7 +75,7 @@ class Code:
 
     def read(self, what: Input, kinds: int = ANY) -> Atom:
         """The local of a column or a path."""
-        return Atom(self.inputs.setdefault(what, f"i{len(self.inputs)}"), kinds)
+        return Atom(self.inputs.setdefault(what, f"i{len(self.inputs)}"), kinds, isinstance(what, str))
 
     def constant(self, value: object) -> str:
         """The name of a constant."""
@@ -82,11 +86,11 @@ class Code:
         """Write a statement."""
         self.lines.append(f"{self._indent}{line}")
 
-    def step(self, text: str, kinds: int) -> Atom:
+    def step(self, text: str, kinds: int, *, is_typed: bool = True) -> Atom:
         """Write a statement that keeps a value."""
         self._steps += 1
         self.add(f"t{self._steps} = {text}")
-        return Atom(f"t{self._steps}", kinds)
+        return Atom(f"t{self._steps}", kinds, is_typed)
 
     @contextmanager
     def block(self, head: str) -> Generator[None]:
@@ -96,12 +100,12 @@ class Code:
         yield
         self._indent = self._indent[:-1]
 
-    def compiled(self, parameters: list[str], body: list[str]) -> Callable[..., object]:
+    def compiled(self, parameters: list[str], body: list[str]) -> Callable[..., Any]:
         """The function of these lines.
 
         Args:
             parameters: Names of its parameters.
-            body: Its lines, indented.
+            body: Its lines, indented; what it returns is what they say.
         """
         constants = "".join(f"c{number}, " for number in range(len(self._constants)))
         lines = ["def make(constants):", *([f"    {constants}= constants"] if constants else [])]
@@ -110,7 +114,7 @@ class Code:
         exec(compile("\n".join(lines), "<query>", "exec"), namespace)  # noqa: S102  no text of a user is in it
         make = namespace["make"]
         assert callable(make)  # noqa: S101  the text above defines it
-        run: Callable[..., object] = make(tuple(self._constants))
+        run: Callable[..., Any] = make(tuple(self._constants))
         return run
 
     # ------------------------------------------------------------------ expressions
@@ -152,7 +156,8 @@ class Code:
                 values.append(self.value(part))
         function = "negate" if isinstance(node, Unary) else _ARITHMETIC[node.operator]
         texts = ", ".join(value.text for value in values)
-        result = self.step(f"{function}({texts})", _result_kinds(function, [value.kinds for value in values]))
+        kinds = _result_kinds(function, [value.kinds for value in values])
+        result = self.step(f"{function}({texts})", kinds, is_typed=all(value.is_typed for value in values))
         if self.on_null and not is_inner:
             self.add(f"if {result.text} is None: {self.on_null}")
         return result
@@ -166,7 +171,7 @@ class Code:
         with self.block("else:"):
             otherwise = self.value(node.otherwise or Literal(None))
             self.add(f"{result} = {otherwise.text}")
-        return Atom(result, then.kinds | otherwise.kinds)
+        return Atom(result, then.kinds | otherwise.kinds, then.is_typed and otherwise.is_typed)
 
     def condition(self, node: Expr) -> str:
         """Write the steps of an expression, and give an expression of Python that is true if its value is."""

@@ -54,7 +54,7 @@ def compile_where(
     run = code.compiled([code.inputs[what] for what in inputs], [*code.lines, f"        return {passes}"])
     columns = tuple(what for what in inputs if isinstance(what, str))
     paths = tuple(what for what in inputs if isinstance(what, tuple))
-    return Where(columns, paths, run)  # type: ignore[arg-type]  # a condition is a bool
+    return Where(columns, paths, run)
 
 
 # ------------------------------------------------------------------ the short options
