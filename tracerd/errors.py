@@ -59,3 +59,27 @@ class StartError(TracerdError):
 
 class ViewError(TracerdError):
     """Raised when a trace cannot be shown."""
+
+
+class QueryError(TracerdError):
+    """Raised when the text of an expression or a tracker is wrong.
+
+    Args:
+        source: Where the text is from: a file, or an option.
+        line: The line of the fault, from 1.
+        column: Its column in characters, from 1.
+        reason: What is wrong.
+
+    Attributes:
+        line: The line.
+        column: The column.
+    """
+
+    def __init__(self, source: str, line: int, column: int, reason: str) -> None:
+        super().__init__(f"{source}:{line}:{column}: {reason}")
+        self.line = line
+        self.column = column
+
+
+class InvalidEventError(TracerdError):
+    """Raised when an event is not as its tracker declares."""

@@ -141,6 +141,13 @@ def test_the_last_events_are_printed(options: list[str], expected: range, store:
         (["--level", "info"], [5, 6]),
         (["--level", "debug", "--level", "error"], [6]),
         (["--name", "a*", "--pid", "7", "-n", "1"], [1]),
+        (["--where", "dur_us >= 5000 && pid == 8"], [2]),
+        (["--where", 'args.level == "debug" || error'], [4, 6]),
+        (["--where", 'level == "info"'], [5]),
+        (["--where", 'message ~ "lo*" && ts_us > 4'], [5, 6]),
+        (["--where", 'name ~ "a*"', "--pid", "7"], [1]),
+        (["--where", 'ph == "i" && cat == "log" && tid == null'], [4, 5, 6]),
+        (["--where", "args.nothing.here"], []),
     ],
 )
 def test_options_let_events_pass(options: list[str], expected: list[int], store: Path) -> None:
@@ -154,6 +161,20 @@ def test_options_let_events_pass(options: list[str], expected: list[int], store:
 
     assert numbers(done.stdout) == expected
     assert done.returncode == (0 if expected else 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("dur > 5", '1:1: "dur" is no column of these events; did you mean "dur_us"?'),
+        ("name == 'x'", """1:9: expected a value, not "'"; did you mean "?"""),
+    ],
+)
+def test_a_wrong_condition_is_one_line_with_its_place(text: str, message: str, store: Path) -> None:
+    done = tail(store, "--where", text)
+
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode() == f"Error: --where:{message}\n"
 
 
 @pytest.mark.parametrize(
@@ -197,7 +218,17 @@ ODD = (
 )
 
 
-@pytest.mark.parametrize("options", [[], ["--json"], ["--name", "*"], ["--level", "debug"], ["--min-dur", "1ns"]])
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--json"],
+        ["--name", "*"],
+        ["--level", "debug"],
+        ["--min-dur", "1ns"],
+        ["--where", "ts_us / dur_us * pid == args.k || args != name && level < message || true"],
+    ],
+)
 def test_odd_lines_are_harmless_and_told_once(options: list[str], tmp_path: Path) -> None:
     (tmp_path / "o\x1b[1m.jsonl").write_bytes(EXAMPLE.read_bytes() + ODD + b"\n")
     done = tail(tmp_path, "-n", "100", *options)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.cli.options import by_option, complete_trace, directory_option, span_duration, top_option
+from tracerd.cli.conditions import span_condition, span_keys
+from tracerd.cli.options import by_option, complete_trace, directory_option, span_duration, top_option, where_option
 from tracerd.cli.reading import print_lines, read_trace
 from tracerd.text import printable, printable_json
 
 if TYPE_CHECKING:
     from tracerd.view.diff import Comparison, Grown
-    from tracerd.view.groups import By
 
 _PERCENT = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*%?", re.ASCII)
 
@@ -30,6 +30,7 @@ def percent(value: str) -> float:
 @click.argument("b", shell_complete=complete_trace)
 @directory_option
 @by_option
+@where_option("spans")
 @top_option
 @click.option(
     "--fail-over",
@@ -51,7 +52,8 @@ def diff(
     a: str,
     b: str,
     directory: Path,
-    by: "By",
+    by: str,
+    where: str | None,
     top: int | None,
     fail_over: float | None,
     min_total: float,
@@ -61,11 +63,13 @@ def diff(
 
     A and B are a path, a file name, a trace id, an unambiguous prefix of one, `latest`, or `-` for stdin.
     """
+    from tracerd.view.chosen import choose
     from tracerd.view.diff import Comparison
 
+    keys, condition = span_keys(by), span_condition(where)
     id_a, recording_a = read_trace(directory, a)
     id_b, recording_b = read_trace(directory, b)
-    found = Comparison(recording_a, recording_b, by)
+    found = Comparison(choose(recording_a, condition), choose(recording_b, condition), keys)
     over = [] if fail_over is None else found.grown(fail_over, round(min_total * 1e9))
     (_print_json if as_json else _print)(found, (id_a, id_b), top, fail_over, over)
     if over:

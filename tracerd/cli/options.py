@@ -1,8 +1,9 @@
 """Options that several commands share, and types of values that click does not know."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -10,6 +11,8 @@ from tracerd.errors import TracerdError
 from tracerd.socket_path import socket_path
 from tracerd.store.paths import log_dir
 from tracerd.text import printable
+
+Command = TypeVar("Command", bound=Callable[..., object])
 
 
 def complete_trace(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -87,10 +90,10 @@ trace_argument = click.argument("trace", shell_complete=complete_trace)
 
 by_option = click.option(
     "--by",
-    type=click.Choice(["name", "cat", "process"]),
     default="name",
     show_default=True,
-    help="Group spans by name, category or process.",
+    metavar="COLUMN[,...]",
+    help="Group spans by name, cat, process, or any columns, such as process,name.",
 )
 
 top_option = click.option(
@@ -99,3 +102,12 @@ top_option = click.option(
     metavar="N",
     help="Print N rows of each table; the default is 20, and with --json all.",
 )
+
+
+def where_option(what: str) -> Callable[[Command], Command]:
+    """The option --where.
+
+    Args:
+        what: Of what it is a condition.
+    """
+    return click.option("--where", metavar="EXPR", help=f"Only {what} for which EXPR is true, such as 'dur_us > 1000'.")

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.cli.options import directory_option, span_duration, trace_argument
+from tracerd.cli.conditions import span_condition
+from tracerd.cli.options import directory_option, span_duration, trace_argument, where_option
 from tracerd.cli.reading import print_lines, read_trace
 from tracerd.errors import ViewError
 from tracerd.text import printable_json
@@ -25,20 +26,32 @@ if TYPE_CHECKING:
     "--min-dur", type=span_duration, default="0", metavar="D", help="Leave out spans shorter than D, such as 5ms."
 )
 @click.option("--pid", "pids", multiple=True, metavar="N", help="Show only this process; may be repeated.")
+@where_option("spans")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per process and span, and line.")
-def show(trace: str, directory: Path, depth: int | None, min_dur: float, pids: tuple[str, ...], as_json: bool) -> None:
+def show(
+    trace: str,
+    directory: Path,
+    depth: int | None,
+    min_dur: float,
+    pids: tuple[str, ...],
+    where: str | None,
+    as_json: bool,
+) -> None:
     """Show a trace as a tree: processes, and in them their nested spans.
 
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, `latest`, or `-` for stdin.
     """
     import orjson
 
+    from tracerd.view.chosen import choose
     from tracerd.view.tree import Tree
     from tracerd.view.tree_text import as_json as json_of
     from tracerd.view.tree_text import as_text
 
+    condition = span_condition(where)
     trace_id, recording = read_trace(directory, trace)
-    tree = Tree(recording, depth, round(min_dur * 1e9), frozenset(_known(recording, pid) for pid in pids))
+    of_processes = frozenset(_known(recording, pid) for pid in pids)
+    tree = Tree(choose(recording, condition), depth, round(min_dur * 1e9), of_processes)
     if as_json:
         print_lines(printable_json(orjson.dumps(json_of(row))).decode() for row in tree.rows())
     else:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tracerd.cli.conditions import option_errors
 from tracerd.cli.exporting import warn_problem
-from tracerd.cli.options import complete_trace, directory_option, span_duration
+from tracerd.cli.options import complete_trace, directory_option, span_duration, where_option
 from tracerd.cli.reading import check_stdout
 from tracerd.errors import NoSuchTraceError, ViewError
 from tracerd.rows.levels import LEVELS
@@ -19,10 +20,11 @@ from tracerd.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tracerd.rows.event import Wanted
+    from tracerd.query.tree import Expr
     from tracerd.rows.follow import Growing, Live
     from tracerd.rows.source import Source
     from tracerd.view.tail import Output
+    from tracerd.view.wanted import Wanted
 
 POLL_MS = 100
 """How often a log that does not grow is read again."""
@@ -45,6 +47,7 @@ POLL_MS = 100
 @click.option("--pid", "pids", multiple=True, metavar="N", help="Only events of this process; may be repeated.")
 @click.option("--level", type=click.Choice(LEVELS), help="Only log events of this level or a more serious one.")
 @click.option("--min-dur", type=span_duration, metavar="D", help="Only events that took D or longer, such as 5ms.")
+@where_option("events")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per event and line.")
 def tail(
     trace: str | None,
@@ -55,6 +58,7 @@ def tail(
     pids: tuple[str, ...],
     level: str | None,
     min_dur: float | None,
+    where: str | None,
     as_json: bool,
 ) -> None:
     """Print the last events of a trace, and with -f new ones as they arrive.
@@ -65,12 +69,11 @@ def tail(
 
     An event with a duration is printed when it is over, with the time at which it began.
     """
-    from tracerd.rows.event import Wanted
     from tracerd.rows.follow import Live
     from tracerd.view.tail import Output
 
     check_stdout()
-    wanted = Wanted(names, pids, level, None if min_dur is None else min_dur * 1e6)
+    wanted = _wanted(where, names, pids, level, min_dur)
     is_terminal = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     output = Output(wanted, as_json=as_json, with_trace=trace is None, colour=is_terminal, warn=_warn_fault)
     directory = directory.absolute()
@@ -84,6 +87,29 @@ def tail(
     if source and not follow and lines and not output.printed:
         what = "no events" if wanted.is_all else "no event that passes"
         raise ViewError(f"the trace {source.trace_id} has {what}")
+
+
+def _wanted(
+    where: str | None, names: tuple[str, ...], pids: tuple[str, ...], level: str | None, min_dur: float | None
+) -> "Wanted":
+    """The events that all these options let pass."""
+    from tracerd.view.wanted import TYPES, Wanted
+
+    if where is None and not names and not pids and level is None and min_dur is None:
+        return Wanted()
+    from tracerd.query import where as forms
+
+    also: list[Expr] = []
+    if min_dur is not None:
+        also.append(forms.takes_at_least(min_dur * 1e6))
+    if pids:
+        also.append(forms.is_of_process(pids))
+    if names:
+        also.append(forms.is_named(names))
+    if level is not None:
+        also.append(forms.is_one_of("level", LEVELS[LEVELS.index(level) :]))
+    with option_errors():
+        return Wanted(forms.compile_where(where, "these events", TYPES, also=also))
 
 
 def _print_logs(source: "Source | None", live: "Live", output: "Output", count: int, *, follow: bool) -> None:

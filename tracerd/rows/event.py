@@ -1,13 +1,10 @@
 """Lines of a log to the few fields that a line for people needs; and which events a person asked for."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Final
 
 import msgspec
 
-from tracerd.rows.levels import LEVELS, known_level
+from tracerd.rows.levels import known_level
 
 USUAL_LEVEL: Final = "info"
 """What an unknown level counts as."""
@@ -25,6 +22,7 @@ class Event(msgspec.Struct, gc=False):
     ts: int | float | None = None
     dur: int | float | None = None
     pid: int | float | str | None = None
+    tid: int | float | str | None = None
     name: str = ""
     cat: str = ""
     args: msgspec.Raw = NO_ARGS
@@ -75,7 +73,7 @@ def _lenient(line: bytes) -> Event | None:
     except (msgspec.DecodeError, RecursionError):
         return None
     event = Event(args=fields.get("args", NO_ARGS))
-    for names, types in ((_STRINGS, str), (_NUMBERS, int | float), (("pid",), int | float | str)):
+    for names, types in ((_STRINGS, str), (_NUMBERS, int | float), (("pid", "tid"), int | float | str)):
         for name in names:
             value = _value(fields.get(name, b"null"))
             if isinstance(value, types) and not isinstance(value, bool):
@@ -118,38 +116,3 @@ def given_name(event: Event) -> str:
     """What a metadata event calls its process or thread; empty if it does not."""
     name = _args(event).name
     return name if isinstance(name, str) else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """The events that a person asked for: those that pass every test.
-
-    Attributes:
-        names: Patterns (`*`, `?`, `[...]`) of which one must fit the name; none lets all pass.
-        pids: Of which one must be the process; none lets all pass.
-        level: The least serious level; then only log events pass.
-        min_dur_us: The shortest duration, in microseconds; then only events that have one pass.
-    """
-
-    names: Sequence[str] = ()
-    pids: Sequence[str] = ()
-    level: str | None = None
-    min_dur_us: float | None = None
-
-    @property
-    def is_all(self) -> bool:
-        """Whether every event passes."""
-        return self == Wanted()
-
-    def passes(self, event: Event) -> bool:
-        """Whether this event was asked for."""
-        if self.min_dur_us is not None and (event.dur is None or event.dur < self.min_dur_us):
-            return False
-        if self.pids and str(event.pid) not in self.pids:
-            return False
-        if self.names and not any(fnmatchcase(event.name, pattern) for pattern in self.names):
-            return False
-        if self.level is None:
-            return True
-        level = level_of(event)
-        return level is not None and LEVELS.index(level) >= LEVELS.index(self.level)

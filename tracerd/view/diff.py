@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tracerd.rows.recording import Recording
 from tracerd.text import printable
-from tracerd.view.groups import By, Figures, collect
+from tracerd.view.groups import BY_PROCESS, By, Figures, by_label, collect, key_label
 from tracerd.view.stats import TIMES, figures_json
 from tracerd.view.tables import duration_text, microseconds, more_text, plural, shortened, table
 
@@ -91,10 +91,10 @@ class Comparison:
         return {
             "a": _trace_json(ids[0], self._a),
             "b": _trace_json(ids[1], self._b),
-            "by": self._by,
+            "by": by_label(self._by),
             "groups": [
                 {
-                    self._by: pair.name,
+                    by_label(self._by): pair.name,
                     "a": figures_json(pair.a) if pair.a else None,
                     "b": figures_json(pair.b) if pair.b else None,
                     "change": {name: rounded(part) for name, part in pair.changes().items()},
@@ -114,18 +114,19 @@ class Comparison:
         if self.pairs:
             yield ""
             rows = [row for pair in self.pairs[:top] for row in _rows(pair)]
-            yield from table([self._by, "", "count", *TIMES], rows)
+            yield from table([by_label(self._by), "", "count", *TIMES], rows)
             yield from more_text(len(self.pairs), top)
 
 
 def _named(recording: Recording, by: By) -> dict[str, Figures]:
     """The figures by name; those of processes of one name together."""
     groups = collect(recording, by)
-    if by != "process":
-        return {str(name): figures for name, figures in groups.items()}
     found: dict[str, Figures] = {}
-    for pid, figures in groups.items():
-        found.setdefault(recording.processes[pid].name or str(pid), Figures()).add(figures)
+    for key, figures in groups.items():
+        name = key_label(key)
+        if by == BY_PROCESS and not isinstance(key, tuple):
+            name = recording.processes[key].name or name
+        found.setdefault(name, Figures()).add(figures)
     for figures in found.values():
         figures.finish()
     return found

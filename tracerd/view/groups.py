@@ -1,14 +1,24 @@
-"""Figures of spans, by name, by category or by process: how many, how long, how they are spread."""
+"""Figures of spans, by name, by process or by any columns: how many, how long, how they are spread."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final
 
+from tracerd.query.aggregate import PER_PERCENT, rounded_mean, rounded_percentile
+from tracerd.query.keys import input_text, key_text
+from tracerd.query.program import Input
 from tracerd.rows.recording import Recording
 from tracerd.rows.spans import ERROR, INSTANT, Id, Spans
+from tracerd.view.span_columns import rows
 
-By = Literal["name", "cat", "process"]
+By = tuple[Input, ...]
+"""What spans are grouped by: columns, or paths in args. `process` alone means each process, not each name of some."""
+
+BY_PROCESS: By = ("process",)
+
+Key = Id | tuple[object, ...]
+"""What the spans of a group have in common: a name, a category, a pid; or the values of several columns."""
 
 PERCENTILES = (50, 90, 99)
 
@@ -39,7 +49,7 @@ class Figures:
     @property
     def mean(self) -> int:
         """The mean duration, rounded; of none 0."""
-        return (self.total + self.count // 2) // self.count if self.count else 0
+        return rounded_mean(self.total, self.count)
 
     def add(self, other: "Figures") -> None:
         """Take in the spans of another group."""
@@ -62,45 +72,55 @@ class Figures:
             "self": self.self_total,
             "min": self.durations[0],
             "mean": self.mean,
-            **{f"p{percent}": percentile(self.durations, percent) for percent in PERCENTILES},
+            **{f"p{percent}": rounded_percentile(self.durations, percent * PER_PERCENT) for percent in PERCENTILES},
             "max": self.durations[-1],
         }
 
 
-def percentile(ordered: Sequence[int], percent: int) -> int:
-    """The percentile of values in order, by linear interpolation between the two that are nearest; rounded.
-
-    Of n values the first is percentile 0 and the last is percentile 100, as in numpy and in spreadsheets.
-    """
-    at, rest = divmod((len(ordered) - 1) * percent, 100)
-    if not rest:
-        return ordered[at]
-    return (ordered[at] * (100 - rest) + ordered[at + 1] * rest + 50) // 100
-
-
-def collect(recording: Recording, by: By) -> dict[Id, Figures]:
+def collect(recording: Recording, by: By) -> dict[Key, Figures]:
     """The figures of all spans.
 
     Returns:
-        By name, by category, or by pid; the largest total first.
+        By name, by category, by pid, or by values; the largest total first.
     """
-    found: dict[int | str, Figures] = {}
+    found: dict[Key, Figures] = {}
     for spans in recording.tracks:
-        _add(found, spans, spans.name if by == "name" else spans.cat if by == "cat" else None)
-    if by != "process":
-        found = {recording.names.text(int(number)): figures for number, figures in found.items()}
+        _add(found, spans, _keys(recording, spans, by))
+    if by in _NUMBERED:
+        found = {recording.names.text(int(str(number))): figures for number, figures in found.items()}
     for figures in found.values():
         figures.finish()
-    return dict(sorted(found.items(), key=lambda item: (-item[1].total, str(item[0]))))
+    return dict(sorted(found.items(), key=lambda item: (-item[1].total, key_label(item[0]))))
 
 
-def _add(found: dict[int | str, Figures], spans: Spans, keys: "array[int] | None") -> None:
+_NUMBERED: Final = (("name",), ("cat",))
+
+
+def _keys(recording: Recording, spans: Spans, by: By) -> Iterable[Key | None]:
+    """The key of each span, as a number where it stands for a text; None for instants of no process."""
+    if by == ("name",):
+        return spans.name
+    if by == ("cat",):
+        return spans.cat
+    if by == BY_PROCESS:
+        return map(spans.pid_of, range(len(spans.flags)))
+    return rows(recording, spans, by)
+
+
+def key_label(key: Key) -> str:
+    """A key as people read it."""
+    return key_text(key) if isinstance(key, tuple) else str(key)
+
+
+def by_label(by: By) -> str:
+    """What spans are grouped by, as people write it."""
+    return ",".join(map(input_text, by))
+
+
+def _add(found: dict[Key, Figures], spans: Spans, keys: Iterable[Key | None]) -> None:
     self_times = spans.self_times()
-    for at, (flags, dur) in enumerate(zip(spans.flags, spans.dur, strict=True)):
-        if flags & INSTANT:
-            continue
-        key = spans.pid_of(at) if keys is None else keys[at]
-        if key is None:  # only instants are of no process
+    for at, (flags, dur, key) in enumerate(zip(spans.flags, spans.dur, keys, strict=True)):
+        if flags & INSTANT or key is None:  # only instants are of no process
             continue
         figures = found.get(key)
         if figures is None:

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from tracerd.query.keys import input_text
 from tracerd.rows.recording import Recording
 from tracerd.rows.spans import INSTANT, Id
 from tracerd.text import printable
 from tracerd.view import concurrency
 from tracerd.view.concurrency import AtOnce
-from tracerd.view.groups import By, Figures, collect
+from tracerd.view.groups import BY_PROCESS, By, Figures, Key, by_label, collect, key_label
 from tracerd.view.tables import duration_text, microseconds, more_text, plural, process_json, process_label, table
 from tracerd.view.tree import pieces_of
 
@@ -43,7 +44,7 @@ class Stats:
 
     def __init__(self, recording: Recording, by: By) -> None:
         self._recording = recording
-        self._by: By = by
+        self._by = by
         self._groups = collect(recording, by)
         self._processes = sorted(recording.processes.values(), key=lambda process: -process.dur)
         self._spans_of: Counter[Id] = Counter()
@@ -84,7 +85,7 @@ class Stats:
             "unfinished": len(self._unfinished),
             "overlapping": recording.overlapping,
             "errors": sum(process.errors for process in recording.processes.values()),
-            "by": self._by,
+            "by": by_label(self._by),
             "groups": [self._group(key, figures) for key, figures in islice(self._groups.items(), top)],
             "processes": [process_json(process, self._spans_of[process.pid]) for process in self._processes[:top]],
             "unfinished_spans": [
@@ -101,11 +102,12 @@ class Stats:
             },
         }
 
-    def _group(self, key: Id, figures: Figures) -> dict[str, object]:
-        named: dict[str, object] = {self._by: key}
-        if self._by == "process":
-            named = {"pid": key, "process": self._recording.processes[key].name}
-        return named | figures_json(figures)
+    def _group(self, key: Key, figures: Figures) -> dict[str, object]:
+        if isinstance(key, tuple):
+            return dict(zip(map(input_text, self._by), key, strict=True)) | figures_json(figures)
+        if self._by == BY_PROCESS:
+            return {"pid": key, "process": self._recording.processes[key].name} | figures_json(figures)
+        return {by_label(self._by): key} | figures_json(figures)
 
     # ---------------------------------------------------------- for people
 
@@ -147,10 +149,14 @@ class Stats:
     def _group_table(self, top: int) -> Iterator[str]:
         rows: list[list[str]] = []
         for key, figures in islice(self._groups.items(), top):
-            label = process_label(self._recording, key) if self._by == "process" else str(key) or "(none)"
+            label = key_label(key) or "(none)"
+            if self._by == BY_PROCESS and not isinstance(key, tuple):
+                label = process_label(self._recording, key)
             times = [duration_text(time) for time in figures.times().values()]
             rows.append([label, f"{figures.count:,}", *times])
-        yield from table([self._by, "count", "total", "self", "min", "mean", "p50", "p90", "p99", "max"], rows)
+        yield from table(
+            [by_label(self._by), "count", "total", "self", "min", "mean", "p50", "p90", "p99", "max"], rows
+        )
         yield from more_text(len(self._groups), top)
 
     def _process_table(self, top: int) -> Iterator[str]:

@@ -9,9 +9,10 @@ import orjson
 
 from tracerd.core.tef import CLOCK_PREFIX
 from tracerd.rows.document import repaired
-from tracerd.rows.event import Event, Wanted, decode_line, decode_lines
+from tracerd.rows.event import Event, decode_line, decode_lines
 from tracerd.text import printable_json
 from tracerd.view.event_text import MAX_NAMES, Clock, Lines
+from tracerd.view.wanted import Wanted
 
 _PROCESS_NAME = b'"process_name"'
 

@@ -1,0 +1,44 @@
+"""The options --where and --by: their texts to what readers take, and their errors, in one line, to exit code 2."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from tracerd.errors import QueryError
+
+if TYPE_CHECKING:
+    from tracerd.query.program import Input
+    from tracerd.query.where import Where
+
+
+class _OptionError(click.ClickException):
+    exit_code = 2
+
+
+@contextmanager
+def option_errors() -> Generator[None]:
+    """A text that is wrong is misuse of its option."""
+    try:
+        yield
+    except QueryError as error:
+        raise _OptionError(str(error)) from None
+
+
+def span_condition(where: str | None) -> "Where | None":
+    """The condition of --where, on spans."""
+    from tracerd.query.where import compile_where
+    from tracerd.view.span_columns import TYPES
+
+    with option_errors():
+        return compile_where(where, "spans", TYPES)
+
+
+def span_keys(by: str) -> "tuple[Input, ...]":
+    """The columns of --by, of spans."""
+    from tracerd.query.keys import parse_keys
+    from tracerd.view.span_columns import TYPES
+
+    with option_errors():
+        return parse_keys(by, "spans", TYPES)

@@ -1,0 +1,126 @@
+"""A tracker at work: rows in, a result out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Final
+
+from tracerd.query.groups import Key
+from tracerd.query.keys import key_text, value_text
+from tracerd.query.result import MetricValue, Result
+from tracerd.query.tracker_fields import expected
+from tracerd.query.tracker_program import MetricPlan, Plan, Rows, WindowColumn, groups_of
+from tracerd.query.tracker_tree import TrackerTree
+
+FIRST_INVALID: Final = 5
+"""Invalid events whose fault is kept."""
+
+MAX_ALERTS: Final = 1000
+"""Alerts that are kept, unless asking for more."""
+
+_FOLD_ROWS: Final = 1 << 18
+"""So many rows are taken before their values are folded."""
+
+_MAX_SHOWN: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The part of time that counts.
+
+    Attributes:
+        column: `time` or `ts_us`.
+        start: Its begin, in microseconds; None for none.
+        end: Its end, which is no part of it; None for none.
+    """
+
+    column: WindowColumn
+    start: float | None
+    end: float | None
+
+
+def _event_id(trace: object, line: object) -> str:
+    return f"{trace}:{line}"
+
+
+class Computation:
+    """Computes the result of one tracker over rows of any number of traces, in their order.
+
+    Args:
+        tree: The tracker.
+        plan: Its program.
+        window: Of which time; None for all.
+        max_alerts: How many alerts to keep.
+        event_id: What an event is called, by its trace and line.
+    """
+
+    def __init__(
+        self,
+        tree: TrackerTree,
+        plan: Plan,
+        window: Window | None,
+        *,
+        max_alerts: int = MAX_ALERTS,
+        event_id: Callable[[object, object], str] = _event_id,
+    ) -> None:
+        self._tree = tree
+        self._plan = plan
+        self._low = float("-inf") if window is None or window.start is None else window.start
+        self._high = float("inf") if window is None or window.end is None else window.end
+        self._max_alerts = max_alerts
+        self._event_id = event_id
+        self._groups = groups_of(plan)
+        self._nulls = [0] * len(plan.counted)
+        self._total = self._valid = self._invalid = self._alert_count = 0
+        self._first_invalid: list[str] = []
+        self._alerts: list[dict[str, object]] = []
+
+    def feed(self, rows: Rows) -> None:
+        """Take rows: tuples of the plan's inputs."""
+        rest = iter(rows)
+        gets = [groups.cells.get for groups in self._groups]
+        news = [groups.new for groups in self._groups]
+        cells = [groups.cells.get(()) for groups in self._groups]
+        while (first := next(rest, None)) is not None:
+            some = chain([first], islice(rest, _FOLD_ROWS))
+            self._total, self._valid = self._plan.run(
+                some, self._total, self._valid, self._low, self._high, self._nulls,
+                self._take_invalid, self._take_alert, gets, news, cells,
+            )  # fmt: skip
+            for groups in self._groups:
+                groups.fold()
+
+    def _take_invalid(self, number: int, trace: object, line: object, value: object) -> None:
+        self._invalid += 1
+        if len(self._first_invalid) < FIRST_INVALID:
+            field = self._tree.fields[number]
+            text = value_text(value)
+            shown = text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
+            place = self._event_id(trace, line)
+            self._first_invalid.append(f"{place}: {field.name}: expected {expected(field)}, not {shown}")
+
+    def _take_alert(self, number: int, trace: object, line: object, value: object) -> None:
+        self._alert_count += 1
+        if len(self._alerts) < self._max_alerts:
+            alert = {"alert": self._tree.alerts[number].name, "event_id": self._event_id(trace, line), "value": value}
+            self._alerts.append(alert)
+
+    def result(self) -> Result:
+        """What was computed of all rows until now."""
+        return Result(
+            self._total,
+            self._valid,
+            {name: self._value(metric) for name, metric in self._plan.metrics.items()},
+            self._alerts,
+            self._alert_count,
+            self._invalid,
+            self._first_invalid,
+            {name: count for name, count in zip(self._plan.counted, self._nulls, strict=True) if count},
+        )
+
+    def _value(self, metric: MetricPlan) -> MetricValue:
+        groups = self._groups[metric.group]
+        if not metric.is_grouped:
+            return metric.aggregate(groups, ())
+        keys: list[tuple[str, Key]] = sorted((key_text(key), key) for key in groups.cells)
+        return {text: metric.aggregate(groups, key) for text, key in keys}

@@ -1,0 +1,78 @@
+"""The part of a trace that a person asked for: what `--where` leaves of it."""
+
+from array import array
+from copy import copy
+
+from tracerd.query.where import Where
+from tracerd.replay.observer import NO_PARENT
+from tracerd.rows.recording import Recording
+from tracerd.rows.spans import Id, Spans
+from tracerd.view.span_columns import rows
+
+
+class ChosenSpans(Spans):
+    """Some spans of a track. Their self times are those in the whole track.
+
+    Args:
+        track: All of them.
+        keep: The index of each that is kept, in order.
+    """
+
+    def __init__(self, track: Spans, keep: "array[int]") -> None:
+        super().__init__(array("q"), _no_tick, track.pid, track.tid)
+        self.is_async = track.is_async
+        everything = track.self_times()
+        self._self_times = array("q", (everything[at] for at in keep))
+        kept_pids: list[Id | None] = []
+        nearest = array("i", [NO_PARENT]) * len(track.flags)  # the kept span that each is, or lies in
+        for new, at in enumerate(keep):
+            nearest[at] = new
+        for at, parent in enumerate(track.parent):
+            if nearest[at] == NO_PARENT and parent != NO_PARENT:
+                nearest[at] = nearest[parent]
+        for at in keep:
+            parent = track.parent[at]
+            self.ts.append(track.ts[at])
+            self.dur.append(track.dur[at])
+            self.name.append(track.name[at])
+            self.cat.append(track.cat[at])
+            self.parent.append(NO_PARENT if parent == NO_PARENT else nearest[parent])
+            self.flags.append(track.flags[at])
+            if track.is_async:
+                kept_pids.append(track.pid_of(at))
+        self._pids = kept_pids
+
+    def self_times(self, first: int = 0, end: int | None = None) -> "array[int]":
+        """Of each span the part of its duration in which no finished child ran, whether that was kept or not."""
+        return self._self_times[first:end]
+
+
+def _no_tick() -> None:
+    pass
+
+
+def choose(recording: Recording, where: Where | None) -> Recording:
+    """A trace with some of its spans, and of its processes those that have one of them.
+
+    Args:
+        recording: The trace.
+        where: The condition, on span_columns.TYPES; None keeps all.
+    """
+    if where is None:
+        return recording
+    chosen = copy(recording)
+    chosen.tracks = []
+    found: set[Id | None] = set()
+    for track in recording.tracks:
+        if where.columns:
+            passes = where.passes
+            values = rows(recording, track, where.columns)
+            keep = array("i", (at for at, row in enumerate(values) if passes(*row)))
+        else:  # the condition is a constant
+            keep = array("i", range(len(track.flags)) if where.passes() else ())
+        if keep:
+            part = ChosenSpans(track, keep)
+            chosen.tracks.append(part)
+            found.update(map(part.pid_of, range(len(keep))) if part.is_async else [part.pid])
+    chosen.processes = {pid: process for pid, process in recording.processes.items() if pid in found}
+    return chosen
