@@ -4,6 +4,7 @@ A step is one process. It may have been several programs, one after the other; e
 used twice belongs to two steps: their start tells them apart. All times are in ns, as Perfetto takes them.
 """
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -104,6 +105,11 @@ class Step:
         return program_of(self.main.argv, self.main.name)
 
     @property
+    def command(self) -> str:
+        """Its command line as a shell takes it; its name if that was not recorded."""
+        return shlex.join(self.main.argv) if self.main.argv else self.name
+
+    @property
     def last(self) -> Mapping[str, object]:
         """What was recorded of its end."""
         return self.programs[-1].args
@@ -161,12 +167,14 @@ class Build:
         root: The step around all others; None if there is no such one.
         pid: The process that the build belongs to: that of the root, else of whoever started the first step.
         name: What the build is called.
+        cpus: How many processors the command could use; None if that was not recorded.
     """
 
     steps: list[Step]
     root: Step | None
     pid: int
     name: str
+    cpus: int | None = None
 
     @property
     def start(self) -> int:
