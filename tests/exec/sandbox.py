@@ -38,8 +38,9 @@ class Sandbox:
         }
 
     def exec(self, *words: str | Path, **options: object) -> "subprocess.CompletedProcess[bytes]":
-        """Run `tracerd exec` with these words."""
-        return self.run(TRACERD, "exec", *words, **options)
+        """Run `tracerd exec` with these words; a file of `-o` has a row for each process, unless they say otherwise."""
+        layout = ("--layout", "processes") if "-o" in words and "--layout" not in words else ()
+        return self.run(TRACERD, "exec", *layout, *words, **options)
 
     def run(self, *words: str | Path, **options: object) -> "subprocess.CompletedProcess[bytes]":
         """Run any program; never raises for its exit code."""

@@ -3,7 +3,7 @@
 import click
 
 from tracerd.errors import InvalidTraceIdError
-from tracerd.exec.options import ARGS, FULL, Options, shim_names
+from tracerd.exec.options import ARGS, FULL, LAYOUTS, Options, shim_names
 from tracerd.trace_id import TraceId
 
 
@@ -37,6 +37,12 @@ def _trace_id(value: str) -> TraceId:
 )
 @click.option("--all", "all_processes", is_flag=True, help="Record each process that the command starts; needs strace.")
 @click.option("--shim", metavar="NAMES", default="", help="Record these programs wherever PATH finds them: cc,ld,ar")
+@click.option(
+    "--layout",
+    type=click.Choice(LAYOUTS),
+    show_default="lanes, if processes tell nothing but their span",
+    help="How FILE shows processes: on as few rows as ran at once, or on a row each.",
+)
 @click.option("--follow", is_flag=True, help="Write FILE again when processes that outlive the command have ended.")
 @click.option(
     "--no-start", is_flag=True, help="Do not start a daemon; if none is running, the command is not recorded."
@@ -49,6 +55,7 @@ def exec_command(
     shown: str | None,
     all_processes: bool,
     shim: str,
+    layout: str | None,
     follow: bool,
     no_start: bool,
     command: tuple[str, ...],
@@ -66,6 +73,8 @@ def exec_command(
         raise click.UsageError("-o needs the name of a file")
     if follow and output is None:
         raise click.UsageError("--follow needs -o, the file to write again")
+    if layout is not None and output is None:
+        raise click.UsageError("--layout needs -o, the file to lay out")
     run(
         Options(
             list(command),
@@ -77,5 +86,6 @@ def exec_command(
             follow=follow,
             all_processes=all_processes,
             shims=shim_names(shim),
+            layout=layout,
         )
     )

@@ -11,11 +11,12 @@ import click
 
 from tracerd import redact
 from tracerd.cli.exporting import progress_bar, warn_left_out
-from tracerd.cli.options import directory_option, trace_argument
+from tracerd.cli.options import directory_option, layout_option, trace_argument
 from tracerd.errors import ExportError
 
 if TYPE_CHECKING:
     import gzip
+    from collections.abc import Iterator
 
     from tracerd.rows.source import Source
     from tracerd.store.export import Progress, Summary
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 @click.option(
     "--redact", "redacts", is_flag=True, help="Hide passwords, tokens and keys, as far as they can be recognised."
 )
-def get_tef(trace: str, directory: Path, output: str, redacts: bool) -> None:
+@layout_option
+def get_tef(trace: str, directory: Path, output: str, redacts: bool, layout: str | None) -> None:
     """Write a trace as a trace.json that Perfetto opens.
 
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, `latest`, or `-` for stdin.
@@ -43,7 +45,7 @@ def get_tef(trace: str, directory: Path, output: str, redacts: bool) -> None:
 
     source = find_trace(directory.absolute(), trace)
     with progress_bar(source) as progress:
-        summary = _write(source, directory, output, progress, redacts=redacts)
+        summary = _write(source, directory, output, progress, layout, redacts=redacts)
     warn_left_out(source, summary)
 
 
@@ -51,16 +53,22 @@ def _redacted(block: bytes) -> bytes:
     return b"\n".join(map(redact.line, block.split(b"\n")))
 
 
-def _write(source: "Source", directory: Path, output: str, progress: "Progress", *, redacts: bool) -> "Summary":
+def _write(
+    source: "Source", directory: Path, output: str, progress: "Progress", layout: str | None, *, redacts: bool
+) -> "Summary":
     import gzip
 
+    from tracerd.builds.layout import laid_out
     from tracerd.store.export import Forbidden, export_to_file, resolve_target, write_tef
     from tracerd.store.rejects import rejects_path
 
     snapshot = replace(source.snapshot(), transform=_redacted if redacts else None)
 
+    def blocks() -> "Iterator[bytes]":
+        return laid_out(source.blocks(snapshot), layout)
+
     def write(file: "BinaryIO | gzip.GzipFile") -> "Summary":
-        summary = write_tef(snapshot, file, progress, source.blocks(snapshot), source.verify)
+        summary = write_tef(snapshot, file, progress, blocks(), source.verify)
         file.flush()
         return summary
 
@@ -83,7 +91,7 @@ def _write(source: "Source", directory: Path, output: str, progress: "Progress",
             raise ExportError(f"cannot write {'to stdout' if output == '-' else output}: {error.strerror}") from None
     own_files = frozenset(os.path.realpath(path) for path in (snapshot.path, rejects_path(snapshot.path)))
     target = resolve_target(output, Forbidden(os.path.realpath(directory), own_files))
-    return export_to_file(snapshot, target, progress, source.blocks(snapshot), source.verify)
+    return export_to_file(snapshot, target, progress, blocks(), source.verify)
 
 
 def _is_stream(output: str) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tracerd.cli.exporting import progress_bar, warn_left_out
-from tracerd.cli.options import complete_trace, directory_option
+from tracerd.cli.options import complete_trace, directory_option, layout_option
 from tracerd.errors import ViewError
 from tracerd.text import printable
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 @click.option(
     "--online", is_flag=True, help="Use the page at https://ui.perfetto.dev, even if a Perfetto UI is installed here."
 )
-def open_command(trace: str, directory: Path, no_browser: bool, online: bool) -> None:
+@layout_option
+def open_command(trace: str, directory: Path, no_browser: bool, online: bool, layout: str | None) -> None:
     """Show a trace in Perfetto, until Ctrl-C.
 
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, `latest` (the default), or `-` for stdin.
@@ -39,7 +40,7 @@ def open_command(trace: str, directory: Path, no_browser: bool, online: bool) ->
     from tracerd.ui.browser import find_browser, forwarding
     from tracerd.ui.server import Site
 
-    file, name = _trace(trace, directory.absolute())
+    file, name = _trace(trace, directory.absolute(), layout)
     ui = None if online else find_ui()
     with file, _listen(Site(file, name, ui_files(ui) if ui else {})) as page, contextlib.suppress(KeyboardInterrupt):
         over_ssh = forwarding(page.port)
@@ -65,14 +66,15 @@ def open_command(trace: str, directory: Path, no_browser: bool, online: bool) ->
             raise ViewError("the browser could not be started; `tracerd open --no-browser` prints the address instead")
 
 
-def _trace(trace: str, directory: Path) -> "tuple[IO[bytes], str]":
+def _trace(trace: str, directory: Path, layout: str | None) -> "tuple[IO[bytes], str]":
     """The trace.json to show, and the name under which it is shown."""
+    from tracerd.builds.layout import laid_out
     from tracerd.rows.source import find_trace
     from tracerd.ui.served import served_file
 
     source = find_trace(directory, trace)
     with progress_bar(source) as progress:
-        file, summary = served_file(source, progress)
+        file, summary = served_file(source, progress, lambda blocks: laid_out(blocks, layout))
     warn_left_out(source, summary)
     name = source.trace_id if source.log is not None or source.path is None else source.path.name
     return file, f"{name.removesuffix('.gz').removesuffix('.json')}.json"

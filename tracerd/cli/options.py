@@ -8,6 +8,7 @@ from typing import TypeVar
 import click
 
 from tracerd.errors import TracerdError
+from tracerd.exec.options import LAYOUTS
 from tracerd.socket_path import socket_path
 from tracerd.store.paths import log_dir
 from tracerd.text import printable
@@ -87,6 +88,13 @@ socket_option = click.option(
 )
 
 trace_argument = click.argument("trace", shell_complete=complete_trace)
+
+layout_option = click.option(
+    "--layout",
+    type=click.Choice(LAYOUTS),
+    show_default="lanes, if processes tell nothing but their span",
+    help="Show processes on as few rows as ran at once, or on a row each.",
+)
 
 by_option = click.option(
     "--by",

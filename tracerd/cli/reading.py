@@ -15,6 +15,7 @@ from tracerd.cli.exporting import PROGRESS_BYTES, warn_problem
 from tracerd.text import printable
 
 if TYPE_CHECKING:
+    from tracerd.builds.steps import Build
     from tracerd.rows.recording import Recording
     from tracerd.rows.source import Source
 
@@ -84,6 +85,32 @@ def read_trace(directory: Path, name: str) -> "tuple[str, Recording]":
         lines = "1 line is" if recording.left_out == 1 else f"{recording.left_out} lines are"
         click.echo(f"{printable(source.trace_id)}: {lines} left out{hint}", err=True)
     return source.trace_id, recording
+
+
+def read_steps(directory: Path, name: str) -> "tuple[str, Build]":
+    """Read the processes that `tracerd exec` has recorded in the trace that a person means.
+
+    Returns:
+        Its id, and its steps.
+
+    Raises:
+        TracerdError: None fits, or more than one, or it cannot be read, or no such process is in it.
+    """
+    from tracerd.builds.reader import read_build
+    from tracerd.errors import ViewError
+    from tracerd.rows.source import find_trace
+
+    check_stdout()
+    source = find_trace(directory.absolute(), name)
+    with _progress(source) as (read_bytes, _):
+        build = read_build(_counted(source, read_bytes))
+    warn_problem(source)
+    if build is None:
+        how = "`tracerd exec --all -- make` records a build"
+        raise ViewError(
+            f"the trace {source.trace_id} has no process that `tracerd exec` has recorded to its end; {how}"
+        )
+    return source.trace_id, build
 
 
 @contextmanager

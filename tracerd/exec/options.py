@@ -11,6 +11,11 @@ ARGS = (FULL, NAME, NONE)
 """How much of the command line is recorded: all of it, the program's name, nothing."""
 
 
+LANES, PROCESSES = "lanes", "processes"
+LAYOUTS = (LANES, PROCESSES)
+"""How the trace of `-o` is laid out: processes on lanes, or a row for each; as in `tracerd.builds.layout`."""
+
+
 class Options:
     """One command and how to record it.
 
@@ -24,6 +29,7 @@ class Options:
         follow: Write `output` again when processes have ended that outlive the command.
         all_processes: Record each process that the command starts.
         shims: The programs for which shims stand first in the command's PATH.
+        layout: One of `LAYOUTS`; None: lanes if there are processes that tell nothing but their span.
         quiet: No warnings, and no wait for an acknowledgement.
     """
 
@@ -39,6 +45,7 @@ class Options:
         follow: bool = False,
         all_processes: bool = False,
         shims: list[str] | None = None,
+        layout: str | None = None,
         quiet: bool = False,
     ) -> None:
         self.command = command
@@ -50,11 +57,12 @@ class Options:
         self.follow = follow
         self.all_processes = all_processes
         self.shims = shims or []
+        self.layout = layout
         self.quiet = quiet
 
 
 LONG = {"-o": "--output"}
-WITH_VALUE = ("--name", "--output", "--trace", "--args", "--shim")
+WITH_VALUE = ("--name", "--output", "--trace", "--args", "--shim", "--layout")
 FLAGS = ("--no-start", "--follow", "--all")
 
 
@@ -79,6 +87,9 @@ def parse(words: list[str]) -> Options | None:
     except InvalidTraceIdError:
         return None
     output = values.get("--output")
+    layout = values.get("--layout")
+    if layout is not None and (layout not in LAYOUTS or output is None):
+        return None
     if not rest or values.get("--args", FULL) not in ARGS or output == "" or ("--follow" in flags and output is None):
         return None
     return Options(
@@ -91,6 +102,7 @@ def parse(words: list[str]) -> Options | None:
         follow="--follow" in flags,
         all_processes="--all" in flags,
         shims=shim_names(values.get("--shim", "")),
+        layout=layout,
     )
 
 

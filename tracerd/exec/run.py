@@ -25,7 +25,7 @@ from tracerd.exec.environment import (
     given,
     span_id,
 )
-from tracerd.exec.options import ARGS, FULL, Options
+from tracerd.exec.options import ARGS, FULL, PROCESSES, Options
 from tracerd.exec.programs import (
     NOT_EXECUTABLE,
     Ended,
@@ -291,6 +291,15 @@ class Run:
             self._warn(f"the daemon did not answer, {why}{lost}")
         elif numbers.split()[2:3] not in (["0"], []):
             self._warn(f"the daemon could not store {numbers.split()[2]} events: is the disk full?")
+        elif self._output is not None and not self._options.follow and self._options.layout != PROCESSES:
+            self._lay_out(self._output)
+
+    def _lay_out(self, output: str) -> None:
+        """Lay the file out anew. With `--follow` it stays as it is: the daemon may write it again at any time."""
+        from tracerd.exec.lay_out import lay_out
+
+        if why := lay_out(output, self._options.layout, self._environ):
+            self._warn(f"{self._options.output} has a row for each process, for it could not be laid out: {why}")
 
     def _warn(self, text: str) -> None:
         if self._has_warned or self._quiet:

@@ -1,6 +1,7 @@
 """The trace that is served to a browser: a trace.json without a name, so that nothing is left of it."""
 
 import tempfile
+from collections.abc import Callable, Iterable
 from typing import IO
 
 from tracerd.errors import ViewError
@@ -8,8 +9,15 @@ from tracerd.rows.source import Source
 from tracerd.store.export import Progress, Summary, write_tef
 
 
-def served_file(source: Source, progress: Progress) -> tuple[IO[bytes], Summary]:
+def served_file(
+    source: Source, progress: Progress, laid_out: Callable[[Iterable[bytes]], Iterable[bytes]]
+) -> tuple[IO[bytes], Summary]:
     """The trace as a temporary file without a name: however this process ends, nothing is left.
+
+    Args:
+        source: The trace.
+        progress: Called after each block.
+        laid_out: Changes the blocks before they are written.
 
     Raises:
         TracerdError: The trace cannot be read, or has no events, or there is no room for the file.
@@ -18,7 +26,7 @@ def served_file(source: Source, progress: Progress) -> tuple[IO[bytes], Summary]
         file = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
         try:
             snapshot = source.snapshot()
-            summary = write_tef(snapshot, file, progress, source.blocks(snapshot), source.verify)
+            summary = write_tef(snapshot, file, progress, laid_out(source.blocks(snapshot)), source.verify)
             file.flush()
         except BaseException:
             file.close()

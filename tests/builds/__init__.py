@@ -1,0 +1,1 @@
+"""Tests of builds: steps, lanes, the critical path, summaries."""

@@ -1,0 +1,67 @@
+"""What a person would call a command."""
+
+import shlex
+
+import pytest
+
+from tracerd.builds.names import step_name
+
+GCC = "/usr/lib/gcc/x86_64-linux-gnu/12"
+
+NAMES = {
+    "gcc -O2 -c -o lvm.o lvm.c": "gcc lvm.o",
+    "cc -c src/a.c": "cc a.o",
+    "c++ -o build/app a.o -lm": "c++ app",
+    "x86_64-linux-gnu-gcc-12 main.c": "x86_64-linux-gnu-gcc-12 a.out",
+    "cc -E -dM x.c": "cc x.c",
+    "cc --version": "cc --version",
+    "cc -I include -MF x.d -c b.cpp": "cc b.o",
+    f"{GCC}/cc1 -quiet -D X lvm.c -quiet -dumpbase lvm.c -dumpbase-ext .c -o /tmp/ccDUmDTX.s": "cc1 lvm.c",
+    f"{GCC}/cc1plus -E -quiet x.cpp": "cc1plus x.cpp",
+    "as --64 -o lvm.o /tmp/ccDUmDTX.s": "as lvm.o",
+    "as --64 -o /tmp/ccDUmDTX.o /tmp/ccDUmDTY.s": "as",
+    f"{GCC}/collect2 -plugin {GCC}/liblto_plugin.so -o lua lua.o": "collect2 lua",
+    "ld -o lua -m elf_x86_64 lua.o": "ld lua",
+    "ar rcu liblua.a lapi.o lcode.o": "ar liblua.a",
+    "ranlib liblua.a": "ranlib liblua.a",
+    "git -C /x -c a.b=c log --oneline": "git log",
+    "cmake --build build": "cmake --build build",
+    "cmake -S . -B out": "cmake out",
+    "cmake -E copy a b": "cmake -E copy",
+    "make -j4": "make",
+    "make -j 4 -C lib all CC=gcc": "make -C lib all",
+    "ninja -C build": "ninja -C build",
+    "/bin/sh -c 'cc -c a.c'": "sh: cc -c a.c",
+    "sh -c 'cd /a/b && cc -c a.c >/dev/null 2>&1'": "sh: cc -c a.c",
+    "sh -c ': && cc -o x a.o && :'": "sh: cc -o x a.o",
+    "sh -e -c 'true'": "sh: true",
+    "bash ./build.sh --fast": "bash build.sh",
+    "python3 -m pytest -n 2": "python3 -m pytest",
+    "python3 -u tools/gen.py x": "python3 gen.py",
+    "python -c 'import x'": "python -c",
+    "cp a.txt /tmp/tmpabcdefg/b.txt": "cp b.txt",
+    "touch all": "touch all",
+    "rm -f /tmp/ccDUmDTX.s": "rm",
+    "sleep 1": "sleep 1",
+    "tool a b": "tool",
+    "make": "make",
+}
+
+
+@pytest.mark.parametrize(("command", "name"), NAMES.items(), ids=list(NAMES))
+def test_a_name(command: str, name: str) -> None:
+    argv = shlex.split(command)
+    assert step_name(argv, argv[0].rpartition("/")[2]) == name
+
+
+def test_a_name_that_a_person_has_chosen_stays() -> None:
+    assert step_name(["cc", "-c", "a.c"], "compile it") == "compile it"
+
+
+def test_without_a_command_line_there_is_the_recorded_name() -> None:
+    assert step_name([], "make (fork)") == "make (fork)"
+
+
+def test_a_long_script_is_cut_and_stays_one_line() -> None:
+    name = step_name(["sh", "-c", "\n\n  echo " + "x" * 200 + "\nrest"], "sh")
+    assert name == "sh: echo " + "x" * 48 + "..."

@@ -1,0 +1,119 @@
+"""What held up the end: the chain of steps, each of which could begin only when the one before had ended.
+
+From the last step to end we go back, each time to the step whose end let it begin. Within one tool (make, ninja, a
+script) that is the step that ended last before it; a file that one makes and the other names is better than the clock.
+A step that mostly waits for steps of its own, such as a make inside make, is replaced by its own chain.
+
+What the clock cannot know: which of two steps that ended within the gap was needed; and that a step needed nothing and
+began by chance just after another's end.
+"""
+
+from bisect import bisect_right
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from tracerd.builds.files import makes, reads
+from tracerd.builds.jobs import jobs_of
+from tracerd.builds.steps import Build, Step
+from tracerd.builds.work import AtOnce, at_once, inner, work_ns
+
+Because = Literal["clock", "slot", "file", "parent"]
+"""Why a step began no earlier: another one ended just before (`clock`), one ended and so there was room for a job
+(`slot`), one made a file that it names (`file`), or only its parent had to begin (`parent`)."""
+
+
+_MAX_DEPTH = 200
+"""What lies deeper is not looked into."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A step of the chain.
+
+    Attributes:
+        step: The step.
+        gap: How long after the end of what it waited for it began, in ns.
+        because: Why it began no earlier.
+        ready: When all files that it names were there, as far as the trace shows; in ns.
+    """
+
+    step: Step
+    gap: int
+    because: Because
+    ready: int
+
+
+def critical_path(build: Build) -> list[Link]:
+    """The chain that held up the end of a build, the first step first; empty if it has no steps but its root."""
+    running = at_once(build)
+    if build.root:
+        return _chain(inner(build.root), build.root, build.start, build.end, running)
+    tops = [step for step in build.steps if step.parent is None]
+    return _chain(tops, None, build.start, build.end, running)
+
+
+def _chain(steps: list[Step], parent: Step | None, start: int, end: int, running: AtOnce) -> list[Link]:
+    """The chain among the steps of one parent, which began at `start`; what outlived the parent did not hold it up."""
+    in_time = sorted((step for step in steps if step.end <= end), key=lambda step: (step.end, step.start))
+    if not in_time:
+        return []
+    siblings = _Siblings(in_time, parent, running)
+    links: list[list[Link]] = []
+    step = in_time[-1]
+    while True:
+        before, because, ready = siblings.before(step)
+        link = Link(step, step.start - (before.end if before else start), because, max(ready, start))
+        links.append(_entered(link, running))
+        if before is None:
+            return [link for part in reversed(links) for link in part]
+        step = before
+
+
+def _entered(link: Link, running: AtOnce) -> list[Link]:
+    """A step, or its own chain if it mostly waited for steps of its own."""
+    step = link.step
+    own = inner(step)
+    if not own or 2 * work_ns(step) > step.dur or step.depth > _MAX_DEPTH:
+        return [link]
+    first, *others = _chain(own, step, step.start, step.end, running) or [link]
+    if first is link:
+        return [link]
+    return [replace(first, gap=first.gap + link.gap, because=link.because, ready=link.ready), *others]
+
+
+class _Siblings:
+    """The steps of one parent, by their ends."""
+
+    def __init__(self, steps: list[Step], parent: Step | None, running: AtOnce) -> None:
+        self._steps = steps
+        self._ends = [step.end for step in steps]
+        self._positions = {step: at for at, step in enumerate(steps)}
+        self._running = running
+        self._jobs = jobs_of(parent) if parent else None
+        self._makers: dict[str, list[Step]] = {}
+        for step in steps:
+            for file in makes(step):
+                self._makers.setdefault(file, []).append(step)
+
+    def before(self, step: Step) -> tuple[Step | None, Because, int]:
+        """What a step waited for, why, and when the files that it names were there."""
+        maker = self._maker(step)
+        ready = maker.end if maker else 0
+        # Of steps without any duration, which end when they begin, those that stand before it.
+        at = min(bisect_right(self._ends, step.start), self._positions[step]) - 1
+        if at < 0:
+            return None, "parent", ready
+        latest = self._steps[at]
+        # Of steps that ended in the same moment the one that made a file.
+        if maker is not None and maker.end == latest.end:
+            return maker, "file", ready
+        if self._jobs is not None and self._running.before(latest.end) >= self._jobs:
+            return latest, "slot", ready
+        return (maker, "file", ready) if maker is not None else (latest, "clock", ready)
+
+    def _maker(self, step: Step) -> Step | None:
+        """Of the steps that made what this one names the last to end."""
+        makers = (maker for file in reads(step) for maker in self._makers.get(file, []))
+        before = self._positions[step]
+        in_time = (maker for maker in makers if maker.end <= step.start and self._positions[maker] < before)
+        return max(in_time, key=lambda maker: self._positions[maker], default=None)

@@ -1,0 +1,71 @@
+"""Which files a command makes and which it reads, as far as its command line shows."""
+
+import posixpath
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+from tracerd.builds.names import is_archiver, is_compiler
+from tracerd.builds.steps import Program, Step
+
+_REDIRECTED = re.compile(r"(?:^|[^0-9&>])1?>>?\s*([^\s;&|<>()]+)")
+_SOURCE_END = re.compile(r"\.[A-Za-z+]+$")
+
+
+def makes(step: Step) -> set[str]:
+    """The files that a step makes, with all that it starts."""
+    return {file for program in _programs(step) for file in _outputs(program)}
+
+
+def reads(step: Step) -> set[str]:
+    """The files that a step names, with all that it starts, without what it makes itself."""
+    named = {file for program in _programs(step) for file in _named(program)}
+    return named - {file for program in _programs(step) for file in _outputs(program) if _is_new(program)}
+
+
+def _programs(step: Step) -> Iterator[Program]:
+    steps = [step]
+    for one in steps:  # and of what is added meanwhile
+        yield from one.programs
+        steps.extend(one.children)
+
+
+def _is_new(program: Program) -> bool:
+    """Whether it makes a file anew, instead of changing one that is there, as ranlib does."""
+    return _tool(program) != "ranlib"
+
+
+def _tool(program: Program) -> str:
+    return posixpath.basename(program.argv[0]) if program.argv else ""
+
+
+def _outputs(program: Program) -> Iterator[str]:
+    argv = program.argv
+    for word, following in pairwise(argv):
+        if word in ("-o", "--output") or (word == "-c" and "sh" in _tool(program)):
+            if word == "-c":
+                yield from (_path(program, file) for file in _REDIRECTED.findall(following))
+            else:
+                yield _path(program, following)
+    tool = _tool(program)
+    if is_archiver(tool):
+        yield from (_path(program, word) for word in argv[1:] if word.endswith((".a", ".lib")))
+    if is_compiler(tool) and "-c" in argv and "-o" not in argv:
+        sources = [word for word in argv[1:] if not word.startswith("-") and _SOURCE_END.search(word)]
+        yield from (_path(program, _SOURCE_END.sub(".o", posixpath.basename(source))) for source in sources)
+    if tool in ("cp", "mv", "ln", "install"):
+        yield _path(program, argv[-1])
+
+
+def _named(program: Program) -> Iterator[str]:
+    """All arguments that may be files; `-L. -llua` names `liblua.a` in some folder."""
+    for word in program.argv[1:]:
+        if word.startswith("-l") and len(word) > 2:
+            yield f"lib{word[2:]}.a"
+        elif word and not word.startswith("-") and len(word) < 4096 and " " not in word:
+            yield _path(program, word)
+
+
+def _path(program: Program, word: str) -> str:
+    cwd = program.args.get("cwd")
+    return posixpath.normpath(posixpath.join(cwd, word) if isinstance(cwd, str) else word)

@@ -1,0 +1,211 @@
+"""What a person would call a command: `cc lvm.o`, `cc1 lvm.c`, `ld lua`, `git log`, `sh: cc -c a.c`.
+
+The name is the same in each build of one tree: it has no temporary file and no number of a process, so that the steps
+of two builds can be compared by it.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+MAX_CHARACTERS: Final = 60
+"""Longer names are cut: nobody could read them on a slice."""
+
+_TEMPORARY = re.compile(
+    r"cc[A-Za-z0-9]{6}\.\w+(?:\.\w+)*|tmp[A-Za-z0-9_]{6,}|.*\.tmp|tmp\.[A-Za-z0-9]{6,}"
+    r"|/proc/.*|/dev/.*|.*[-_.][0-9a-f]{16,}.*"
+)
+_SOURCE = re.compile(r".+\.(?:c|cc|cpp|cxx|c\+\+|C|m|mm|S|s|i|ii|f|f90|F90|cu|rs|go)")
+_COMPILER = re.compile(r"(?:.*-)?(?:cc|c\+\+|gcc|g\+\+|clang|clang\+\+|c99|c89|tcc|icc|icpc|gfortran)(?:-[0-9.]+)?")
+_SHELL = re.compile(r"(?:ba|da|z|k|a)?sh")
+_INTERPRETER = re.compile(r"(?:pypy|python|perl|ruby|node|lua|php)[0-9.]*")
+_WITH_VALUE: Final = frozenset(
+    (
+        *("-o", "-x", "-I", "-L", "-D", "-U", "-isystem", "-include", "-MF", "-MT", "-MQ", "-l", "-T", "-m", "-z"),
+        *("-A", "-h", "-arch", "-target", "-Xlinker", "-dynamic-linker", "-plugin", "-rpath", "-soname", "-quiet"),
+        *("-imultiarch", "-dumpdir", "-dumpbase", "-dumpbase-ext", "-auxbase", "-auxbase-strip"),
+    )
+)
+"""Options of compilers, linkers and archivers whose value is the next argument."""
+
+
+def program_of(argv: list[str], name: str) -> str:
+    """The program: the last part of its path; of several versions of one, the name without the version's path."""
+    return _base(argv[0]) if argv else name
+
+
+def is_compiler(program: str) -> bool:
+    """Whether a program of this name compiles C and the like, and starts others for parts of that."""
+    return _COMPILER.fullmatch(program) is not None
+
+
+def is_archiver(program: str) -> bool:
+    """Whether a program of this name makes or changes static libraries."""
+    return program in ("ar", "ranlib") or program.endswith(("-ar", "-ranlib"))
+
+
+def step_name(argv: list[str], name: str) -> str:
+    """What to call a step.
+
+    Args:
+        argv: Its command line; empty if that was not recorded.
+        name: What the trace calls it. If that is not its program, a person has chosen it, and it stays.
+    """
+    if not argv or name != _base(argv[0]):
+        return _fitting(name)
+    program = _base(argv[0])
+    words = [word for word in argv[1:] if word]
+    if program in ("cc1", "cc1plus", "cc1obj", "f951"):
+        return _joined(program, _value(words, "-dumpbase") or next(filter(_SOURCE.fullmatch, words), ""))
+    if is_compiler(program):
+        return _joined(program, _compiled(words))
+    if is_archiver(program):
+        return _joined(program, next((word for word in words if re.search(r"\.(?:a|lib)$", word)), ""))
+    if _SHELL.fullmatch(program):
+        return _fitting(_shell(program, words))
+    if _INTERPRETER.fullmatch(program):
+        return _fitting(_interpreted(program, words))
+    if naming := _NAMING.get(program):
+        return _fitting(f"{program} {naming(words)}".rstrip())
+    return _joined(program, _output(words) or _only(words))
+
+
+def _joined(program: str, target: str) -> str:
+    """A program and the last part of a path, unless that is a temporary file."""
+    target = "" if _TEMPORARY.fullmatch(target) else _base(target) if target else ""
+    if not target or _TEMPORARY.fullmatch(target) or not target.isprintable():
+        return _fitting(program)
+    return _fitting(f"{program} {target}")
+
+
+def _fitting(name: str) -> str:
+    line = " ".join(name.split())
+    return line if len(line) <= MAX_CHARACTERS else line[: MAX_CHARACTERS - 3] + "..."
+
+
+def _base(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2] or path
+
+
+def _value(words: list[str], option: str) -> str:
+    """The argument after an option."""
+    return words[words.index(option) + 1] if option in words[:-1] else ""
+
+
+def _output(words: list[str]) -> str:
+    return _value(words, "-o") or next((word[9:] for word in words if word.startswith("--output=")), "")
+
+
+def _plain(words: list[str]) -> Iterator[str]:
+    """The arguments that are neither options nor values of well-known ones."""
+    before = ""
+    for word in words:
+        if not word.startswith(("-", "@")) and before not in _WITH_VALUE:
+            yield word
+        before = word
+
+
+def _only(words: list[str]) -> str:
+    """The argument that sets one command apart: the only one, or the last if it is where something goes."""
+    plain = list(_plain(words))
+    return plain[0] if len(plain) == 1 else ""
+
+
+def _compiled(words: list[str]) -> str:
+    if target := _output(words):
+        return target
+    source = next(filter(_SOURCE.fullmatch, _plain(words)), "")
+    if "-c" in words and source:
+        return f"{_base(source).rpartition('.')[0]}.o"
+    if not source:
+        return next((word for word in words if word.startswith(("--version", "-v", "-print", "--print"))), "")
+    return source if {"-E", "-S", "-M", "-MM", "-fsyntax-only"} & set(words) else "a.out"
+
+
+_REDIRECTION = re.compile(r"\s*[0-9]*(?:>>?|<)\s*&?\s*[^\s;&|)]+")
+_CHANGE_DIR = re.compile(r"\s*cd\s+(?:'[^']*'|\"[^\"]*\"|[^\s;&|]+)\s*(?:&&|;)\s*")
+
+
+def _shell(program: str, words: list[str]) -> str:
+    """A script's name, or the first command of `-c`."""
+    for at, word in enumerate(words):
+        if not word.startswith("-"):
+            return f"{program} {_base(word)}"
+        if "c" in word and not word.startswith("--"):
+            script = words[at + 1] if at + 1 < len(words) else ""
+            return f"{program}: {_command(script)}" if script.strip() else program
+    return program
+
+
+def _command(script: str) -> str:
+    """The first command of a script that does something, without what it redirects."""
+    first = next((line.strip() for line in script.splitlines() if line.strip(" :;\t")), "")
+    while (shorter := _CHANGE_DIR.sub("", first, count=1)) != first and shorter.strip():
+        first = shorter
+    first = re.sub(r"^(?::\s*&&\s*|set -\w+\s*[;&]+\s*)+", "", first)
+    first = re.sub(r"(?:\s*&&\s*:)+\s*$", "", first)
+    return _REDIRECTION.sub("", first).strip() or first
+
+
+def _interpreted(program: str, words: list[str]) -> str:
+    for at, word in enumerate(words):
+        if word == "-m" and at + 1 < len(words):
+            return f"{program} -m {words[at + 1]}"
+        if word in ("-c", "-e"):
+            return f"{program} {word}"
+        if not word.startswith("-"):
+            return f"{program} {_base(word)}"
+    return program
+
+
+_GIT_VALUES: Final = ("-C", "-c", "--git-dir", "--work-tree", "--namespace", "--exec-path")
+
+
+def _subcommand(words: list[str]) -> str:
+    """The first word that is no option: `git log`, `cargo build`."""
+    before = ""
+    for word in words:
+        if not word.startswith(("-", "+")) and before not in _GIT_VALUES:
+            return word
+        before = word
+    return ""
+
+
+def _make(words: list[str]) -> str:
+    """The directory and the targets."""
+    directory = _value(words, "-C")
+    targets = [word for word in _plain_after(words, ("-C", "-f", "-j", "-I", "-k", "-l")) if "=" not in word]
+    return " ".join([*(["-C", _base(directory)] if directory else []), *targets])
+
+
+def _plain_after(words: list[str], options: tuple[str, ...]) -> Iterator[str]:
+    """The words that are no options and no values of these."""
+    before = ""
+    for word in words:
+        if not word.startswith("-") and not (before in options and (before not in ("-j", "-k") or word.isdigit())):
+            yield word
+        before = word
+
+
+def _cmake(words: list[str]) -> str:
+    for option in ("--build", "--install", "-P"):
+        if target := _value(words, option):
+            return f"{option} {_base(target)}"
+    if words[:1] == ["-E"]:
+        return " ".join(words[:2])
+    return _base(_value(words, "-B") or _only(words))
+
+
+def _last(words: list[str]) -> str:
+    """Where something goes."""
+    plain = list(_plain(words))
+    target = plain[-1] if plain else ""
+    return "" if _TEMPORARY.fullmatch(target) or _TEMPORARY.fullmatch(_base(target)) else _base(target)
+
+
+_NAMING: Final[Mapping[str, Callable[[list[str]], str]]] = (
+    dict.fromkeys(("make", "gmake", "ninja", "samu"), _make)
+    | dict.fromkeys(("git", "cargo", "go", "npm", "docker", "podman", "apt-get", "pip", "pip3", "meson"), _subcommand)
+    | dict.fromkeys(("cp", "mv", "ln", "install", "mkdir", "rm", "touch"), _last)
+    | {"cmake": _cmake}
+)

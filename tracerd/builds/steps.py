@@ -1,0 +1,187 @@
+"""The steps of a build: what `tracerd exec` recorded of each process, and which process started it.
+
+A step is one process. It may have been several programs, one after the other; each of them has a span. A pid that is
+used twice belongs to two steps: their start tells them apart. All times are in ns, as Perfetto takes them.
+"""
+
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from tracerd.builds.names import program_of, step_name
+
+
+@dataclass(slots=True)
+class Program:
+    """What a process was for a time: one program and its command line.
+
+    Attributes:
+        pid: The process.
+        name: What the trace calls it.
+        start: When it began.
+        dur: How long it lasted.
+        args: What was recorded of it: `argv`, `cwd`, `exit_code` and others of docs/exec.md.
+        line: Where it stands among the lines of the trace.
+        ts: The start as the trace has it, in us.
+        dur_us: The duration as the trace has it, in us.
+    """
+
+    pid: int
+    name: str
+    start: int
+    dur: int
+    args: Mapping[str, object]
+    line: int
+    ts: int | float
+    dur_us: int | float
+
+    @property
+    def end(self) -> int:
+        """When it ended; even an empty span occupies a nanosecond."""
+        return self.start + max(self.dur, 1)
+
+    @property
+    def argv(self) -> list[str]:
+        """The command line; empty if it was not recorded."""
+        argv = self.args.get("argv")
+        return [str(word) for word in argv] if isinstance(argv, list) else []
+
+    @property
+    def label(self) -> str:
+        """What a person would call it: `cc lvm.o`."""
+        return step_name(self.argv, self.name)
+
+
+@dataclass(eq=False)
+class Step:
+    """One process of a build.
+
+    Attributes:
+        programs: What it was, one after the other; at least one.
+        parent: The step that started it; None if that is unknown.
+        children: The steps that it started, in the order of their starts.
+        depth: How many steps are around it.
+    """
+
+    programs: list[Program]
+    parent: "Step | None" = None
+    children: "list[Step]" = field(default_factory=list["Step"])
+    depth: int = 0
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self.programs[0].pid
+
+    @property
+    def start(self) -> int:
+        """When it began."""
+        return self.programs[0].start
+
+    @property
+    def end(self) -> int:
+        """When it ended."""
+        return self.programs[-1].start + self.programs[-1].dur
+
+    @property
+    def dur(self) -> int:
+        """How long it lasted."""
+        return self.end - self.start
+
+    @cached_property
+    def main(self) -> Program:
+        """The program that it was for the longest time."""
+        return max(self.programs, key=lambda program: program.dur)
+
+    @cached_property
+    def name(self) -> str:
+        """What a person would call it, the same in each build of one tree."""
+        return self.main.label
+
+    @property
+    def program(self) -> str:
+        """The name of its program: `cc`."""
+        return program_of(self.main.argv, self.main.name)
+
+    @property
+    def command(self) -> str:
+        """Its command line as a shell takes it; its name if that was not recorded."""
+        return shlex.join(self.main.argv) if self.main.argv else self.name
+
+    @property
+    def last(self) -> Mapping[str, object]:
+        """What was recorded of its end."""
+        return self.programs[-1].args
+
+    @property
+    def code(self) -> int | None:
+        """Its exit code; None if a signal ended it, or that is unknown."""
+        code = self.last.get("exit_code")
+        return code if isinstance(code, int) else None
+
+    @property
+    def signal(self) -> str:
+        """The signal that ended it, such as `SIGSEGV`; empty: none did."""
+        return str(self.last.get("signal", ""))
+
+    @property
+    def outcome(self) -> str:
+        """How it failed: `FAILED 2`, `SIGSEGV`; empty if it ended well, or that is unknown."""
+        return outcome(self.last)
+
+    @property
+    def cpu_s(self) -> float | None:
+        """Seconds of processor time, of its children too; None if that was not recorded."""
+        times = [self.last.get(key) for key in ("user_s", "system_s")]
+        return sum(float(time) for time in times if isinstance(time, int | float)) if None not in times else None
+
+    @property
+    def peak_bytes(self) -> int | None:
+        """The most memory that it or one of its children held; None if that was not recorded."""
+        peak = self.last.get("peak_memory_bytes")
+        return peak if isinstance(peak, int) else None
+
+    def ancestors(self) -> "Iterator[Step]":
+        """The steps around it, the nearest first."""
+        step = self.parent
+        while step is not None:
+            yield step
+            step = step.parent
+
+
+def outcome(args: Mapping[str, object]) -> str:
+    """How a program failed, by the `args` of its span."""
+    if signal := args.get("signal"):
+        return str(signal)
+    code = args.get("exit_code")
+    return f"FAILED {code}" if isinstance(code, int) and code else ""
+
+
+@dataclass(slots=True)
+class Build:
+    """All steps of a trace.
+
+    Attributes:
+        steps: In the order of their starts, parents before children.
+        root: The step around all others; None if there is no such one.
+        pid: The process that the build belongs to: that of the root, else of whoever started the first step.
+        name: What the build is called.
+        cpus: How many processors the command could use; None if that was not recorded.
+    """
+
+    steps: list[Step]
+    root: Step | None
+    pid: int
+    name: str
+    cpus: int | None = None
+
+    @property
+    def start(self) -> int:
+        """When its first step began."""
+        return self.steps[0].start
+
+    @property
+    def end(self) -> int:
+        """When its root ended, or else its last step."""
+        return self.root.end if self.root else max(step.end for step in self.steps)

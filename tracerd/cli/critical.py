@@ -1,0 +1,32 @@
+"""`tracerd critical`: what held up the end of a build."""
+
+from pathlib import Path
+
+import click
+
+from tracerd.cli.options import directory_option, trace_argument
+from tracerd.cli.reading import print_lines, read_steps
+from tracerd.text import printable_json
+
+
+@click.command()
+@trace_argument
+@directory_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def critical(trace: str, directory: Path, as_json: bool) -> None:
+    """Show what held up the end of a build: the chain of steps, each of which waited for the one before.
+
+    TRACE is a path, a file name, a trace id, an unambiguous prefix of one, `latest`, or `-` for stdin.
+    """
+    import orjson
+
+    from tracerd.builds.summary import summarize
+    from tracerd.view.critical import as_json as json_of
+    from tracerd.view.critical import as_text
+
+    trace_id, build = read_steps(directory, trace)
+    summary = summarize(build)
+    if as_json:
+        click.echo(printable_json(orjson.dumps(json_of(trace_id, summary))))
+    else:
+        print_lines(as_text(trace_id, summary))

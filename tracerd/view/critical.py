@@ -1,0 +1,92 @@
+"""The critical path of a build, for people and for scripts."""
+
+from collections.abc import Iterator
+
+from tracerd.builds.critical import Because, Link
+from tracerd.builds.summary import Summary
+from tracerd.text import printable
+from tracerd.view.tables import duration_text, microseconds, plural
+
+WAITED: dict[Because, str] = {
+    "clock": "began when the step above had ended",
+    "slot": "waited for a slot, which the step above had",
+    "file": "names a file of the step above",
+    "parent": "began with the command around it",
+}
+"""What each reason means."""
+
+_NOTEWORTHY = 0.1
+"""The part of the build that a wait must have taken to be named."""
+
+_ADVICE = 3
+"""How many of the longest steps it is about."""
+
+
+def as_json(trace_id: str, summary: Summary) -> dict[str, object]:
+    """The path as docs/builds.md tells."""
+    return {
+        "trace_id": trace_id.encode(errors="backslashreplace").decode(),
+        "wall_us": microseconds(summary.wall),
+        "steps": [link_json(link) for link in summary.path],
+    }
+
+
+def link_json(link: Link) -> dict[str, object]:
+    """A step of the path."""
+    return {
+        "name": link.step.name.encode(errors="replace").decode(),
+        "pid": link.step.pid,
+        "start_us": microseconds(link.step.start),
+        "dur_us": microseconds(link.step.dur),
+        "gap_us": microseconds(link.gap),
+        "because": link.because,
+    }
+
+
+def as_text(trace_id: str, summary: Summary) -> Iterator[str]:
+    """The path in lines, the first step first, and what could have run meanwhile."""
+    build, path = summary.build, summary.path
+    took = sum(link.step.dur for link in path)
+    yield (
+        f"{printable(trace_id)}: {printable(build.name)} took {duration_text(summary.wall)}, "
+        f"of which {plural(len(path), 'step')} one after the other took {duration_text(took)}"
+    )
+    if not path:
+        return
+    yield ""
+    yield _row("start", "gap", "took", "at once", "step")
+    for link in path:
+        step = link.step
+        mean = summary.running.mean(step.start, step.end)
+        name = printable(f"{step.outcome} {step.name}".lstrip())
+        times = [duration_text(time) for time in (step.start - build.start, link.gap, step.dur)]
+        yield _row(*times, f"{mean:.1f}", f"{name:<32}  {WAITED[link.because]}")
+    tail = build.end - path[-1].step.end
+    yield _row(duration_text(path[-1].step.end - build.start), duration_text(tail), "", "", "the end")
+    yield from _advice(summary)
+
+
+def _row(*cells: str) -> str:
+    *numbers, what = cells
+    return "  ".join(
+        [*(f"{number:>{width}}" for number, width in zip(numbers, (9, 8, 8, 7), strict=True)), what]
+    ).rstrip()
+
+
+def _advice(summary: Summary) -> Iterator[str]:
+    """What could have run: long steps that waited for no file, and slots that were free meanwhile."""
+    least, limit = summary.wall * _NOTEWORTHY, summary.limit
+    longest = sorted(summary.path, key=lambda link: -link.step.dur)[:_ADVICE]
+    lines: list[str] = []
+    for link in longest:
+        step, name = link.step, printable(link.step.name)
+        if link.because == "slot" and step.start - link.ready > least and step.dur > least:
+            waited, ready = duration_text(step.start - link.ready), link.ready - summary.build.start
+            when = f"{duration_text(ready)} after the start" if ready else "the start"
+            lines.append(f"{name} waited {waited} for a slot; by the files that it names it could have begun at {when}")
+        mean = summary.running.mean(step.start, step.end)
+        if (limit - mean) * step.dur > least * limit:
+            lines.append(f"while {name} ran, {mean:.1f} of {limit} slots were used: the other steps waited for it")
+    if lines:
+        yield ""
+        yield from lines
