@@ -24,8 +24,7 @@ def write(file: BinaryIO, spans: int) -> None:
     """Write a log of so many spans."""
     rng = random.Random(1)
     clocks = [36 * 10**12 + 1000 * at for at in range(PROCESSES)]
-    for number in range(PROCESSES):
-        file.write(_M % (4000 + number, number))
+    file.writelines(_M % (4000 + number, number) for number in range(PROCESSES))
     written = 0
     while written < spans:
         number = rng.randrange(PROCESSES)
@@ -51,7 +50,9 @@ def _group(rng: random.Random, pid: int, tid: int, ns: int) -> Iterator[tuple[by
         ns += dur + rng.randrange(10_000)
     if rng.random() < 0.5:
         level = b"error" if rng.random() < 0.01 else b"info"
-        line = _I % (pid, tid, *divmod(ns, 1000), level) if rng.random() < 0.5 else _C % (pid, tid, *divmod(ns, 1000), ns)
+        line = (
+            _I % (pid, tid, *divmod(ns, 1000), level) if rng.random() < 0.5 else _C % (pid, tid, *divmod(ns, 1000), ns)
+        )
         yield line, 0, ns
     yield _X % (b"step", b"cc", pid, tid, *divmod(start, 1000), *divmod(ns - start, 1000), 7), 1, ns + 1
 

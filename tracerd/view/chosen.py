@@ -19,7 +19,7 @@ class ChosenSpans(Spans):
     """
 
     def __init__(self, track: Spans, keep: "array[int]") -> None:
-        super().__init__(array("q"), _no_tick, track.pid, track.tid)
+        super().__init__(track.pid, track.tid, (), _no_tick)
         self.is_async = track.is_async
         everything = track.self_times()
         self._self_times = array("q", (everything[at] for at in keep))
