@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tracerd.rows.source import Source
-    from tracerd.store.export import Progress, Summary
+    from tracerd.trace_json.export import Progress, Summary
 
 
 @click.command("get-tef")
@@ -59,8 +59,9 @@ def _write(
     import gzip
 
     from tracerd.builds.layout import laid_out
-    from tracerd.store.export import Forbidden, export_to_file, resolve_target, write_tef
+    from tracerd.store.directory import Forbidden
     from tracerd.store.rejects import rejects_path
+    from tracerd.trace_json.export import export_to_file, resolve_target, write_tef
 
     snapshot = replace(source.snapshot(), transform=_redacted if redacts else None)
 

@@ -11,7 +11,6 @@ from operator import add
 from typing import Final
 
 from tracerd.core.lines import BadLine, decode_run
-from tracerd.core.perfetto import export_line
 from tracerd.core.tef import CLOCK_PREFIX, COMPLETE, METADATA
 from tracerd.replay.asyncs import Asyncs
 from tracerd.replay.events import EXACT_US, UNSET, Unset, async_id, has_many_digits, nanoseconds
@@ -28,6 +27,7 @@ from tracerd.rows.pairs import ERROR_BIT, WITHOUT_ERROR
 from tracerd.rows.process import Process
 from tracerd.rows.span_event import DECODER, Args, Event, event_of, needs_exactness
 from tracerd.rows.spans import Id, Spans
+from tracerd.trace_json.perfetto import export_line
 
 _BLANKS: Final = b" \t\r\n"
 
