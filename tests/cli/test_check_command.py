@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.test_docs import code, section, tables
+from tests.docs.documents import code, section, tables
 from tests.harness import ROOT, Daemon, tracerd
 from tests.replay.replay_cases import ROWS, x
 from tracerd.replay.kinds import KINDS

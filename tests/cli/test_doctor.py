@@ -1,49 +1,19 @@
-"""`tracerd doctor`: real daemons and directories, broken in the ways that people meet."""
+"""`tracerd doctor`: what is wrong with the socket, the daemon and the directory, in one line each."""
 
 import json
 import os
 import resource
 import signal
 import socket
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.harness import Daemon, event, short_dir, tracerd
+from tests.cli.doctor import SUBJECTS, examine
+from tests.harness import Daemon, event, tracerd
 from tracerd import __version__
 from tracerd.cli import doctor_checks as doctor
-from tracerd.cli.doctor_directory import space_check
 from tracerd.cli.doctor_severity import Severity
-
-SUBJECTS = [
-    "socket", "daemon", "directory", "lock", "space", "unit", "speedups", "descriptors", "clock", "environment",
-    "rejects", "leftovers",
-]  # fmt: skip
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    with short_dir() as path:
-        yield path
-
-
-def examine(home: Path, *arguments: str | Path, code: int | None = None, **environ: str) -> dict[str, tuple[str, str]]:
-    """What the command says of each subject: level and text."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("TRACERD_")}
-    env |= {"TRACERD_SOCKET": str(home / "s"), "TRACERD_DIR": str(home / "logs")}
-    env |= {"PATH": "/nowhere"} | environ  # this machine's own units are none of the tests' business
-    done = tracerd("doctor", *arguments, env=env)
-    assert done.stderr == b""
-    found: dict[str, tuple[str, str]] = {}
-    for line in done.stdout.decode().splitlines():
-        level, subject, text = line.split(maxsplit=2)
-        found[subject] = (level, text)
-    assert list(found) == SUBJECTS
-    assert done.returncode == any(level == "FAIL" for level, _ in found.values())
-    assert code is None or done.returncode == code
-    return found
 
 
 @pytest.mark.parametrize("value", ["", "1"])
@@ -76,9 +46,6 @@ def test_json_is_one_object_for_each_finding(home: Path) -> None:
     assert [finding["subject"] for finding in findings] == SUBJECTS
     assert all(finding.keys() == {"level", "subject", "text"} for finding in findings)
     assert done.returncode == 1
-
-
-# ------------------------------------------------------------------ broken set-ups
 
 
 def test_no_daemon(home: Path) -> None:
@@ -256,72 +223,6 @@ def test_rejects_without_a_log(home: Path) -> None:
         "WARN",
         f"1 without a log, for every line was refused; {home}/logs/bad.rejected says why, tracerd clear removes them",
     )
-
-
-@pytest.mark.parametrize(
-    ("free", "files", "severity"),
-    [
-        (49_999_999, None, Severity.FAIL),
-        (50_000_000, None, Severity.WARN),
-        (999_999_999, 5, Severity.WARN),
-        (1_000_000_000, 5, Severity.OK),
-        (1_000_000_000, 0, Severity.FAIL),
-    ],
-)
-def test_room_that_runs_out(free: int, files: int | None, severity: Severity) -> None:
-    check = space_check(free, files)
-    assert check.severity is severity
-    assert ("tracerd clear" in check.text) is (severity is not Severity.OK)
-
-
-# ------------------------------------------------------------------ systemd, as its command answers
-
-LOADED = "Id={0}\nLoadState=loaded\nActiveState={1}\n"
-MISSING = "Id={0}\nLoadState=not-found\nActiveState=inactive\n"
-
-
-@pytest.mark.parametrize(
-    ("script", "level", "text"),
-    [
-        (None, "OK", "not checked: there is no systemctl"),
-        ("exit 1", "OK", "not checked: no user manager of systemd answers"),
-        (MISSING, "OK", 'not installed; see "As a service" in the README'),
-        (("active", "active"), "OK", "tracerd.socket active, tracerd.service active"),
-        (("active", "inactive"), "OK", "tracerd.socket active, tracerd.service inactive"),
-        (
-            ("inactive", "inactive"),
-            "WARN",
-            "tracerd.socket, tracerd.service not active; run systemctl --user start tracerd.socket",
-        ),
-        (("active", "failed"), "FAIL", "tracerd.service has failed; see journalctl --user -u tracerd.service"),
-    ],
-)
-def test_units(home: Path, script: str | tuple[str, str] | None, level: str, text: str) -> None:
-    units = ("tracerd.socket", "tracerd.service")
-    if script == MISSING:
-        answer = "\n".join(MISSING.format(unit) for unit in units)
-    elif isinstance(script, tuple):
-        answer = "\n".join(LOADED.format(unit, state) for unit, state in zip(units, script, strict=True))
-    else:
-        answer = ""
-    if script is not None:
-        (home / "answer").write_text(answer)
-        line = script if script == "exit 1" else f"exec /bin/cat {home}/answer"
-        (home / "systemctl").write_text(f"#!/bin/sh\n{line}\n")
-        (home / "systemctl").chmod(0o755)
-    assert examine(home, PATH=str(home))["unit"] == (level, text)
-
-
-def test_a_machine_that_slept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    read = time.clock_gettime
-
-    def slept(clock: int) -> float:
-        return read(clock) + (3600 if clock == time.CLOCK_BOOTTIME else 0)
-
-    monkeypatch.setattr(time, "clock_gettime", slept)
-    check = {each.subject: each for each in doctor.examine(tmp_path / "s", tmp_path / "logs", {})}["clock"]
-    assert check.severity is Severity.WARN
-    assert "asleep for 3600 s since then: take ts from CLOCK_MONOTONIC" in check.text
 
 
 def test_names_from_outside_do_no_harm(home: Path) -> None:

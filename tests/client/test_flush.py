@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon.test_appender import SmallDisk, needs_mount
+from tests.daemon.small_disk import SmallDisk, needs_mount
 from tests.harness import PATIENCE_S, Daemon, short_dir, wait_until
 from tracerd.client import Client
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.core.lines import DEEPEST, TOO_DEEP
 from tests.core.scanner_fuzz import run
-from tests.core.test_lines import DEEPEST, TOO_DEEP
 from tests.harness import PATIENCE_S, ROOT
 from tracerd import speedups
 

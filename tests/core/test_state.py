@@ -3,14 +3,11 @@
 import math
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from tests.core.states import TWO, A, B, receive
 from tracerd.core.actions import (
     Action,
     Append,
-    ClientId,
     Close,
     EndTrace,
     Export,
@@ -41,31 +38,6 @@ from tracerd.core.messages import (
 )
 from tracerd.core.state import GRACE_S, DaemonState
 from tracerd.trace_id import TraceId
-
-A, B = TraceId("a"), TraceId("b")
-TWO = Events(b"{}\n{}\n", 2, first_line=2)
-FULL = "No space left on device"
-
-
-def receive(
-    state: DaemonState, client: ClientId, *messages: Message, now_s: float = 0.0, full: bool = False
-) -> list[Action]:
-    """Perform what the state asks for, as the server would, with a disk that never fails or is full."""
-    actions: list[Action] = []
-    for message in messages:
-        for action in state.receive(client, message, now_s):
-            actions.append(action)
-            if isinstance(action, Append):
-                actions += state.appended(action, Waits(FULL) if full else Stored())
-    return actions
-
-
-def write_pending(state: DaemonState, now_s: float) -> None:
-    """Write what waits, as the server would once the disk has room."""
-    for trace_id in list(state.pending.traces):
-        while append := state.pending.first(trace_id):
-            assert state.appended(append, Stored()) == []
-        state.pending_done(trace_id, now_s)
 
 
 def test_events_go_to_the_open_trace() -> None:
@@ -224,15 +196,6 @@ def test_paths_of_exports_at_exit_are_limited_for_a_trace_and_for_a_client() -> 
     assert sum(len(list(state.exit_paths.of(trace_id))) for trace_id in state.traces) == MAX_EXIT_PATHS_OF_CLIENT
 
 
-def test_traces_end_a_few_in_each_turn() -> None:
-    state = DaemonState()
-    client = state.connect(1, 0.0)
-    receive(state, client, *[Open(TraceId(f"t{number}")) for number in range(251)])
-    ended = [len(state.end_due_traces(10.0, most=100)) for _ in range(3)]
-    assert ended == [100, 100, 50], "and one is open"
-    assert state.next_end_s() == math.inf
-
-
 @pytest.mark.parametrize("message", [EmitTef("/t", 1), EmitTefAtExit("/t", 1)])
 def test_an_export_without_a_trace_is_an_error(message: Message) -> None:
     state = DaemonState()
@@ -250,60 +213,6 @@ def test_a_client_is_closed_when_its_exports_have_ended() -> None:
     assert state.disconnect(client, 1.0) == []
     assert state.export_ended(export.export_id) == [Close(client)]
     assert not state.clients
-
-
-def test_exports_at_exit_run_a_grace_after_the_last_client() -> None:
-    state = DaemonState()
-    first, second = state.connect(1, 0.0), state.connect(2, 0.0)
-    receive(state, first, Open(A), EmitTefAtExit("/1", 2), EmitTefAtExit("/2", 3), EmitTefAtExit("/1", 4), TWO)
-    receive(state, second, Open(A))
-    assert state.disconnect(first, 10.0) == [Close(first)]
-    assert state.next_end_s() == math.inf
-    assert state.disconnect(second, 11.0) == [Close(second)]
-    assert state.next_end_s() == 11.0 + GRACE_S
-    assert state.end_due_traces(11.0) == []
-    *exports, end = state.end_due_traces(11.0 + GRACE_S)
-    assert [(e.path, e.client) for e in exports if isinstance(e, Export)] == [("/1", None), ("/2", None)]
-    assert end == EndTrace(A, Totals(stored=2))
-    assert state.next_end_s() == math.inf
-
-
-def test_a_client_that_comes_in_time_keeps_the_trace_alive() -> None:
-    state = DaemonState()
-    first = state.connect(1, 0.0)
-    receive(state, first, Open(A), EmitTefAtExit("/1", 2))
-    state.disconnect(first, 10.0)
-    second = state.connect(2, 10.1)
-    receive(state, second, Open(A))
-    assert state.end_due_traces(20.0) == []
-    state.disconnect(second, 30.0)
-    assert [type(action) for action in state.end_due_traces(31.0)] == [Export, EndTrace]
-
-
-def test_exports_at_exit_are_remembered_until_the_log_is_removed() -> None:
-    state = DaemonState()
-    for expected in ([Export, EndTrace], [Export, EndTrace]):
-        client = state.connect(1, 0.0)
-        receive(state, client, Open(A), EmitTefAtExit("/1", 2))
-        state.disconnect(client, 1.0)
-        assert [type(action) for action in state.end_due_traces(2.0)] == expected
-    state.exit_paths.forget(A)
-    client = state.connect(1, 0.0)
-    receive(state, client, Open(A))
-    state.disconnect(client, 1.0)
-    assert [type(action) for action in state.end_due_traces(2.0)] == [EndTrace]
-
-
-def test_a_client_that_has_gone_does_not_wait_for_exports_at_exit() -> None:
-    state = DaemonState()
-    client = state.connect(1, 0.0)
-    receive(state, client, Open(A), EmitTefAtExit("/exit", 2))
-    assert state.disconnect(client, 10.0) == [Close(client)]
-    assert state.next_end_s() == 10.0 + GRACE_S
-    export, end = state.end_due_traces(11.0)
-    assert export == Export(1, A, "/exit", client=None, line_no=0)
-    assert end == EndTrace(A, Totals())
-    assert state.export_ended(1, "no") == [], "no client is left to be sent the error"
 
 
 def test_die_stops_now() -> None:
@@ -328,119 +237,3 @@ def test_into_file_needs_no_open_and_ignores_it() -> None:
     client = state.connect(1, 0.0)
     bad = Refused(2, "OPEN: why", b"OPEN ../x", is_command=True)
     assert receive(state, client, Open(B), bad, TWO) == [Append(client, A, TWO)]
-
-
-TRACES = st.sampled_from([A, B])
-
-
-class AnyOrder(RuleBasedStateMachine):
-    """Clients come, speak and go in any order; nothing is forgotten and nothing is counted twice."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.state = DaemonState()
-        self.now_s = 0.0
-        self.here: list[ClientId] = []
-        self.known: set[ClientId] = set()
-        self.running: list[Export] = []
-        self.sent = 0
-        self.flushes = 0
-        self.oks = 0
-        self.full = False
-        self.ended = Totals()
-
-    def perform(self, actions: list[Action]) -> None:
-        for action in actions:
-            match action:
-                case Export():
-                    self.running.append(action)
-                case ReplyOk():
-                    self.oks += 1
-                case Close(client):
-                    self.known.remove(client)
-                case EndTrace(_, totals):
-                    self.ended.add(totals)
-                case _:
-                    pass
-
-    @rule()
-    def connect(self) -> None:
-        client = self.state.connect(1, self.now_s)
-        self.here.append(client)
-        self.known.add(client)
-
-    @precondition(lambda self: self.here)
-    @rule(data=st.data())
-    def speak(self, data: st.DataObject) -> None:
-        client = data.draw(st.sampled_from(self.here))
-        message = data.draw(
-            st.one_of(
-                st.builds(Open, TRACES),
-                st.just(TWO),
-                st.just(Refused(1, "why", b"x")),
-                st.builds(EmitTef, st.just("/now"), st.just(1)),
-                st.builds(EmitTefAtExit, st.just("/exit"), st.just(1)),
-                st.just(Flush()),
-            )
-        )
-        homeless = isinstance(message, EmitTef | EmitTefAtExit) and self.state.clients[client].trace_id is None
-        self.sent += 2 * isinstance(message, Events) + (isinstance(message, Refused) or homeless)
-        self.flushes += isinstance(message, Flush)
-        self.perform(receive(self.state, client, message, now_s=self.now_s, full=self.full))
-
-    @rule()
-    def fill(self) -> None:
-        self.full = True
-
-    @rule()
-    def free(self) -> None:
-        self.full = False
-        write_pending(self.state, self.now_s)
-
-    @precondition(lambda self: self.here)
-    @rule(data=st.data())
-    def leave(self, data: st.DataObject) -> None:
-        client = data.draw(st.sampled_from(self.here))
-        self.here.remove(client)
-        self.perform(self.state.disconnect(client, self.now_s))
-
-    @precondition(lambda self: self.running)
-    @rule(data=st.data(), error=st.sampled_from(["", "no"]))
-    def end_export(self, data: st.DataObject, error: str) -> None:
-        export = self.running.pop(data.draw(st.integers(0, len(self.running) - 1)))
-        self.perform(self.state.export_ended(export.export_id, error))
-
-    @rule(passed_s=st.sampled_from([0.0, GRACE_S / 2, GRACE_S]))
-    def end_due_traces(self, passed_s: float) -> None:
-        self.now_s += passed_s
-        self.perform(self.state.end_due_traces(self.now_s))
-        assert self.state.next_end_s() > self.now_s
-
-    @invariant()
-    def every_event_is_counted_once(self) -> None:
-        totals = self.state.totals
-        waiting = sum(map(self.state.pending.events, self.state.pending.traces))
-        assert totals.stored + totals.refused + waiting == self.sent
-
-    @invariant()
-    def a_client_is_known_until_all_is_done(self) -> None:
-        assert set(self.state.clients) == self.known
-        assert set(self.here) <= self.known
-        assert self.state.without_trace == sum(self.state.clients[client].trace_id is None for client in self.here)
-
-    def teardown(self) -> None:
-        """At the end nothing waits, all answers were given, all traces have ended, and nothing is left in memory."""
-        self.free()
-        for client in self.here:
-            self.perform(self.state.disconnect(client, self.now_s))
-        self.perform(self.state.end_due_traces(math.inf))
-        while self.running:
-            self.perform(self.state.export_ended(self.running.pop().export_id))
-        assert self.oks == self.flushes
-        assert not self.state.clients
-        assert not self.state.traces
-        assert self.ended.stored == self.state.totals.stored
-
-
-AnyOrder.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
-TestAnyOrder = AnyOrder.TestCase

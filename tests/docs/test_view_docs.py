@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.docs.test_docs import code, section, tables
+from tests.docs.documents import code, section, tables
 from tests.docs.view_docs import GOLDEN, LOGS, VIEW_MD, golden, view_md
 
 TEXT = VIEW_MD.read_text()

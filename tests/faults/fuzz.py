@@ -19,7 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
-from tests.core.test_lines import has_surrogate_escape, is_good_event, is_strict_object
+from tests.core.oracle import has_surrogate_escape, is_good_event, is_strict_object
 from tracerd.core.messages import Events, Message
 from tracerd.core.protocol import MessageReader
 from tracerd.core.tef import OWN_PREFIXES

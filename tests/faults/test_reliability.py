@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.test_docs import code, tables
+from tests.docs.documents import code, tables
 from tests.harness import ROOT
 
 ROWS = [row for table in tables((ROOT / "docs/reliability.md").read_text()) for row in table]

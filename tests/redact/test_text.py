@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.docs.test_docs import code, section, tables
+from tests.docs.documents import code, section, tables
 from tests.harness import ROOT
 from tracerd import redact
 from tracerd.redact import rules

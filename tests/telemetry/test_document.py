@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.docs.test_docs import blocks, code, section, tables
+from tests.docs.documents import blocks, code, section, tables
 from tests.harness import ROOT
 from tracerd import telemetry
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.test_docs import code, section, tables
+from tests.docs.documents import code, section, tables
 from tests.harness import PATIENCE_S, ROOT, Daemon, event, events, on_a_terminal, tracerd, wait_until
 from tracerd.rows import follow as live_module
 from tracerd.rows.follow import Growing, Live
