@@ -6,19 +6,34 @@ from tracerd.replay.kinds import Finding
 from tracerd.replay.order import Order
 from tracerd.replay.slices import PENDING, Names, SliceStack
 from tracerd.replay.track import Track
+from tracerd.rows.pairs import WITHOUT_ERROR
 from tracerd.rows.spans import Spans
+from tracerd.rows.track_events import Columns, Labels
 
 
-def play(track: Track, order: Order, spans: Spans, names: Names, report: Callable[[Finding], None]) -> None:
+def play(
+    columns: Columns,
+    labels: Labels,
+    order: Order,
+    spans: Spans,
+    names: Names,
+    report: Callable[[Finding], None],
+) -> None:
     """Put the spans of a track where they belong.
 
     Args:
-        track: As in `pairs`, but without the bits of errors.
+        columns: As in `pairs`.
+        labels: What the numbers of labels stand for.
         order: Of the whole trace.
         spans: Where to; empty. Its errors are indices of the track.
         names: What the numbers of names stand for.
         report: Called with what is wrong; lines are indices of the track.
     """
+    track = Track()
+    track.ts, track.dur = columns.ts, columns.dur
+    track.name.extend(map(labels.name.__getitem__, columns.label))
+    track.cat.extend(map(labels.cat.__getitem__, columns.label))
+    track.phases += columns.phases.translate(WITHOUT_ERROR)
     stack = SliceStack(names, report, record=spans)
     for at, phase in track.in_order(order.rank):
         ts, name, cat = track.ts[at], track.name[at], track.cat[at]

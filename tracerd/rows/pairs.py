@@ -13,31 +13,29 @@ from typing import Final
 from tracerd.replay.observer import NO_PARENT
 from tracerd.replay.order import Order
 from tracerd.replay.slices import MAX_DEPTH, NO_NAME
-from tracerd.replay.track import Track
 from tracerd.rows.spans import ERROR, INSTANT, Spans
+from tracerd.rows.track_events import ERROR_BIT, PHASE, Columns, Labels
 from tracerd.rows.windows import WINDOW, sorted_windows
-
-ERROR_BIT: Final = 0x80
-"""Set in the phase of an event that is an error."""
 
 WITHOUT_ERROR: Final = bytes(byte & ~ERROR_BIT for byte in range(256))
 _FLAGS: Final = bytes(
-    (INSTANT if byte & ~ERROR_BIT == ord("i") else 0) | (ERROR if byte & ERROR_BIT else 0) for byte in range(256)
+    (INSTANT if byte & ~ERROR_BIT == PHASE["i"] else 0) | (ERROR if byte & ERROR_BIT else 0) for byte in range(256)
 )
-_IS_BEGIN: Final = bytes(byte & ~ERROR_BIT != ord("E") for byte in range(256))
+_IS_BEGIN: Final = bytes(byte & ~ERROR_BIT != PHASE["E"] for byte in range(256))
 
-_END: Final = ord("E")
-_BEGIN: Final = ord("B")
+_END: Final = PHASE["E"]
+_BEGIN: Final = PHASE["B"]
 _NO_LIMIT: Final = 2**65
 _OPEN: Final = -2
 """An open span is on the stack as `_OPEN - at`, one with a duration as `at`, and NO_PARENT lies at the bottom."""
 
 
-def play(track: Track, order: Order, spans: Spans, tick: Callable[[], None]) -> bool:
+def play(track: Columns, labels: Labels, order: Order, spans: Spans, tick: Callable[[], None]) -> bool:
     """Put the spans of a track where they belong. False if it is out of the ordinary; then they are not all there.
 
     Args:
-        track: Its begins have a dur of PENDING, and its begun and complete spans have a name.
+        track: Its begun and complete spans have a name.
+        labels: What the numbers of labels stand for.
         order: Of the whole trace.
         spans: Where to; empty.
         tick: Called once for so many spans.
@@ -46,12 +44,12 @@ def play(track: Track, order: Order, spans: Spans, tick: Callable[[], None]) -> 
     stack = [NO_PARENT]
     for window in in_order(track, order):
         tick()
-        if not _play_window(track, window, spans, ends, stack):
+        if not _play_window(track, labels, window, spans, ends, stack):
             return False
     return True
 
 
-def in_order(track: Track, order: Order) -> Iterator[list[int]]:
+def in_order(track: Columns, order: Order) -> Iterator[list[int]]:
     """The indices of events in the order in which they are played, in lists that follow one another."""
     ts = track.ts
     if not any(map(ge, ts, islice(ts, 1, None))):
@@ -71,7 +69,7 @@ def in_order(track: Track, order: Order) -> Iterator[list[int]]:
         yield window
 
 
-def _order_equal(track: Track, order: Order, window: list[int], start: int, end: int) -> None:
+def _order_equal(track: Columns, order: Order, window: list[int], start: int, end: int) -> None:
     """Put events of one ts in order."""
     if start < end:
         ts, dur, phases = track.ts, track.dur, track.phases
@@ -80,14 +78,17 @@ def _order_equal(track: Track, order: Order, window: list[int], start: int, end:
         )
 
 
-def _play_window(track: Track, window: list[int], spans: Spans, ends: list[int], stack: list[int]) -> bool:
+def _play_window(
+    track: Columns, labels: Labels, window: list[int], spans: Spans, ends: list[int], stack: list[int]
+) -> bool:
     phases = bytes(map(track.phases.__getitem__, window))
     begins = list(compress(window, phases.translate(_IS_BEGIN)))
     at = len(spans.flags)
     spans.ts.extend(map(track.ts.__getitem__, begins))
     spans.dur.extend(map(track.dur.__getitem__, begins))
-    spans.name.extend(map(track.name.__getitem__, begins))
-    spans.cat.extend(map(track.cat.__getitem__, begins))
+    of_begins = list(map(track.label.__getitem__, begins))
+    spans.name.extend(map(labels.name.__getitem__, of_begins))
+    spans.cat.extend(map(labels.cat.__getitem__, of_begins))
     spans.flags += bytes(map(track.phases.__getitem__, begins)).translate(_FLAGS)
     durs = spans.dur
     add_parent = spans.parent.append
@@ -104,7 +105,7 @@ def _play_window(track: Track, window: list[int], spans: Spans, ends: list[int],
         top = stack[-1]
         if phase == _END:
             if top != NO_PARENT:  # else it ends nothing
-                if top > NO_PARENT or not _end(track, index, spans, _OPEN - top):
+                if top > NO_PARENT or not _end(track, labels, index, spans, _OPEN - top):
                     return False
                 ends.pop()
                 stack.pop()
@@ -137,9 +138,10 @@ def _are_moments(ts: int, ends: list[int], stack: list[int], durs: "array[int]")
     return True
 
 
-def _end(track: Track, index: int, spans: Spans, begin: int) -> bool:
+def _end(track: Columns, labels: Labels, index: int, spans: Spans, begin: int) -> bool:
     """End an open span. False if this is not its end."""
-    if track.name[index] not in (NO_NAME, spans.name[begin]) or track.cat[index] not in (NO_NAME, spans.cat[begin]):
+    label = track.label[index]
+    if labels.name[label] not in (NO_NAME, spans.name[begin]) or labels.cat[label] not in (NO_NAME, spans.cat[begin]):
         return False
     spans.dur[begin] = track.ts[index] - spans.ts[begin]
     if track.phases[index] & ERROR_BIT:

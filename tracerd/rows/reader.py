@@ -7,11 +7,11 @@ the end. Then each track is played: by `pairs` if it is ordinary, else by `exact
 
 from collections import Counter
 from collections.abc import Callable
-from operator import add
+from operator import add as plus
 from typing import Final
 
 from tracerd.core.lines import BadLine, decode_run
-from tracerd.core.tef import CLOCK_PREFIX, COMPLETE, METADATA
+from tracerd.core.tef import CLOCK_PREFIX, COMPLETE, COUNTER, METADATA
 from tracerd.replay.asyncs import Asyncs
 from tracerd.replay.events import EXACT_US, UNSET, Unset, async_id, has_many_digits, nanoseconds
 from tracerd.replay.flows import Flows
@@ -19,30 +19,30 @@ from tracerd.replay.kinds import OVERLAP, TOO_DEEP, Finding
 from tracerd.replay.order import Order
 from tracerd.replay.slices import PENDING, UNNAMED, Names
 from tracerd.replay.threads import Thread, Threads
-from tracerd.replay.trace import MAX_TIME_US
-from tracerd.replay.track import Track
 from tracerd.rows import exact, pairs
 from tracerd.rows.error_events import are_of_error
-from tracerd.rows.pairs import ERROR_BIT, WITHOUT_ERROR
 from tracerd.rows.process import Process
-from tracerd.rows.span_event import DECODER, Args, Event, event_of, needs_exactness
+from tracerd.rows.span_event import DECODER, MAX_EXACT, Args, Event, event_of, needs_exactness
 from tracerd.rows.spans import Id, Spans
+from tracerd.rows.track_events import ERROR_BIT, PHASE, Columns, Labels, TrackEvents
 from tracerd.trace_json.perfetto import export_line
 
 _BLANKS: Final = b" \t\r\n"
 
-_X: Final = ord("X")
-_B: Final = ord("B")
+_X: Final = PHASE["X"]
+_E: Final = PHASE["E"]
 
-_Slot = tuple[
-    Process,
-    Callable[[int], None],
-    Callable[[int], None],
-    Callable[[int], None],
-    Callable[[int], None],
-    Callable[[int], None],
-]
-"""Of a pid and tid: the process, and what appends to ts, dur, name, cat and phases of the thread."""
+MAX_STAGED: Final = 32 * 1024
+"""So many events are objects at a time, about four megabytes."""
+
+USUAL_US: Final = 0.001
+"""From here up to EXACT_US, half a nanosecond more and no fraction is what rounds as `nanoseconds` does."""
+
+UNUSUAL: Final = -(2**70)
+"""The time of what is not for the fast loop."""
+
+_Slot = tuple[Process, Callable[[tuple[int, int, int]], None]]
+"""Of a pid and tid: the process, and what adds to the events of the thread."""
 
 
 class Reader:
@@ -72,7 +72,9 @@ class Reader:
         self._threads = Threads(_ignore)
         self._slots: dict[tuple[Id | Unset, Id | Unset], _Slot] = {}
         self._codes: dict[str, int] = {}  # of the phases X, B and E that were met
-        self._global_instants = Track()
+        self._labels = Labels(self.names)
+        self._events: dict[tuple[Id | None, Id | None], TrackEvents] = {}
+        self._staged = 0
         self._named: dict[tuple[Id, Id | None], int] = {}  # when each was named
         self._tracks: list[Spans] = []
         self._async_errors: set[int] = set()  # by line
@@ -85,6 +87,9 @@ class Reader:
         run = None if has_many_digits(block) else decode_run(block, DECODER)
         if run is not None:
             self._take_run(run, block)
+            self._staged += len(run)
+            if self._staged > MAX_STAGED:
+                self._pack()
             return
         middle = block.find(b"\n", len(block) // 2) + 1
         if not 0 < middle < len(block):
@@ -97,50 +102,59 @@ class Reader:
         self._take_line(block)
 
     def _take_run(self, run: list[Event], block: bytes) -> None:
-        slots, codes, names, order, unnamed = self._slots, self._codes, self.names, self._order, self._unnamed
+        slots, codes, labels, order = self._slots, self._codes, self._labels.known, self._order
         last, late_from = order.last, order.late_from
         lines: list[bytes] = []
+        has_null: bool | None = None
         first_line = self._lines + 1
         for at, event in enumerate(run):
             code = codes.get(event.ph)
             time, length = event.ts, event.dur
-            if code is None or time is UNSET or (length is UNSET and code == _X):
-                self._lines = first_line + at
-                order.last, order.late_from = last, late_from
-                if needs_exactness(event, block):
-                    lines = lines or block.split(b"\n")
-                    self._take_line(lines[at])
-                else:
-                    self._take(event)
-                last, late_from = order.last, order.late_from
-                continue
-            ts = time * 1000 if type(time) is int and 0 <= time <= MAX_TIME_US else _nanoseconds(time)
-            if ts < 0:
-                self._drop(event, first_line + at)
-                continue
+            dur = PENDING
+            if code is None or time is UNSET:
+                ts = UNUSUAL
+            else:
+                ts = int(time * 1000.0 + 0.5) if USUAL_US <= time < EXACT_US else _nanoseconds(time)
+                if code == _X:
+                    if length is UNSET:
+                        ts = UNUSUAL
+                    else:
+                        dur = int(length * 1000.0 + 0.5) if USUAL_US <= length < EXACT_US else _nanoseconds(length)
+            if ts < 0 or dur < PENDING:
+                if ts == UNUSUAL or dur == UNUSUAL:
+                    self._lines = first_line + at
+                    order.last, order.late_from = last, late_from
+                    if has_null is None and event.ph[:1] == COUNTER:
+                        has_null = block.rfind(b"null") >= 0  # a tenth of the time of `in`, in Python 3.11
+                    if needs_exactness(event, has_null):
+                        lines = lines or block.split(b"\n")
+                        self._take_line(lines[at])
+                    else:
+                        self._take(event)
+                    last, late_from = order.last, order.late_from
+                    continue
+                if ts < 0:
+                    self._drop(event, first_line + at)
+                    continue
             if ts > last:
                 last = ts
             elif ts < late_from and (ts < last or order.has_x):
                 late_from = ts
-            slot = slots.get((event.pid, event.tid))
-            if slot is None:
-                slot = self._make_slot(event, first_line + at)
-            process, add_ts, add_dur, add_name, add_cat, add_phase = slot
+            try:
+                process, add = slots[event.pid, event.tid]
+            except KeyError:
+                process, add = self._make_slot(event, first_line + at)
+            name = event.name
+            if not name and code != _E:
+                name = UNNAMED
+            try:
+                label = labels[name, event.cat]
+            except KeyError:
+                label = self._labels.shifted(name, event.cat)
             args = event.args
-            name = names[event.name]
-            dur = PENDING
-            if code == _X and length is not UNSET:
-                name = name or unnamed
-                dur = length * 1000 if type(length) is int and 0 <= length <= MAX_TIME_US else _nanoseconds(length)
-            elif code == _B:
-                name = name or unnamed
             if args and (args.exit_code or args.error or args.level or args.outcome or args.signal):
-                code |= self._error_bit(args, process)
-            add_ts(ts)
-            add_dur(dur)
-            add_name(name)
-            add_cat(names[event.cat])
-            add_phase(code)
+                label += self._error_bit(args, process)
+            add((ts, dur, label + code))
         self._lines = first_line + len(run) - 1
         order.last, order.late_from = last, late_from
 
@@ -173,16 +187,19 @@ class Reader:
 
     def _make_slot(self, event: Event, line_no: int) -> _Slot:
         thread = self._threads.find(event.pid, event.tid, line_no)
-        track = thread.track
         slot = self._slots[event.pid, event.tid] = (
             self._process(thread),
-            track.ts.append,
-            track.dur.append,
-            track.name.append,
-            track.cat.append,
-            track.phases.append,
+            self._events_of(thread.process.pid, thread.tid).add,
         )
         return slot
+
+    def _events_of(self, pid: Id | None, tid: Id | None) -> TrackEvents:
+        return self._events.get((pid, tid)) or self._events.setdefault((pid, tid), TrackEvents())
+
+    def _pack(self) -> None:
+        for events in self._events.values():
+            events.pack()
+        self._staged = 0
 
     def _take(self, event: Event) -> None:
         """Take any event."""
@@ -202,39 +219,41 @@ class Reader:
         dur = nanoseconds(event.dur) if phase == COMPLETE and not isinstance(event.dur, Unset) else PENDING
         process.reach(ts, ts + max(dur, 0))
         error_bit = self._error_bit(event.args, process) if event.args else 0
-        name, cat = self.names[event.name], self.names[event.cat]
         match phase:
             case "X" | "B" | "E":
-                self._codes[phase] = ord(phase)
+                code = self._codes[phase] = PHASE[phase]
                 self.phases[phase] -= 1  # which are counted at the end
                 process.events -= 1
-                if phase != "E":
-                    name = name or self._unnamed
-                _add(thread.track, ord(phase) | error_bit, ts, dur, name, cat)
+                name = event.name or ("" if phase == "E" else UNNAMED)
+                label = self._labels.shifted(name, event.cat)
+                self._events_of(process.pid, thread.tid).add((ts, dur, label + code + error_bit))
             case "i" | "I" | "R":
-                track = self._track_of_instant(event, thread)
-                if track is not None:
-                    _add(track, ord("i") | error_bit, ts, 0, name, cat)
+                self._take_instant(event, thread, ts, error_bit)
             case "b" | "n" | "e":
-                self._take_async(event, phase, thread, ts, name, cat)
+                self._take_async(event, phase, thread, ts)
                 if error_bit:
                     self._async_errors.add(self._lines)
             case _:
                 pass
 
-    def _track_of_instant(self, event: Event, thread: Thread) -> Track | None:
-        """Where an instant is drawn; None if nowhere."""
+    def _take_instant(self, event: Event, thread: Thread, ts: int, error_bit: int) -> None:
+        pid, tid = thread.process.pid, thread.tid
         if event.s == "g":
-            return self._global_instants
-        if event.s == "p":
-            return thread.process_track if thread.has_pid else None
-        return thread.track if thread.has_tid else None
+            events = self._events_of(None, None)
+        elif event.s == "p" and thread.has_pid:
+            events = self._events_of(pid, None)
+        elif event.s != "p" and thread.has_tid:
+            events = self._events_of(pid, tid)
+        else:
+            return
+        events.add((ts, 0, self._labels.shifted(event.name, event.cat) + PHASE["i"] + error_bit))
 
-    def _take_async(self, event: Event, phase: str, thread: Thread, ts: int, name: int, cat: int) -> None:
+    def _take_async(self, event: Event, phase: str, thread: Thread, ts: int) -> None:
         id_ = async_id(event.id, event.id2)
         if id_ is not None and thread.has_pid:
             is_local, value = id_
             pid = thread.process.pid
+            name, cat = self.names[event.name], self.names[event.cat]
             self._asyncs.add(phase, ts, pid, (pid if is_local else None, cat, value), name, cat, self._lines)
 
     def _take_name(self, event: Event, process: Process, thread: Thread, ts: int) -> None:
@@ -260,31 +279,34 @@ class Reader:
             The tracks, with their spans.
         """
         self._slots.clear()
-        self._play(None, None, self._global_instants)
-        for pid, tid, track in self._threads.tracks():
-            if track.phases:
-                self._count(self.processes[pid], track)
-                self._play(pid, tid, track)
+        self._play(None, None)
+        for pid, tid, _ in self._threads.tracks():
+            self._play(pid, tid)
         self._asyncs.finish(self._order.rank, Flows(_ignore), self._unnamed)
         return self._tracks
 
-    def _count(self, process: Process, track: Track) -> None:
+    def _play(self, pid: Id | None, tid: Id | None) -> None:
+        """Count and play a track, and forget it."""
+        events = self._events.pop((pid, tid), None)
+        if events is None:
+            return
+        columns = events.take()
+        if pid is not None:
+            self._count(self.processes[pid], columns)
+        spans = Spans(pid, tid, frozenset(), self._tick)
+        if pid is None or not pairs.play(columns, self._labels, self._order, spans, self._tick):
+            errors = {at for at, code in enumerate(columns.phases) if code & ERROR_BIT}
+            spans = Spans(pid, tid, errors, self._tick)
+            exact.play(columns, self._labels, self._order, spans, self.names, self._count_overlap)
+        self._tracks.append(spans)
+
+    def _count(self, process: Process, columns: Columns) -> None:
         for phase, code in self._codes.items():
-            count = track.phases.count(code) + track.phases.count(code | ERROR_BIT)
+            count = columns.count(code)
             self.phases[phase] += count
             process.events += count
-        process.reach(min(track.ts), max(max(map(add, track.ts, track.dur)), max(track.ts)))  # noqa: PLW3301
-
-    def _play(self, pid: Id | None, tid: Id | None, track: Track) -> None:
-        """Play a track, and forget it."""
-        spans = Spans(pid, tid, frozenset(), self._tick)
-        if pid is None or not pairs.play(track, self._order, spans, self._tick):
-            errors = {at for at, code in enumerate(track.phases) if code & ERROR_BIT}
-            track.phases = track.phases.translate(WITHOUT_ERROR)
-            spans = Spans(pid, tid, errors, self._tick)
-            exact.play(track, self._order, spans, self.names, self._count_overlap)
-        self._tracks.append(spans)
-        _forget(track)
+        latest = max(max(map(plus, columns.ts, columns.dur)), max(columns.ts))  # noqa: PLW3301
+        process.reach(min(columns.ts), latest)
 
     def _async_record(self) -> Spans:
         self._tracks.append(Spans(None, None, self._async_errors, self._tick))
@@ -298,20 +320,5 @@ def _ignore(_finding: Finding) -> None:
     pass
 
 
-def _nanoseconds(time: int | float) -> int:
-    # From 1 on the sum is exact where it counts.
-    return int(time * 1000.0 + 0.5) if type(time) is float and 1 <= time < EXACT_US else nanoseconds(time)
-
-
-def _forget(track: Track) -> None:
-    """Give back the memory of a track that has been played."""
-    for column in (track.ts, track.dur, track.name, track.cat, track.phases):
-        del column[:]
-
-
-def _add(track: Track, code: int, ts: int, dur: int, name: int, cat: int) -> None:
-    track.ts.append(ts)
-    track.dur.append(dur)
-    track.name.append(name)
-    track.cat.append(cat)
-    track.phases.append(code)
+def _nanoseconds(time: float) -> int:
+    return nanoseconds(time) if abs(time) < MAX_EXACT else UNUSUAL

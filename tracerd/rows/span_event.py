@@ -16,11 +16,11 @@ class Args(ErrorArgs, gc=False):
 
 
 class Event(msgspec.Struct, gc=False):
-    """An event as `replay` takes it, without what concerns no span."""
+    """An event as `replay` takes it, without what concerns no span; times from MAX_EXACT on are exact in their line."""
 
     ph: str
-    ts: int | float | Unset = UNSET
-    dur: int | float | Unset = UNSET
+    ts: float | Unset = UNSET
+    dur: float | Unset = UNSET
     pid: int | str | Unset = UNSET
     tid: int | str | Unset = UNSET
     name: str = ""
@@ -33,21 +33,31 @@ class Event(msgspec.Struct, gc=False):
     tdur: float | Unset = UNSET
 
 
+MAX_EXACT: Final = 2.0**53
+"""From here on a float may be another number than the integer it was."""
+
 DECODER: Final = msgspec.json.Decoder(Event)
 """Takes lines of which `export_line` may complain only for what `needs_exactness` finds."""
 
 _ARGS: Final = msgspec.json.Decoder(Args)
 
 
-def needs_exactness(event: Event, block: bytes) -> bool:
-    """Whether the line of an event, somewhere in a block, may be one that a trace.json leaves out or alters."""
+def needs_exactness(event: Event, has_null: bool | None) -> bool:
+    """Whether the line of an event may be one that a trace.json leaves out or alters.
+
+    Args:
+        event: The event.
+        has_null: Whether there may be a null in its args; counts for a counter only.
+    """
     phase = event.ph[:1]
     return (
         phase in ("", CPU_PROFILE)
         or (phase == COMPLETE and event.dur is UNSET)
         or (phase != METADATA and event.ts is UNSET)
         or event.name == CLOCK_NAME
-        or (phase == COUNTER and b"null" in block)
+        or (event.ts is not UNSET and abs(event.ts) >= MAX_EXACT)
+        or (event.dur is not UNSET and abs(event.dur) >= MAX_EXACT)
+        or (phase == COUNTER and bool(has_null))
     )
 
 

@@ -26,10 +26,11 @@ def sorted_windows(numbers: Sequence[int], key: Callable[[int], int] | None = No
     runs = [array("q", sorted(numbers[at : at + WINDOW], key=key)) for at in range(0, len(numbers), WINDOW)]
     # Evenly spaced samples of all runs: between two borders lies about as much as in one run.
     samples = sorted((number for run in runs for number in run[:: len(runs)]), key=key)
-    borders = [samples[at] if key is None else key(samples[at]) for at in range(0, len(samples), WINDOW // len(runs))]
+    borders = samples[:: max(WINDOW // len(runs), 1)]
     starts = [0] * len(runs)
     for border in borders[1:]:
-        ends = [bisect_left(run, border, start, key=key) for run, start in zip(runs, starts, strict=True)]
+        value = border if key is None else key(border)
+        ends = [bisect_left(run, value, start, key=key) for run, start in zip(runs, starts, strict=True)]
         yield _merged(runs, starts, ends, key)
         starts = ends
     yield _merged(runs, starts, [len(run) for run in runs], key)
