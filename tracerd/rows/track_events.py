@@ -37,8 +37,8 @@ class Labels:
 
     def __init__(self, names: Names) -> None:
         self.known: dict[tuple[str, str], int] = {}
-        self.name = array("i")
-        self.cat = array("i")
+        self.name: list[int] = []
+        self.cat: list[int] = []
         self._names = names
 
     def shifted(self, name: str, cat: str) -> int:
