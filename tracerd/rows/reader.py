@@ -120,8 +120,8 @@ class Reader:
                         ts = UNUSUAL
                     else:
                         dur = int(length * 1000.0 + 0.5) if USUAL_US <= length < EXACT_US else _nanoseconds(length)
-            if ts < 0 or dur < PENDING:
-                if ts == UNUSUAL or dur == UNUSUAL:
+            if code is None or ts < 0 or dur < PENDING:
+                if code is None or ts == UNUSUAL or dur == UNUSUAL:
                     self._lines = first_line + at
                     order.last, order.late_from = last, late_from
                     if has_null is None and event.ph[:1] == COUNTER:

@@ -1,7 +1,7 @@
 """The spans of one track, in arrays."""
 
 from array import array
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 
 from tracerd.replay.observer import NO_PARENT
 
@@ -96,6 +96,10 @@ class Spans:
     def pid_of(self, at: int) -> Id | None:
         """The process of a span; None for an instant of the whole trace."""
         return self._pids[at] if self.is_async else self.pid
+
+    def pids(self) -> Sequence[Id | None]:
+        """The process of each span."""
+        return self._pids if self.is_async else [self.pid] * len(self.flags)
 
     def count_spans(self, first: int = 0, end: int | None = None) -> int:
         """How many are spans, and no instants; from one index up to another."""

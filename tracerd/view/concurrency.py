@@ -1,15 +1,22 @@
 """How much ran at once over time."""
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress, repeat
+from operator import and_, eq
 
 from tracerd.replay.observer import NO_PARENT
 from tracerd.rows.recording import Recording
-from tracerd.rows.spans import INSTANT, OVERLAPPING
+from tracerd.rows.spans import INSTANT, OVERLAPPING, Spans
+from tracerd.rows.windows import sorted_array
 
 COLUMNS = 60
 """Into how many parts the time of a trace is cut, unless it is shorter than as many ns."""
+
+_IS_SPAN = bytes(not flags & INSTANT for flags in range(256))
+_IS_ON_TRACK = bytes(not flags & (INSTANT | OVERLAPPING) for flags in range(256))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +48,7 @@ class Intervals:
 
     def at_once(self, start: int, end: int) -> AtOnce:
         """How many intervals there are at one time, between two times."""
-        self.starts = array("q", sorted(self.starts))
-        self.ends = array("q", sorted(self.ends))
+        self.starts, self.ends = sorted_array(self.starts), sorted_array(self.ends)
         dur = max(end - start, 1)
         columns = min(COLUMNS, dur)
         borders = [start + dur * column // columns for column in range(columns + 1)]
@@ -54,13 +60,12 @@ class Intervals:
         return AtOnce(self._peak(), (ran[-1] - ran[0]) / dur, over_time)
 
     def _peak(self) -> int:
-        ends = self.ends
-        peak = ended = 0
-        for begun, start in enumerate(self.starts, 1):
-            while ends[ended] <= start:
-                ended += 1
-            if begun - ended > peak:
-                peak = begun - ended
+        peak = ended = at = 0
+        while at < len(self.starts):
+            ended = bisect_right(self.ends, self.starts[at], ended, at + 1)
+            running = at + 1 - ended
+            peak = max(peak, running)
+            at += peak - running + 1  # so many more must begin before there are more than at the peak
         return peak
 
 
@@ -85,16 +90,29 @@ def processes(recording: Recording) -> Intervals:
     return found
 
 
-def spans(recording: Recording) -> tuple[Intervals, Intervals]:
-    """All spans, and those that lie in no other one of their track; one never ended lasts as long as its process."""
-    everything, tracks = Intervals(), Intervals()
+def spans(recording: Recording) -> Intervals:
+    """All spans; one never ended lasts as long as its process."""
+    found = Intervals()
     for track in recording.tracks:
-        for at, (start, dur, parent, flags) in enumerate(
-            zip(track.ts, track.dur, track.parent, track.flags, strict=True)
-        ):
-            if not flags & INSTANT:
-                end = start + dur if dur >= 0 else recording.end_of(track.pid_of(at))
-                everything.add(start, end)
-                if parent == NO_PARENT and not flags & OVERLAPPING:
-                    tracks.add(start, end)
-    return everything, tracks
+        _add(found, recording, track, track.flags.translate(_IS_SPAN))
+    return found
+
+
+def tracks(recording: Recording) -> Intervals:
+    """The spans that lie in no other one of their track."""
+    found = Intervals()
+    for track in recording.tracks:
+        is_outermost = map(eq, track.parent, repeat(NO_PARENT))
+        _add(found, recording, track, list(map(and_, track.flags.translate(_IS_ON_TRACK), is_outermost)))
+    return found
+
+
+def _add(found: Intervals, recording: Recording, track: Spans, chosen: Sequence[int]) -> None:
+    starts, durs = list(compress(track.ts, chosen)), list(compress(track.dur, chosen))
+    if durs and min(durs) < 0:
+        for at in compress(range(len(chosen)), chosen):
+            start, dur = track.ts[at], track.dur[at]
+            found.add(start, start + dur if dur >= 0 else recording.end_of(track.pid_of(at)))
+        return
+    found.starts.fromlist(starts)
+    found.ends.fromlist([start + (dur or 1) for start, dur in zip(starts, durs, strict=True)])

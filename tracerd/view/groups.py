@@ -10,6 +10,7 @@ from tracerd.query.keys import input_text, key_text
 from tracerd.query.program import Input
 from tracerd.rows.recording import Recording
 from tracerd.rows.spans import ERROR, INSTANT, Id, Spans
+from tracerd.rows.windows import sorted_array
 from tracerd.view.span_columns import rows
 
 By = tuple[Input, ...]
@@ -61,7 +62,7 @@ class Figures:
 
     def finish(self) -> None:
         """Put the durations in order."""
-        self.durations = array("q", sorted(self.durations))
+        self.durations = sorted_array(self.durations)
 
     def times(self) -> dict[str, int]:
         """The figures that are times, by their names in tables; without a finished span none."""
@@ -103,7 +104,7 @@ def _keys(recording: Recording, spans: Spans, by: By) -> Iterable[Key | None]:
     if by == ("cat",):
         return spans.cat
     if by == BY_PROCESS:
-        return map(spans.pid_of, range(len(spans.flags)))
+        return spans.pids()
     return rows(recording, spans, by)
 
 
@@ -118,18 +119,25 @@ def by_label(by: By) -> str:
 
 
 def _add(found: dict[Key, Figures], spans: Spans, keys: Iterable[Key | None]) -> None:
-    self_times = spans.self_times()
-    for at, (flags, dur, key) in enumerate(zip(spans.flags, spans.dur, keys, strict=True)):
-        if flags & INSTANT or key is None:  # only instants are of no process
-            continue
-        figures = found.get(key)
-        if figures is None:
-            figures = found[key] = Figures()
-        if dur >= 0:
-            figures.durations.append(dur)
-            figures.total += dur
-            figures.self_total += self_times[at]
-        else:
-            figures.unfinished += 1
-        if flags & ERROR:
-            figures.errors += 1
+    times: dict[Key, tuple[list[int], list[int]]] = {}  # the durations, and the self times
+    for key, dur, self_time, flags in zip(keys, spans.dur, spans.self_times(), spans.flags, strict=True):
+        if flags or dur < 0 or key is None:
+            if flags & INSTANT or key is None:  # only instants are of no process
+                continue
+            figures = found.setdefault(key, Figures())
+            figures.errors += bool(flags & ERROR)
+            if dur < 0:
+                figures.unfinished += 1
+                continue
+        try:
+            durations, self_times = times[key]
+        except KeyError:
+            durations, self_times = times[key] = [], []
+            found.setdefault(key, Figures())
+        durations.append(dur)
+        self_times.append(self_time)
+    for key, (durations, self_times) in times.items():
+        figures = found[key]
+        figures.durations.fromlist(durations)
+        figures.total += sum(durations)
+        figures.self_total += sum(self_times)

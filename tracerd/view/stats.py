@@ -53,10 +53,12 @@ class Stats:
                 self._spans_of[pid] += track.count_spans(first, end)
         self._unfinished = sorted(_unfinished(recording), key=lambda span: span.start)
         self._at_once: dict[str, AtOnce] = {}
-        spans, tracks = concurrency.spans(recording)
-        processes = concurrency.processes(recording)
-        for what, intervals in (("processes", processes), ("tracks", tracks), ("spans", spans)):
-            self._at_once[what] = intervals.at_once(recording.start, recording.end)
+        for what, intervals_of in (
+            ("processes", concurrency.processes),
+            ("tracks", concurrency.tracks),
+            ("spans", concurrency.spans),
+        ):
+            self._at_once[what] = intervals_of(recording).at_once(recording.start, recording.end)
 
     @property
     def spans(self) -> int:
@@ -203,6 +205,8 @@ TIMES = ("total", "self", "min", "mean", "p50", "p90", "p99", "max")
 
 def _unfinished(recording: Recording) -> Iterator[Unfinished]:
     for track in recording.tracks:
+        if min(track.dur, default=0) >= 0:
+            continue
         for at, dur in enumerate(track.dur):
             pid = track.pid_of(at) if dur < 0 and not track.flags[at] & INSTANT else None
             if pid is not None:
