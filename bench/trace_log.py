@@ -1,4 +1,4 @@
-"""A log as a build writes it, of any size: processes in turns, nested spans, most of them written when they are over."""
+"""A log as a build writes it: processes in turns, nested spans, most of them written when they are over."""
 
 import random
 from collections.abc import Iterator
@@ -30,9 +30,10 @@ def write(file: BinaryIO, spans: int) -> None:
         number = rng.randrange(PROCESSES)
         pid = 4000 + number
         tid = pid + rng.randrange(2) * 1000
-        for line, count, clocks[number] in _group(rng, pid, tid, clocks[number]):
+        for line, count, ns in _group(rng, pid, tid, clocks[number]):
             file.write(line)
             written += count
+            clocks[number] = ns
 
 
 def _group(rng: random.Random, pid: int, tid: int, ns: int) -> Iterator[tuple[bytes, int, int]]:

@@ -45,8 +45,9 @@ def run(count: int, seed: int) -> int:
     # Not before `load`.
     from tests.faults.fuzz import damaged, seeds
     from tracerd import speedups
-    from tracerd.core import perfetto
+    from tracerd.core import lines as core_lines
     from tracerd.core.lines import check_line
+    from tracerd.trace_json import perfetto
 
     assert speedups.plain_lines
     assert speedups.plain_events
@@ -73,7 +74,7 @@ def run(count: int, seed: int) -> int:
             number, length, elements = speedups.plain_events(block, at, len(block))
             passed = block[at : at + length]
             assert passed.count(b"\n") == number, f"seed {seed}: {block!r}"
-            with mock.patch.object(perfetto, "plain_events", None):
+            with mock.patch.object(perfetto, "plain_events", None), mock.patch.object(core_lines, "plain_lines", None):
                 for line in passed.split(b"\n")[:-1]:
                     assert perfetto.export_line(line) is line, f"seed {seed}: {line!r}"
             line = block[at + length :].partition(b"\n")[0]

@@ -1,8 +1,8 @@
 """Blocks of a log to the events of each track, and to what is counted of processes.
 
 Strategy: a block is decoded at once, by the same checks as in `replay`; lines that are out of the ordinary are read one
-by one, exactly. Spans, of which there are most, go into the arrays of their thread in one loop, and are counted only at
-the end. Then each track is played: by `pairs` if it is ordinary, else by `exact`.
+by one, exactly. Spans, of which there are most, go to the events of their thread in one loop, and are counted only at
+the end.
 """
 
 from collections import Counter
@@ -11,20 +11,17 @@ from operator import add as plus
 from typing import Final
 
 from tracerd.core.lines import BadLine, decode_run
-from tracerd.core.tef import CLOCK_PREFIX, COMPLETE, COUNTER, METADATA
-from tracerd.replay.asyncs import Asyncs
-from tracerd.replay.events import EXACT_US, UNSET, Unset, async_id, has_many_digits, nanoseconds
-from tracerd.replay.flows import Flows
-from tracerd.replay.kinds import OVERLAP, TOO_DEEP, Finding
-from tracerd.replay.order import Order
+from tracerd.core.tef import CLOCK_PREFIX, COMPLETE, METADATA
+from tracerd.replay.events import EXACT_US, UNSET, Unset, has_many_digits, nanoseconds
+from tracerd.replay.kinds import Finding
 from tracerd.replay.slices import PENDING, UNNAMED, Names
 from tracerd.replay.threads import Thread, Threads
-from tracerd.rows import exact, pairs
 from tracerd.rows.error_events import are_of_error
 from tracerd.rows.process import Process
-from tracerd.rows.span_event import DECODER, MAX_EXACT, Args, Event, event_of, needs_exactness
+from tracerd.rows.span_event import DECODER, MAX_EXACT, Args, Block, Event, event_of
 from tracerd.rows.spans import Id, Spans
-from tracerd.rows.track_events import ERROR_BIT, PHASE, Columns, Labels, TrackEvents
+from tracerd.rows.track_events import ERROR_BIT, PHASE, Columns
+from tracerd.rows.tracks import Tracks
 from tracerd.trace_json.perfetto import export_line
 
 _BLANKS: Final = b" \t\r\n"
@@ -56,7 +53,6 @@ class Reader:
         processes: By pid, in the order in which they were met; complete after `finish`, as all that follows.
         phases: How many events there are of each phase.
         left_out: How many lines are none that Perfetto would read, or have a negative ts.
-        overlapping: How many spans overlap others of their thread, or lie too deep.
     """
 
     def __init__(self, tick: Callable[[], None]) -> None:
@@ -64,21 +60,14 @@ class Reader:
         self.processes: dict[Id, Process] = {}
         self.phases: Counter[str] = Counter()
         self.left_out = 0
-        self.overlapping = 0
-        self._tick = tick
         self._lines = 0
-        self._unnamed = self.names[UNNAMED]
-        self._order = Order()
+        self._block = Block(b"", 1)
+        self._staged = 0
+        self._tracks = Tracks(self.names, tick)
         self._threads = Threads(_ignore)
         self._slots: dict[tuple[Id | Unset, Id | Unset], _Slot] = {}
         self._codes: dict[str, int] = {}  # of the phases X, B and E that were met
-        self._labels = Labels(self.names)
-        self._events: dict[tuple[Id | None, Id | None], TrackEvents] = {}
-        self._staged = 0
         self._named: dict[tuple[Id, Id | None], int] = {}  # when each was named
-        self._tracks: list[Spans] = []
-        self._async_errors: set[int] = set()  # by line
-        self._asyncs = Asyncs(self.names, self._count_overlap, self._async_record)
 
     # ---------------------------------------------------------- lines
 
@@ -86,10 +75,12 @@ class Reader:
         """Take the next whole lines; only the very last of a log may lack its newline."""
         run = None if has_many_digits(block) else decode_run(block, DECODER)
         if run is not None:
-            self._take_run(run, block)
+            self._block = Block(block, self._lines + 1)
+            self._take_run(run)
             self._staged += len(run)
             if self._staged > MAX_STAGED:
-                self._pack()
+                self._tracks.pack()
+                self._staged = 0
             return
         middle = block.find(b"\n", len(block) // 2) + 1
         if not 0 < middle < len(block):
@@ -101,40 +92,27 @@ class Reader:
         self._lines += 1
         self._take_line(block)
 
-    def _take_run(self, run: list[Event], block: bytes) -> None:
-        slots, codes, labels, order = self._slots, self._codes, self._labels.known, self._order
+    def _take_run(self, run: list[Event]) -> None:
+        slots, codes, labels, order = self._slots, self._codes, self._tracks.labels.known, self._tracks.order
         last, late_from = order.last, order.late_from
-        lines: list[bytes] = []
-        has_null: bool | None = None
         first_line = self._lines + 1
         for at, event in enumerate(run):
             code = codes.get(event.ph)
             time, length = event.ts, event.dur
+            ts = int(time * 1000.0 + 0.5) if time is not UNSET and USUAL_US <= time < EXACT_US else _nanoseconds(time)
             dur = PENDING
-            if code is None or time is UNSET:
-                ts = UNUSUAL
-            else:
-                ts = int(time * 1000.0 + 0.5) if USUAL_US <= time < EXACT_US else _nanoseconds(time)
-                if code == _X:
-                    if length is UNSET:
-                        ts = UNUSUAL
-                    else:
-                        dur = int(length * 1000.0 + 0.5) if USUAL_US <= length < EXACT_US else _nanoseconds(length)
+            if code == _X:
+                dur = (
+                    int(length * 1000.0 + 0.5)
+                    if length is not UNSET and USUAL_US <= length < EXACT_US
+                    else _nanoseconds(length)
+                )
             if code is None or ts < 0 or dur < PENDING:
-                if code is None or ts == UNUSUAL or dur == UNUSUAL:
-                    self._lines = first_line + at
-                    order.last, order.late_from = last, late_from
-                    if has_null is None and event.ph[:1] == COUNTER:
-                        has_null = block.rfind(b"null") >= 0  # a tenth of the time of `in`, in Python 3.11
-                    if needs_exactness(event, has_null):
-                        lines = lines or block.split(b"\n")
-                        self._take_line(lines[at])
-                    else:
-                        self._take(event)
-                    last, late_from = order.last, order.late_from
-                    continue
-                if ts < 0:
-                    self._drop(event, first_line + at)
+                self._lines = first_line + at
+                order.last, order.late_from = last, late_from
+                is_taken = self._is_taken_alone(event, ts, dur, is_span=code is not None)
+                last, late_from = order.last, order.late_from
+                if code is None or is_taken:
                     continue
             if ts > last:
                 last = ts
@@ -150,13 +128,25 @@ class Reader:
             try:
                 label = labels[name, event.cat]
             except KeyError:
-                label = self._labels.shifted(name, event.cat)
+                label = self._tracks.labels.shifted(name, event.cat)
             args = event.args
             if args and (args.exit_code or args.error or args.level or args.outcome or args.signal):
                 label += self._error_bit(args, process)
             add((ts, dur, label + code))
         self._lines = first_line + len(run) - 1
         order.last, order.late_from = last, late_from
+
+    def _is_taken_alone(self, event: Event, ts: int, dur: int, *, is_span: bool) -> bool:
+        """Take an event that is not for the loop. False if it is: an X with a negative dur."""
+        if is_span and UNUSUAL not in (ts, dur):
+            if ts < 0:
+                self._drop(event, self._lines)
+            return ts < 0
+        if self._block.needs_exactness(event):
+            self._take_line(self._block.line(self._lines))
+        else:
+            self._take(event)
+        return True
 
     def _take_line(self, raw: bytes) -> None:
         """Take one line, exactly."""
@@ -187,19 +177,9 @@ class Reader:
 
     def _make_slot(self, event: Event, line_no: int) -> _Slot:
         thread = self._threads.find(event.pid, event.tid, line_no)
-        slot = self._slots[event.pid, event.tid] = (
-            self._process(thread),
-            self._events_of(thread.process.pid, thread.tid).add,
-        )
+        events = self._tracks.events_of(thread.process.pid, thread.tid)
+        slot = self._slots[event.pid, event.tid] = self._process(thread), events.add
         return slot
-
-    def _events_of(self, pid: Id | None, tid: Id | None) -> TrackEvents:
-        return self._events.get((pid, tid)) or self._events.setdefault((pid, tid), TrackEvents())
-
-    def _pack(self) -> None:
-        for events in self._events.values():
-            events.pack()
-        self._staged = 0
 
     def _take(self, event: Event) -> None:
         """Take any event."""
@@ -210,7 +190,7 @@ class Reader:
             return
         thread = self._threads.find(event.pid, event.tid, self._lines)
         process = self._process(thread)
-        self._order.push(ts, is_x=phase == COMPLETE)
+        self._tracks.order.push(ts, is_x=phase == COMPLETE)
         self.phases[phase] += 1
         process.events += 1
         if phase == METADATA:
@@ -225,36 +205,14 @@ class Reader:
                 self.phases[phase] -= 1  # which are counted at the end
                 process.events -= 1
                 name = event.name or ("" if phase == "E" else UNNAMED)
-                label = self._labels.shifted(name, event.cat)
-                self._events_of(process.pid, thread.tid).add((ts, dur, label + code + error_bit))
+                label = self._tracks.labels.shifted(name, event.cat)
+                self._tracks.events_of(process.pid, thread.tid).add((ts, dur, label + code + error_bit))
             case "i" | "I" | "R":
-                self._take_instant(event, thread, ts, error_bit)
+                self._tracks.add_instant(event, thread, ts, error_bit)
             case "b" | "n" | "e":
-                self._take_async(event, phase, thread, ts)
-                if error_bit:
-                    self._async_errors.add(self._lines)
+                self._tracks.add_async(event, thread, ts, self._lines, is_error=bool(error_bit))
             case _:
                 pass
-
-    def _take_instant(self, event: Event, thread: Thread, ts: int, error_bit: int) -> None:
-        pid, tid = thread.process.pid, thread.tid
-        if event.s == "g":
-            events = self._events_of(None, None)
-        elif event.s == "p" and thread.has_pid:
-            events = self._events_of(pid, None)
-        elif event.s != "p" and thread.has_tid:
-            events = self._events_of(pid, tid)
-        else:
-            return
-        events.add((ts, 0, self._labels.shifted(event.name, event.cat) + PHASE["i"] + error_bit))
-
-    def _take_async(self, event: Event, phase: str, thread: Thread, ts: int) -> None:
-        id_ = async_id(event.id, event.id2)
-        if id_ is not None and thread.has_pid:
-            is_local, value = id_
-            pid = thread.process.pid
-            name, cat = self.names[event.name], self.names[event.cat]
-            self._asyncs.add(phase, ts, pid, (pid if is_local else None, cat, value), name, cat, self._lines)
 
     def _take_name(self, event: Event, process: Process, thread: Thread, ts: int) -> None:
         """Name a process or a thread; the latest counts, and of equal times the last."""
@@ -279,46 +237,27 @@ class Reader:
             The tracks, with their spans.
         """
         self._slots.clear()
-        self._play(None, None)
-        for pid, tid, _ in self._threads.tracks():
-            self._play(pid, tid)
-        self._asyncs.finish(self._order.rank, Flows(_ignore), self._unnamed)
-        return self._tracks
+        places = [(pid, tid) for pid, tid, _ in self._threads.tracks()]
+        return self._tracks.finish(places, self._count)
 
-    def _play(self, pid: Id | None, tid: Id | None) -> None:
-        """Count and play a track, and forget it."""
-        events = self._events.pop((pid, tid), None)
-        if events is None:
-            return
-        columns = events.take()
-        if pid is not None:
-            self._count(self.processes[pid], columns)
-        spans = Spans(pid, tid, frozenset(), self._tick)
-        if pid is None or not pairs.play(columns, self._labels, self._order, spans, self._tick):
-            errors = {at for at, code in enumerate(columns.phases) if code & ERROR_BIT}
-            spans = Spans(pid, tid, errors, self._tick)
-            exact.play(columns, self._labels, self._order, spans, self.names, self._count_overlap)
-        self._tracks.append(spans)
+    @property
+    def overlapping(self) -> int:
+        """How many spans overlap others of their thread, or lie too deep."""
+        return self._tracks.overlapping
 
-    def _count(self, process: Process, columns: Columns) -> None:
+    def _count(self, pid: Id, columns: Columns) -> None:
+        process = self.processes[pid]
         for phase, code in self._codes.items():
             count = columns.count(code)
             self.phases[phase] += count
             process.events += count
-        latest = max(max(map(plus, columns.ts, columns.dur)), max(columns.ts))  # noqa: PLW3301
-        process.reach(min(columns.ts), latest)
-
-    def _async_record(self) -> Spans:
-        self._tracks.append(Spans(None, None, self._async_errors, self._tick))
-        return self._tracks[-1]
-
-    def _count_overlap(self, finding: Finding) -> None:
-        self.overlapping += finding.kind in (OVERLAP, TOO_DEEP)
+        process.reach(min(columns.ts), max(columns.ts))
+        process.reach(process.end, max(map(plus, columns.ts, columns.dur)))
 
 
 def _ignore(_finding: Finding) -> None:
     pass
 
 
-def _nanoseconds(time: float) -> int:
-    return nanoseconds(time) if abs(time) < MAX_EXACT else UNUSUAL
+def _nanoseconds(time: float | Unset) -> int:
+    return UNUSUAL if time is UNSET or abs(time) >= MAX_EXACT else nanoseconds(time)

@@ -1,5 +1,6 @@
 """Lines to events, with no more of each than a recording needs."""
 
+from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -37,28 +38,47 @@ MAX_EXACT: Final = 2.0**53
 """From here on a float may be another number than the integer it was."""
 
 DECODER: Final = msgspec.json.Decoder(Event)
-"""Takes lines of which `export_line` may complain only for what `needs_exactness` finds."""
+"""Takes lines of which `export_line` may complain only for what `Block.needs_exactness` finds."""
 
 _ARGS: Final = msgspec.json.Decoder(Args)
 
 
-def needs_exactness(event: Event, has_null: bool | None) -> bool:
-    """Whether the line of an event may be one that a trace.json leaves out or alters.
+class Block:
+    """The text of some events, one a line, for what their decoded fields do not have.
 
     Args:
-        event: The event.
-        has_null: Whether there may be a null in its args; counts for a counter only.
+        text: Whole lines.
+        line_no: Of the first one.
     """
-    phase = event.ph[:1]
-    return (
-        phase in ("", CPU_PROFILE)
-        or (phase == COMPLETE and event.dur is UNSET)
-        or (phase != METADATA and event.ts is UNSET)
-        or event.name == CLOCK_NAME
-        or (event.ts is not UNSET and abs(event.ts) >= MAX_EXACT)
-        or (event.dur is not UNSET and abs(event.dur) >= MAX_EXACT)
-        or (phase == COUNTER and bool(has_null))
-    )
+
+    def __init__(self, text: bytes, line_no: int) -> None:
+        self._text = text
+        self._line_no = line_no
+
+    @cached_property
+    def _lines(self) -> list[bytes]:
+        return self._text.split(b"\n")
+
+    @cached_property
+    def _has_null(self) -> bool:
+        return self._text.rfind(b"null") >= 0  # a tenth of the time of `in`, in Python 3.11
+
+    def line(self, line_no: int) -> bytes:
+        """A line."""
+        return self._lines[line_no - self._line_no]
+
+    def needs_exactness(self, event: Event) -> bool:
+        """Whether the line of one of its events may be one that a trace.json leaves out or alters."""
+        phase = event.ph[:1]
+        return (
+            phase in ("", CPU_PROFILE)
+            or (phase == COMPLETE and event.dur is UNSET)
+            or (phase != METADATA and event.ts is UNSET)
+            or event.name == CLOCK_NAME
+            or (event.ts is not UNSET and abs(event.ts) >= MAX_EXACT)
+            or (event.dur is not UNSET and abs(event.dur) >= MAX_EXACT)
+            or (phase == COUNTER and self._has_null)
+        )
 
 
 def event_of(line: bytes) -> Event:
