@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from tracerd.query.paths import at_path
 from tracerd.query.vocabulary import EVENTS, LOGS
 from tracerd.rows.error_events import is_error
 from tracerd.rows.event import Event, level_of
+from tracerd.rows.table_values import at_path
 
 if TYPE_CHECKING:  # `tail` without conditions starts at once
     from tracerd.query.where import Where
