@@ -14,6 +14,8 @@ from tracerd.text import printable, printable_json
 
 if TYPE_CHECKING:
     from tracerd.query.result import Result
+    from tracerd.query.tracker import Tracker
+    from tracerd.query.view_result import Question
 
 
 @click.command()
@@ -62,11 +64,9 @@ def query(
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, `latest`, or `-` for stdin.
     Several traces are read as one, in this order.
     """
-    from tracerd.query.result import delta, json_text
     from tracerd.query.tracker import Tracker
-    from tracerd.query.view_result import question, tracker_of, view_json
-    from tracerd.view.query_text import as_comparison, as_text, warnings
-    from tracerd.view.stats import SHOWN
+    from tracerd.query.view_result import question, tracker_of
+    from tracerd.view.query_text import warnings
 
     check_stdout()
     if checked is not None:
@@ -94,24 +94,34 @@ def query(
         results.append(result)
         for line in warnings(result):
             click.echo(line, err=True)
-    base = results[0]
-    if viewed is not None:
-        _print_json(json_text(view_json(viewed, base)))
-    elif against is None:
-        if as_json:
-            _print_json(json_text(base.as_json(digits)))
-        else:
-            print_lines(as_text(base, asked.tree.metrics, top or SHOWN))
-    else:
-        other = results[1]
-        changes = delta(base, other)
-        if as_json:
-            whole = {"base": base.as_json(digits), "hypothetical": other.as_json(digits), "delta": changes}
-            _print_json(json_text(whole))
-        else:
-            print_lines(as_comparison(base, other, changes["metrics"], top or SHOWN))
+    _print(asked, viewed, results, digits, top, as_json=as_json)
     if strict and any(result.invalid for result in results):
         ctx.exit(1)
+
+
+def _print(
+    asked: "Tracker",
+    viewed: "Question | None",
+    results: "list[Result]",
+    digits: int | None,
+    top: int | None,
+    *,
+    as_json: bool,
+) -> None:
+    from tracerd.query.result import comparison_json, json_text
+    from tracerd.query.view_result import view_json
+    from tracerd.view.query_text import as_comparison, as_text
+    from tracerd.view.stats import SHOWN
+
+    if viewed is not None:
+        _print_json(json_text(view_json(viewed, results[0])))
+    elif as_json:
+        whole = results[0].as_json(digits) if len(results) == 1 else comparison_json(results[0], results[1], digits)
+        _print_json(json_text(whole))
+    elif len(results) == 1:
+        print_lines(as_text(results[0], asked.tree.metrics, top or SHOWN))
+    else:
+        print_lines(as_comparison(results[0], results[1], top or SHOWN))
 
 
 def _filters(written: tuple[str, ...]) -> dict[str, str]:

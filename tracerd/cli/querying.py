@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tracerd.query.result import Result
     from tracerd.query.tracker import Tracker
     from tracerd.rows.source import Source
-    from tracerd.store.export import Progress
+    from tracerd.trace_json.export import Progress
 
 MAX_TRACKER_BYTES = 4_000_000
 

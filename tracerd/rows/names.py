@@ -53,7 +53,7 @@ class ProcessNames:
     def _take_line(self, line: bytes) -> None:
         try:
             event = _METADATA.decode(line)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             return
         if event.ph != "M" or not event.args.name:
             return

@@ -30,7 +30,7 @@ _NEEDED: Final = {
     "events": {"ph"},
     "logs": {"ph", "cat"},
     "points": {"ph", "name", "args"},
-    "spans": {"ph", "name", "cat", "pid", "tid", "ts", "dur", "id", "args"},
+    "spans": {"ph", "name", "cat", "pid", "tid", "ts", "dur", "id", "id2", "args"},
 }
 
 

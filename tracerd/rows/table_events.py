@@ -22,18 +22,20 @@ _TYPES: Final[dict[str, Any]] = {
     "pid": int | str | None,
     "tid": int | str | None,
     "id": object,
+    "id2": object,
     "args": object,
 }
 _DEFAULTS: Final[dict[str, object]] = {"ph": "", "name": "", "cat": ""}
 _LENIENT: Final[dict[str, tuple[type, ...]]] = {
     "ph": (str,), "name": (str,), "cat": (str,), "ts": (int, float), "dur": (int, float), "pid": (int, float, str),
-    "tid": (int, float, str), "id": (object,), "args": (object,),
+    "tid": (int, float, str), "id": (object,), "id2": (object,), "args": (object,),
 }  # fmt: skip
 
 FIELDS: Final = tuple(_TYPES)
 """The fields of an event that may be asked for."""
 
-_FIRST_KEY: Final = "a"
+_FAULTS: Final = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+"""What a decoder raises at a line."""
 
 
 class TableEvents:
@@ -57,7 +59,7 @@ class TableEvents:
         self.bad_lines = 0
         self.first_bad_line = 0
         self._fields = [field for field in FIELDS if field in fields]
-        self._attributes = None if keys is None else {key: f"{_FIRST_KEY}{at}" for at, key in enumerate(keys)}
+        self._attributes = None if keys is None else {key: f"a{at}" for at, key in enumerate(keys)}
         types = dict(_TYPES)
         self._args: Any = None
         if self._attributes is not None:
@@ -86,7 +88,7 @@ class TableEvents:
     def _decoded(self, block: bytes) -> list[Any]:
         try:
             events: list[Any] = self._decoder.decode_lines(block)
-        except (msgspec.DecodeError, RecursionError):
+        except _FAULTS:
             events = []
         if len(events) == block.count(b"\n") + (not block.endswith(b"\n")):
             return events
@@ -94,10 +96,10 @@ class TableEvents:
         return [self._one(line, self.line + at) for at, line in enumerate(lines, 1)]
 
     def _one(self, line: bytes, line_no: int) -> Any:
-        for text in (line, repaired(line)):
+        for text in (line, repaired(line.decode(errors="replace").encode())):
             try:
                 return self._decoder.decode(text)
-            except (msgspec.DecodeError, RecursionError):
+            except _FAULTS:
                 pass
             if (event := self._lenient(text)) is not None:
                 return event
@@ -109,12 +111,12 @@ class TableEvents:
         """An event of which some field has an unusual type; None if the line is no JSON object."""
         try:
             raw = _OBJECT.decode(line)
-        except (msgspec.DecodeError, RecursionError):
+        except _FAULTS:
             return None
         found: dict[str, object] = {}
         for field in self._fields:
             value = _value(raw[field]) if field in raw else None
-            is_bool = isinstance(value, bool) and field != "args"
+            is_bool = isinstance(value, bool) and field not in ("args", "id2")
             found[field] = value if isinstance(value, _LENIENT[field]) and not is_bool else _DEFAULTS.get(field)
         if self._attributes is not None and "args" in found:
             found["args"] = self._args_of(found["args"])
@@ -151,5 +153,5 @@ def _value(raw: bytes) -> object:
     decode: Callable[[bytes], object] = msgspec.json.decode
     try:
         return decode(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except _FAULTS:
         return None

@@ -114,9 +114,15 @@ class Pairs:
 
 
 def _track(event: Any) -> _Track:
-    if event.ph in ("b", "e"):
-        return "async", event.cat, repr(event.id), event.pid
-    return event.pid, event.tid
+    """Where an event begins or ends a span: its thread, or its async id, which may be one of its process alone."""
+    if event.ph in ("B", "E"):
+        return event.pid, event.tid
+    if event.id is not None or not isinstance(event.id2, dict):
+        return "async", None, event.cat, repr(event.id)
+    ids = cast("dict[str, object]", event.id2)
+    if "global" in ids:
+        return "async", None, event.cat, repr(ids["global"])
+    return "async", event.pid, event.cat, repr(ids.get("local"))
 
 
 def _nest(spans: list[tuple[_Track, _Begun]]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tracerd.query.aggregate import Number
 from tracerd.query.keys import input_text
-from tracerd.query.result import MetricValue, Result
+from tracerd.query.result import Result, delta
 from tracerd.query.tracker_tree import Metric
 from tracerd.query.tree import Name
 from tracerd.text import printable
@@ -51,7 +51,9 @@ def _groups(metric: Metric, values: Mapping[str, Number | None], top: int) -> It
     keys = [".".join(key.parts) if isinstance(key, Name) else input_text(key.path) for key in metric.by]
     if metric.grain not in (None, "all_time"):
         keys.append("time")
-    yield from table([",".join(keys), metric.name], [[key, number_text(value)] for key, value in items[:top]])
+    yield from table(
+        [",".join(keys), metric.name], [[key or "(none)", number_text(value)] for key, value in items[:top]]
+    )
     yield from more_text(len(items), top)
 
 
@@ -64,13 +66,14 @@ def number_text(value: Number | None) -> str:
     return f"{value:,.3f}".rstrip("0").rstrip(".") if 0.001 <= abs(value) < 1e15 else f"{value:g}"
 
 
-def as_comparison(base: Result, hypothetical: Result, delta: Mapping[str, MetricValue], top: int) -> Iterator[str]:
+def as_comparison(base: Result, hypothetical: Result, top: int) -> Iterator[str]:
     """Two results side by side, in lines."""
+    changes = delta(base, hypothetical)
     rows = [["events", *(f"{result.total_events:,}" for result in (base, hypothetical)), _sign(
         hypothetical.total_events - base.total_events
     )]]  # fmt: skip
     for name, value in base.metrics.items():
-        other, change = hypothetical.metrics[name], delta[name]
+        other, change = hypothetical.metrics[name], changes[name]
         if isinstance(value, dict) and isinstance(other, dict) and isinstance(change, dict):
             largest = sorted(change, key=lambda key: -abs(change[key] or 0))
             rows += [
@@ -94,6 +97,6 @@ def warnings(result: Result) -> Iterator[str]:
     if more := result.invalid - len(result.first_invalid):
         yield f"and {more:,} more invalid {'event' if more == 1 else 'events'}"
     for name, count in result.nulls.items():
-        yield f"{printable(name)}: {count:,} times null, by arithmetic without a result"
+        yield f"{printable(name)}: arithmetic had no result {'once' if count == 1 else f'{count:,} times'}: it is null"
     if more := result.alert_count - len(result.alerts):
         yield f"{more:,} more alerts; --max-alerts {result.alert_count} prints them"
