@@ -69,10 +69,22 @@ def round_half_up(number: Number | None, digits: int) -> Number | None:
     return float(exact.quantize(place, ROUND_HALF_UP)) or 0.0
 
 
-def delta(base: Result, hypothetical: Result) -> dict[str, object]:
-    """By how much each number of the second is larger; null where one of them is none."""
-    metrics = {name: _difference(value, hypothetical.metrics[name]) for name, value in sorted(base.metrics.items())}
-    return {"total_events_delta": hypothetical.total_events - base.total_events, "metrics": metrics}
+def delta(base: Result, hypothetical: Result) -> dict[str, MetricValue]:
+    """By how much each metric of the second is larger; null where one of the two is no number."""
+    return {name: _difference(value, hypothetical.metrics[name]) for name, value in sorted(base.metrics.items())}
+
+
+def comparison_json(base: Result, hypothetical: Result, digits: int | None) -> dict[str, object]:
+    """Both, and by how much the second is larger, as JSON."""
+    changes = delta(base, hypothetical)
+    return {
+        "base": base.as_json(digits),
+        "hypothetical": hypothetical.as_json(digits),
+        "delta": {
+            "total_events_delta": hypothetical.total_events - base.total_events,
+            "metrics": changes if digits is None else {name: _rounded(one, digits) for name, one in changes.items()},
+        },
+    }
 
 
 def _difference(a: MetricValue, b: MetricValue) -> MetricValue:

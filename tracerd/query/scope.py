@@ -8,15 +8,21 @@ from tracerd.query.kinds import BOOL, FLOAT, INT, JSON, NULL, NUMBER, TEXT
 from tracerd.query.lexer import MAX_SHOWN, Text, did_you_mean
 from tracerd.query.program import Atom, Code
 from tracerd.query.tree import Name
+from tracerd.rows.columns import Relation, Type, columns_of
 from tracerd.text import printable
 
+RELATIONS: Final[Mapping[str, Mapping[str, Type]]] = {
+    relation.value: {name: column.type for name, column in columns_of(relation).items()} for relation in Relation
+}
+"""The types of the columns of each relation."""
+
 KINDS: Final[Mapping[str, int]] = {
-    "text": TEXT | NULL,
-    "int": INT | NULL,
-    "float": NUMBER | NULL,
-    "bool": BOOL,
-    "json": JSON | NULL,
-    "int or text": INT | FLOAT | TEXT | NULL,
+    Type.TEXT: TEXT | NULL,
+    Type.INT: INT | NULL,
+    Type.FLOAT: NUMBER | NULL,
+    Type.BOOL: BOOL,
+    Type.JSON: JSON | NULL,
+    Type.ID: INT | FLOAT | TEXT | NULL,
 }
 """The kinds of a column by its type; a float of JSON may be written as an integer."""
 

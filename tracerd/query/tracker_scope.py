@@ -47,7 +47,8 @@ class TrackerScope:
 
     def field_kinds(self, field: Field) -> int:
         """What a checked value of a field may be."""
-        return _FIELD_KINDS[field.type] | (NULL if field.is_optional and field.default is None else 0)
+        has_default = field.default is not None and field.default.value is not None
+        return _FIELD_KINDS[field.type] | (NULL if field.is_optional and not has_default else 0)
 
     def resolve(self, code: Code, name: Name) -> Atom:
         """The value of a name.

@@ -6,8 +6,8 @@ from itertools import repeat
 from typing import Final
 
 from tracerd.query.program import Input
-from tracerd.query.vocabulary import SPANS
 from tracerd.replay.observer import NO_PARENT
+from tracerd.rows.columns import COLUMNS
 from tracerd.rows.recording import Recording
 from tracerd.rows.spans import ERROR, INSTANT, Id, Spans
 
@@ -61,7 +61,7 @@ _COLUMNS: Final[Mapping[str, _Column]] = {
     "thread": _threads,
 }
 
-TYPES: Final = {column: SPANS[column] for column in _COLUMNS}
+TYPES: Final = {column: COLUMNS[column].type for column in _COLUMNS}
 """The columns that spans have here."""
 
 

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from tracerd.query.paths import at_path
-from tracerd.query.vocabulary import EVENTS, LOGS
+from tracerd.rows.columns import COLUMNS
 from tracerd.rows.error_events import is_error
 from tracerd.rows.event import Event, level_of
+from tracerd.rows.table_values import at_path
 
 if TYPE_CHECKING:  # `tail` without conditions starts at once
     from tracerd.query.where import Where
@@ -26,13 +26,13 @@ def args_of(event: Event) -> object:
 
 def _message(event: Event) -> object:
     message = at_path(args_of(event), ("message",))
-    return message if isinstance(message, str) else event.name or None
+    return message if isinstance(message, str) else event.name
 
 
 _COLUMNS: Final[Mapping[str, Callable[[Event], object]]] = {
-    "ph": lambda event: event.ph or None,
-    "name": lambda event: event.name or None,
-    "cat": lambda event: event.cat or None,
+    "ph": lambda event: event.ph,
+    "name": lambda event: event.name,
+    "cat": lambda event: event.cat,
     "pid": lambda event: event.pid,
     "tid": lambda event: event.tid,
     "ts_us": lambda event: event.ts,
@@ -43,7 +43,7 @@ _COLUMNS: Final[Mapping[str, Callable[[Event], object]]] = {
     "args": args_of,
 }
 
-TYPES: Final[Mapping[str, str]] = {column: {**EVENTS, **LOGS}[column] for column in _COLUMNS}
+TYPES: Final[Mapping[str, str]] = {column: COLUMNS[column].type for column in _COLUMNS}
 """The columns that an event has by itself: what its process is called stands in another one."""
 
 

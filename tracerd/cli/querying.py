@@ -1,0 +1,98 @@
+"""How `tracerd query` reads trackers and traces."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tracerd.cli.exporting import progress_bar, warn_problem
+from tracerd.cli.moments import Moment
+from tracerd.errors import ViewError
+from tracerd.text import printable
+
+if TYPE_CHECKING:
+    from tracerd.query.computation import Computation, Window
+    from tracerd.query.result import Result
+    from tracerd.query.tracker import Tracker
+    from tracerd.rows.source import Source
+    from tracerd.trace_json.export import Progress
+
+MAX_TRACKER_BYTES = 4_000_000
+
+
+def read_tracker(path: str) -> "Tracker":
+    """The tracker in a file.
+
+    Raises:
+        ViewError: The file cannot be read.
+        QueryError: It is no tracker.
+    """
+    from tracerd.query.tracker import Tracker
+
+    try:
+        with open(path, "rb") as file:
+            text = file.read(MAX_TRACKER_BYTES + 1)
+        return Tracker.parse(text.decode(), path)
+    except OSError as error:
+        raise ViewError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ViewError(f"{path} is no tracker: it is not UTF-8") from None
+
+
+def window_of(start: Moment | None, end: Moment | None) -> "Window | None":
+    """The window between two moments."""
+    from tracerd.query.computation import Window
+
+    if start and end and start.column != end.column:
+        raise click.UsageError("--from and --to must both be times, or both be ts")
+    first = start or end
+    if first is None:
+        return None
+    return Window(first.column, start.us if start else None, end.us if end else None)
+
+
+def computed(
+    tracker: "Tracker", directory: Path, traces: tuple[str, ...], window: "Window | None", max_alerts: int
+) -> "Result":
+    """The result of a tracker over some traces, in their order.
+
+    Raises:
+        TracerdError: A trace is not found, or cannot be read.
+    """
+    from tracerd.query.computation import Computation
+    from tracerd.rows.source import find_trace
+
+    plan = tracker.plan(window)
+    computation = Computation(tracker.tree, plan, window, max_alerts=max_alerts)
+    for source in [find_trace(directory.absolute(), trace) for trace in traces]:
+        _feed(computation, tracker, source, window)
+    return computation.result()
+
+
+def _feed(computation: "Computation", tracker: "Tracker", source: "Source", window: "Window | None") -> None:
+    from tracerd.rows.names import ProcessNames
+    from tracerd.rows.table import NAMED, Table
+
+    plan, tree = tracker.plan(window), tracker.tree
+    names = ProcessNames()
+    blocks: list[bytes] | None = None
+    if any(name in plan.inputs for name in NAMED):
+        if source.path is None:  # stdin can be read only once
+            blocks = list(source.blocks())
+        names.take(blocks if blocks is not None else source.blocks())
+    in_order = bool(tree.alerts or tree.fields)
+    table = Table(tree.relation, plan.inputs, source.trace_id, names, in_order=in_order)
+    with progress_bar(source) as progress:
+        computation.feed(table.rows(_counted(blocks if blocks is not None else source.blocks(), progress)))
+    warn_problem(source)
+    if bad := table.events.bad_lines:
+        lines = "1 line is" if bad == 1 else f"{bad:,} lines are"
+        first = f"{printable(source.trace_id)}:{table.events.first_bad_line}"
+        click.echo(f"{first}: {lines} no event and left out; `tracerd check` says why", err=True)
+
+
+def _counted(blocks: "Iterator[bytes] | list[bytes]", progress: "Progress") -> Iterator[bytes]:
+    for block in blocks:
+        yield block
+        progress(len(block))

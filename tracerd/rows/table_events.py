@@ -1,0 +1,157 @@
+"""Blocks of a log to its events, with no more of each than is asked for.
+
+Strategy: for each set of columns one msgspec struct is made, and a block is decoded at once, in C. A block in which a
+line is out of the ordinary is decoded line by line, and what is still none is read leniently, field by field.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, Final, cast
+
+import msgspec
+
+from tracerd.core.tef import CLOCK_PREFIX, OWN_PREFIXES, has_own_line
+from tracerd.rows.document import repaired
+from tracerd.store.own_lines import decode_clock
+
+_TYPES: Final[dict[str, Any]] = {
+    "ph": str,
+    "name": str,
+    "cat": str,
+    "ts": int | float | None,
+    "dur": int | float | None,
+    "pid": int | str | None,
+    "tid": int | str | None,
+    "id": object,
+    "id2": object,
+    "args": object,
+}
+_DEFAULTS: Final[dict[str, object]] = {"ph": "", "name": "", "cat": ""}
+_LENIENT: Final[dict[str, tuple[type, ...]]] = {
+    "ph": (str,), "name": (str,), "cat": (str,), "ts": (int, float), "dur": (int, float), "pid": (int, float, str),
+    "tid": (int, float, str), "id": (object,), "id2": (object,), "args": (object,),
+}  # fmt: skip
+
+FIELDS: Final = tuple(_TYPES)
+"""The fields of an event that may be asked for."""
+
+_FAULTS: Final = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+"""What a decoder raises at a line."""
+
+
+class TableEvents:
+    """The events of a log, and where they stand.
+
+    Args:
+        fields: Which FIELDS are wanted.
+        keys: Which keys of args, and what a missing one is; None for all of args. The attribute of a key is
+            `attribute(key)`.
+
+    Attributes:
+        line: The number of the line before the next block.
+        offset_us: What added to a ts is the time since 1970; None without a clock line before.
+        bad_lines: How many lines are no JSON objects.
+        first_bad_line: Which is the first of them; 0 for none.
+    """
+
+    def __init__(self, fields: Collection[str], keys: Mapping[str, object] | None) -> None:
+        self.line = 0
+        self.offset_us: int | None = None
+        self.bad_lines = 0
+        self.first_bad_line = 0
+        self._fields = [field for field in FIELDS if field in fields]
+        self._attributes = None if keys is None else {key: f"a{at}" for at, key in enumerate(keys)}
+        types = dict(_TYPES)
+        self._args: Any = None
+        if self._attributes is not None:
+            args = [(self._attributes[key], object, missing) for key, missing in (keys or {}).items()]
+            rename = {attribute: key for key, attribute in self._attributes.items()}
+            self._args = msgspec.defstruct("Args", args, rename=rename, gc=False)
+            types["args"] = self._args | None
+        members = [(field, types[field], _DEFAULTS.get(field)) for field in self._fields]
+        self._event: Any = msgspec.defstruct("Event", members, gc=False)
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(self._event)
+
+    def attribute(self, key: str) -> str:
+        """The attribute of args that has a key that was asked for."""
+        return "" if self._attributes is None else self._attributes[key]
+
+    def read(self, blocks: Iterable[bytes]) -> Iterator[list[Any]]:
+        """The events of each block; None for a line that is none, or the daemon's own."""
+        for block in blocks:
+            for piece in _pieces(block) if has_own_line(block) else (block,):
+                if piece.startswith(CLOCK_PREFIX) and (readings := decode_clock(piece.rstrip(b"\n"))):
+                    self.offset_us = readings.realtime_us - readings.monotonic_us
+                events = [None] if piece.startswith(OWN_PREFIXES) else self._decoded(piece)
+                yield events
+                self.line += len(events)
+
+    def _decoded(self, block: bytes) -> list[Any]:
+        try:
+            events: list[Any] = self._decoder.decode_lines(block)
+        except _FAULTS:
+            events = []
+        if len(events) == block.count(b"\n") + (not block.endswith(b"\n")):
+            return events
+        lines = block.removesuffix(b"\n").split(b"\n")
+        return [self._one(line, self.line + at) for at, line in enumerate(lines, 1)]
+
+    def _one(self, line: bytes, line_no: int) -> Any:
+        for text in (line, repaired(line.decode(errors="replace").encode())):
+            try:
+                return self._decoder.decode(text)
+            except _FAULTS:
+                pass
+            if (event := self._lenient(text)) is not None:
+                return event
+        self.bad_lines += 1
+        self.first_bad_line = self.first_bad_line or line_no
+        return None
+
+    def _lenient(self, line: bytes) -> Any:
+        """An event of which some field has an unusual type; None if the line is no JSON object."""
+        try:
+            raw = _OBJECT.decode(line)
+        except _FAULTS:
+            return None
+        found: dict[str, object] = {}
+        for field in self._fields:
+            value = _value(raw[field]) if field in raw else None
+            is_bool = isinstance(value, bool) and field not in ("args", "id2")
+            found[field] = value if isinstance(value, _LENIENT[field]) and not is_bool else _DEFAULTS.get(field)
+        if self._attributes is not None and "args" in found:
+            found["args"] = self._args_of(found["args"])
+        return self._event(**found)
+
+    def _args_of(self, args: object) -> Any:
+        if self._attributes is None or not isinstance(args, dict):
+            return None
+        members = cast("dict[str, object]", args)
+        return self._args(**{name: members[key] for key, name in self._attributes.items() if key in members})
+
+
+def _pieces(block: bytes) -> Iterator[bytes]:
+    """A block cut before and after each of the daemon's own lines."""
+    start = 0
+    at = 0
+    while at < len(block):
+        end = block.find(b"\n", at) + 1 or len(block)
+        if block.startswith(OWN_PREFIXES, at):
+            if start < at:
+                yield block[start:at]
+            yield block[at:end]
+            start = end
+        at = end
+    if start < len(block):
+        yield block[start:]
+
+
+_OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def _value(raw: bytes) -> object:
+    """What a field holds; None if no double holds it, or if it lies too deep."""
+    decode: Callable[[bytes], object] = msgspec.json.decode
+    try:
+        return decode(raw)
+    except _FAULTS:
+        return None

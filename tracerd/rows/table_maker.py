@@ -1,0 +1,141 @@
+"""The function that makes the rows of an event, written as text and compiled for the columns that are asked for.
+
+No text of a user is in it: keys of args are attributes that are numbered, and paths are values of a tuple.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from msgspec import UNSET
+
+from tracerd.rows import table_values
+from tracerd.rows.names import ProcessNames
+from tracerd.rows.table_values import Path
+
+Input = str | Path
+"""A column; or a path in args: one key, or several that are first one key with dots, and else lie in one another."""
+
+EVENT_ID: Final = "event.id"
+
+NAMED: Final = ("process", "thread", "service")
+"""The columns that need names, which may stand anywhere in a log."""
+
+_ERROR_KEYS: Final = ("error", "level", "exit_code", "signal", "outcome")
+
+_COLUMNS: Final[Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]]] = {
+    "trace": ("trace", (), ()),
+    "line": ("line", (), ()),
+    EVENT_ID: ("event_id(trace, line)", (), ()),
+    "ph": ("e.ph", ("ph",), ()),
+    "name": ("e.name", ("name",), ()),
+    "cat": ("e.cat", ("cat",), ()),
+    "pid": ("e.pid", ("pid",), ()),
+    "tid": ("e.tid", ("tid",), ()),
+    "ts_us": ("e.ts", ("ts",), ()),
+    "dur_us": ("e.dur", ("dur",), ()),
+    "time": ("time_of(e.ts, offset)", ("ts",), ()),
+    "process": ("processes.get(e.pid, '')", ("pid",), ()),
+    "thread": ("threads.get((e.pid, e.tid), '')", ("pid", "tid"), ()),
+    "service": ("service_of({}, processes.get(e.pid, ''))", ("pid",), ("service",)),
+    "error": ("error_of({}, {}, {}, {}, {})", (), _ERROR_KEYS),
+    "level": ("level_of({})", (), ("level",)),
+    "message": ("message_of({}, e.name)", ("name",), ("message",)),
+    "labels": ("labels_of(e.id)", ("id",), ()),
+    "args": ("a", (), ()),
+}
+"""Of each column how it is computed, of which fields of an event `e`, and of which keys of its args `a`."""
+
+SPAN_COLUMNS: Final[Mapping[str, str]] = {
+    "dur_us": "span.dur_us", "self_us": "span.self_us", "depth": "span.depth", "parent": "span.parent",
+}  # fmt: skip
+POINT_COLUMNS: Final[Mapping[str, str]] = {"name": "point[0]", "value": "point[1]"}
+
+
+def fields_of(inputs: Sequence[Input]) -> set[str]:
+    """The fields of an event that some columns are made of."""
+    return {field for what in inputs if isinstance(what, str) and what in _COLUMNS for field in _COLUMNS[what][1]}
+
+
+def keys_of(inputs: Sequence[Input]) -> dict[str, object]:
+    """The keys of args that some columns and paths are made of, and what a missing one is: a path must know."""
+    found: dict[str, object] = {}
+    for what in inputs:
+        if isinstance(what, tuple):
+            found.setdefault(what[0], None)
+        elif what in _COLUMNS:
+            found.update(dict.fromkeys(_COLUMNS[what][2]))
+    found.update((".".join(what), UNSET) for what in inputs if isinstance(what, tuple) and len(what) > 1)
+    return found
+
+
+class _Texts:
+    """Expressions of Python for columns and paths.
+
+    Args:
+        attributes: The attribute of args that holds a key; None if args are a whole object.
+        own: How some columns of the relation are computed.
+    """
+
+    def __init__(self, attributes: Mapping[str, str] | None, own: Mapping[str, str]) -> None:
+        self._attributes = attributes
+        self._own = own
+        self.paths: list[Path] = []
+
+    def text(self, what: Input) -> str:
+        """The expression of a column or path."""
+        if isinstance(what, tuple):
+            return self._path(what)
+        if what in self._own:
+            return self._own[what]
+        template, _fields, keys = _COLUMNS[what]
+        return template.format(*(self._path((key,)) for key in keys))
+
+    def _path(self, path: Path) -> str:
+        self.paths.append(path)
+        if self._attributes is None:
+            return f"at_path(a, paths[{len(self.paths) - 1}])"
+        if len(path) == 1:
+            key = f"a.{self._attributes[path[0]]}"
+            return f"(None if a is None or {key} is UNSET else {key})"
+        whole, first = f"a.{self._attributes['.'.join(path)]}", f"a.{self._attributes[path[0]]}"
+        self.paths[-1] = path[1:]
+        inside = f"at_path({first}, paths[{len(self.paths) - 1}])"
+        return f"(None if a is None else {inside} if {whole} is UNSET else {whole})"
+
+
+def make_rows(
+    head: str,
+    inputs: Sequence[Input],
+    attributes: Mapping[str, str] | None,
+    trace: str,
+    names: ProcessNames,
+    own: Mapping[str, str],
+) -> Callable[..., Any]:
+    """The function that makes rows.
+
+    Args:
+        head: Its lines, up to where `yield` or `return` of a row follows.
+        inputs: The columns and paths.
+        attributes: The attribute of args that holds a key; None if args are a whole object.
+        trace: What the trace is called.
+        names: The names of processes.
+        own: How some columns of the relation are computed.
+    """
+    texts = _Texts(attributes, own)
+    row = "".join(f"{texts.text(what)}, " for what in inputs)
+    namespace: dict[str, Any] = {
+        **{name: getattr(table_values, name) for name in _HELPERS},
+        "trace": trace,
+        "processes": names.processes,
+        "threads": names.threads,
+        "paths": tuple(texts.paths),
+        "UNSET": UNSET,
+    }
+    exec(compile(f"{head} ({row})", "<rows>", "exec"), namespace)  # noqa: S102  no text of a user is in it
+    made: Callable[..., Any] = namespace["make"]
+    return made
+
+
+_HELPERS: Final = (
+    "at_path", "error_of", "event_id", "labels_of", "level_of", "message_of", "points_of", "service_of", "time_of",
+)  # fmt: skip

@@ -1,0 +1,83 @@
+"""What a column is, of the fields and args that it is made of."""
+
+from collections.abc import Iterator
+from typing import Final, cast
+
+from tracerd.rows.levels import ERROR_LEVELS, known_level
+
+Path = tuple[str, ...]
+
+WALL_US: Final = 1e15
+"""A ts from here on is taken for the time since 1970 if there is no clock line before it."""
+
+USUAL_LEVEL: Final = "info"
+
+
+def at_path(args: object, path: Path) -> object:
+    """The value of a path in args; null if there is none.
+
+    A path of several keys is first one key with dots, as OpenTelemetry writes attributes, and else the rest of the
+    path inside the first key.
+    """
+    if not isinstance(args, dict):
+        return None
+    found = cast("dict[str, object]", args)
+    whole = ".".join(path)
+    if whole in found:
+        return found[whole]
+    return at_path(found.get(path[0]), path[1:]) if len(path) > 1 else None
+
+
+def event_id(trace: object, line: object) -> str:
+    """What an event is called."""
+    return f"{trace}:{line}"
+
+
+def time_of(ts: int | float | None, offset_us: int | None) -> int | None:
+    """The time in microseconds since 1970; null if it is not known."""
+    if ts is None:
+        return None
+    if offset_us is not None:
+        return round(ts) + offset_us
+    return round(ts) if ts >= WALL_US else None
+
+
+def service_of(service: object, process: str) -> str:
+    """`args.service`, else the name of the process."""
+    return service if isinstance(service, str) and service else process
+
+
+def error_of(error: object, level: object, exit_code: object, signal: object, outcome: object) -> bool:
+    """Whether an event with these args is an error, as docs/view.md defines it."""
+    if outcome in ("skipped", "xfailed"):
+        return False
+    return (
+        bool(error)
+        or bool(signal)
+        or outcome == "failed"
+        or known_level(level) in ERROR_LEVELS
+        or (isinstance(exit_code, int) and exit_code != 0)
+    )
+
+
+def level_of(level: object) -> str:
+    """The level of a log event."""
+    return known_level(level) or USUAL_LEVEL
+
+
+def message_of(message: object, name: str) -> str:
+    """`args.message`, else the name."""
+    return message if isinstance(message, str) else name
+
+
+def labels_of(id_: object) -> str:
+    """The labels of a counter: its id."""
+    return "" if id_ is None else str(id_)
+
+
+def points_of(name: str, args: object) -> Iterator[tuple[str, int | float]]:
+    """The name and the value of each number in the args of a counter."""
+    if isinstance(args, dict):
+        for key, value in cast("dict[str, object]", args).items():
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                yield name if key == "value" else f"{name}.{key}", value
