@@ -100,8 +100,8 @@ def get_tef(
         raise click.UsageError("--split-size makes several files: give their name with -o FILE")
     criteria = Criteria(since, until, row_condition(where, names, cats, pids, min_dur))
     wish = Wish(criteria, rebases, closes_open, None if split_size is None else int(split_size))
-    if pids and layout is None:
-        layout = PROCESSES  # on lanes a process is no longer one
+    if layout is None and not criteria.are_none:
+        layout = PROCESSES  # the options choose from the events as they were recorded
     source = find_trace(directory.absolute(), trace)
     target = Target(source, directory, output)
     with progress_of(source) as progress:
