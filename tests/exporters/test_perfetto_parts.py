@@ -71,9 +71,13 @@ def test_any_spans_of_one_name_are_drawn_as_in_the_whole_trace(
     check()
 
 
+def lasts(event: dict[str, Any]) -> bool:
+    return bool(event["dur"] >= 0)
+
+
 @pytest.mark.timeout(300)
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(SPANS | COMPLETE.filter(lambda event: event["dur"] >= 0) | ASYNC_PAIRS, max_size=16))
+@given(st.lists(SPANS | COMPLETE.filter(lasts) | ASYNC_PAIRS, max_size=16))
 def test_close_open_leaves_no_span_open_and_moves_none(
     tmp_path_factory: pytest.TempPathFactory, perfetto: Judge, found: list[dict[str, object]]
 ) -> None:
