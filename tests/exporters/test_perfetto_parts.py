@@ -14,8 +14,8 @@ from tracerd.exporters.criteria import Criteria
 from tracerd.exporters.extract import Wish
 from tracerd.exporters.row_test import TYPES
 from tracerd.query.where import compile_where, matches
-from tracerd.store.export import export_to_file
 from tracerd.store.traces import snapshot
+from tracerd.trace_json.export import export_to_file
 
 SLICES = "select name, ts, dur, depth from slice order by ts, track_id, depth, name, dur"
 ARROWS = (

@@ -65,8 +65,9 @@ class Target:
             self._resolve(path)
 
     def _resolve(self, path: str) -> str:
+        from tracerd.store.directory import Forbidden
         from tracerd.store.rejects import rejects_path
-        from tracerd.trace_json.export import Forbidden, resolve_target
+        from tracerd.trace_json.export import resolve_target
 
         log = self._source.snapshot().path
         own_files = frozenset(os.path.realpath(file) for file in (log, rejects_path(log)))

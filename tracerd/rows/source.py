@@ -4,13 +4,14 @@ What a file holds decides how it is read, and not its name. A file is a document
 object with `traceEvents`; any other file is a log. Both may be compressed with gzip, or come from stdin.
 """
 
-import shutil
+import select
 import sys
 import tempfile
 from collections.abc import Iterator
+from io import FileIO
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import IO, Final
 
 from tracerd.errors import NoSuchTraceError, UnsafePathError, ViewError
 from tracerd.rows.document import GZIP_MAGIC, Decompressed, Document
@@ -21,6 +22,9 @@ from tracerd.store.traces import SUFFIX, Snapshot, StoredTrace, find_log, snapsh
 from tracerd.trace_json.export import Summary, log_blocks
 
 STDIN: Final = "-"
+
+POLL_MS: Final = 100
+"""How late Ctrl-C may be noticed while nothing comes from stdin."""
 
 
 class Source:
@@ -44,7 +48,7 @@ class Source:
         self.log = log
         self.problem = ""
         self.position = 0
-        self._kept: BinaryIO | None = None  # what came from stdin
+        self._kept: IO[bytes] | None = None  # what came from stdin
 
     @property
     def part_read(self) -> float | None:
@@ -62,7 +66,8 @@ class Source:
         kept = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 (it is read again and again)
         try:
             with _open(None) as file:
-                shutil.copyfileobj(file, kept, BLOCK_BYTES)
+                for piece in _pieces(file):
+                    kept.write(piece)
         except OSError as error:
             where = f"{tempfile.gettempdir()}: {error.strerror}"
             raise ViewError(f"cannot keep stdin in a temporary file in {where}; TMPDIR names another place") from None
@@ -114,7 +119,7 @@ class Source:
         is_empty = True
         try:
             with self._reopened() as file:
-                for block in self._lines(Decompressed(self._pieces(file))):
+                for block in self._lines(Decompressed(self._counted(_pieces(file)))):
                     is_empty = False
                     yield block
         except (OSError, UnsafePathError) as error:
@@ -125,14 +130,14 @@ class Source:
         if is_empty:
             raise ViewError(f"the trace {self.trace_id} has no events")
 
-    def _reopened(self) -> BinaryIO:
+    def _reopened(self) -> FileIO:
         if self._kept is None:
             return _open(self.path)
         self._kept.seek(0)
-        return open(self._kept.fileno(), "rb", closefd=False)
+        return open(self._kept.fileno(), "rb", buffering=0, closefd=False)
 
-    def _pieces(self, file: BinaryIO) -> Iterator[bytes]:
-        while piece := file.read(BLOCK_BYTES):
+    def _counted(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
             self.position += len(piece)
             yield piece
 
@@ -189,9 +194,26 @@ def _is_log(log: StoredTrace) -> bool:
     return not (head.startswith(GZIP_MAGIC) or is_document(head))
 
 
-def _open(path: Path | None) -> BinaryIO:
+def _open(path: Path | None) -> FileIO:
     if path is not None:
-        return open(open_for_reading(path), "rb")
+        return open(open_for_reading(path), "rb", buffering=0)
     if not sys.stdin:
         raise ViewError("cannot read stdin: it is closed")
-    return open(sys.stdin.fileno(), "rb", closefd=False)
+    return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
+
+
+def _pieces(file: FileIO) -> Iterator[bytes]:
+    """The bytes of a file as they come.
+
+    Ctrl-C that comes just before a read has begun would be noticed only when there is something to read; so we wait
+    for that in turns.
+    """
+    poll = select.poll()
+    poll.register(file, select.POLLIN)
+    while True:
+        while not poll.poll(POLL_MS):
+            pass
+        piece = file.read(BLOCK_BYTES)
+        if not piece:
+            return
+        yield piece

@@ -170,7 +170,7 @@ def readable_lines(block: bytes, line_no: int, summary: Summary) -> list[bytes]:
     """
     if block.rfind(CLOCK_PREFIX) >= 0 or export_run(block) is None:
         return _pick(block, line_no, summary)
-    return block[:-1].split(b"\n")
+    return block.split(b"\n")[:-1]
 
 
 def log_blocks(source: Snapshot) -> Iterator[bytes]:
