@@ -61,8 +61,10 @@ class Parts:
             if not kept or not size or line_no != self._last[owner]:
                 continue
             if size > max_bytes:
-                what = f"line {owner} and what belongs to it need {size_text(size)}"
-                raise ExportError(f"{what}, which does not fit into a file of {size_text(wanted)}")
+                what = f"an event and what belongs to it need {size_text(size)}"
+                raise ExportError(
+                    f"{what}, which does not fit into a file of {size_text(wanted)}; choose a larger size"
+                )
             if used + size > max_bytes:
                 self.starts.append(line_no)
                 used = 0
