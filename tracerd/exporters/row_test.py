@@ -12,6 +12,7 @@ from tracerd.query.where import Where
 from tracerd.rows.event import Event, decode_line, level_of
 
 _ANYTHING = msgspec.json.Decoder()
+_UNREAD: Final = object()
 
 
 class _Row:
@@ -21,11 +22,11 @@ class _Row:
         self.selection = selection
         self.line_no = line_no
         self.event = event
-        self._args: object = self  # not decoded yet
+        self._args: object = _UNREAD
 
     @property
     def args(self) -> object:
-        if self._args is self:
+        if self._args is _UNREAD:
             try:
                 self._args = _ANYTHING.decode(self.event.args)
             except (msgspec.DecodeError, RecursionError):  # none; or a number that no double holds, or too deep
