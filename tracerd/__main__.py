@@ -12,9 +12,12 @@ def main() -> None:
             from tracerd.exec.run import run
 
             run(options)
-    from tracerd.cli import main as commands
+    try:
+        from tracerd.cli import main as commands
 
-    commands(prog_name="tracerd")
+        commands(prog_name="tracerd")
+    except KeyboardInterrupt:  # while Python loads us
+        sys.exit(130)
 
 
 if __name__ == "__main__":

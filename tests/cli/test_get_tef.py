@@ -122,25 +122,6 @@ def test_get_tef_errors_are_one_line(store: Path, arguments: list[str], message:
     assert done.stderr.count(b"\n") == 1
 
 
-def test_get_tef_shows_progress_on_a_terminal_for_a_large_log(tmp_path: Path) -> None:
-    log = tmp_path / "large.jsonl"
-    log.write_bytes(GOOD * (50_100_000 // len(GOOD) + 1))
-    terminal, theirs = os.openpty()
-    command = [sys.executable, "-m", "tracerd", "get-tef", str(log), "-o", "/dev/null"]
-    with subprocess.Popen(command, stderr=theirs) as process:
-        os.close(theirs)
-        shown = b""
-        try:
-            while data := os.read(terminal, 4096):
-                shown += data
-        except OSError:  # EIO: the other side has gone
-            pass
-    os.close(terminal)
-    assert process.returncode == 0
-    assert b"large" in shown
-    assert b"100%" in shown
-
-
 def test_a_reader_that_has_gone_ends_get_tef_quietly(tmp_path: Path) -> None:
     log = tmp_path / "large.jsonl"
     log.write_bytes(GOOD * 100_000)

@@ -112,6 +112,9 @@ CALLS: dict[str, Callable[[Client, object], object]] = {
     "message": lambda client, bad: client.log("info", bad),  # type: ignore[arg-type]
     "counter": lambda client, bad: client.counter("x", 1, bad=bad),  # type: ignore[arg-type]
     "counter name": lambda client, bad: client.counter(bad, 1),  # type: ignore[arg-type]
+    "metric name": lambda client, bad: client.metric(bad, 1),  # type: ignore[arg-type]
+    "metric label": lambda client, bad: client.metric("x", 1, b=2, a=bad),
+    "attribute": lambda client, bad: client.attributes(name=bad, tags=[bad]),
     "flow id": lambda client, bad: client.flow("x", bad, "start"),  # type: ignore[arg-type]
     "flow phase": lambda client, bad: client.flow("x", 1, bad),  # type: ignore[arg-type]
     "process name": lambda client, bad: client.process_name(bad),  # type: ignore[arg-type]

@@ -155,7 +155,7 @@ MOMENTS = ["tracerd serve", BUILD, PACK]
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize(
     ("number", "code", "said"),
-    [(signal.SIGINT, 1, "\nAborted!\n"), (signal.SIGTERM, 128 + 15, ""), (signal.SIGHUP, 128 + 1, "")],
+    [(signal.SIGINT, 128 + 2, ""), (signal.SIGTERM, 128 + 15, ""), (signal.SIGHUP, 128 + 1, "")],
 )
 def test_signals_leave_nothing(number: int, code: int, said: str, moment: str) -> None:
     with demo() as running:

@@ -50,6 +50,19 @@ def test_commands_agree(path: Path) -> None:
         assert (done.returncode, done.stderr) == (0, warning)
 
 
+def test_a_trace_that_was_cut_off_is_not_complete(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.jsonl.gz"
+    whole.write_bytes(gzip.compress((ROOT / "docs/view/before.jsonl").read_bytes()))
+    cut = tmp_path / "cut.jsonl.gz"
+    cut.write_bytes(whole.read_bytes()[:-8])
+
+    def is_complete(path: Path) -> object:
+        return json.loads(run("get-tef", path).stdout)["metadata"]["complete"]
+
+    assert [is_complete(path) for path in (CASES / CUT, cut)] == [False, False]
+    assert [is_complete(path) for path in (CASES / "01-document.json", whole)] == [True, True]
+
+
 def test_check_finds_in_a_document_what_it_finds_in_a_log() -> None:
     done = run("check", CASES / "01-document.json", "--json")
 

@@ -3,7 +3,6 @@
 import gzip
 import json
 import os
-import pty
 import re
 import shutil
 import subprocess
@@ -14,7 +13,7 @@ from typing import Any, cast
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.harness import ROOT, Daemon, on_a_terminal, read_terminal, tracerd
+from tests.harness import ROOT, Daemon, on_a_terminal, tracerd
 from tests.view.view_cases import log
 from tracerd.cli import main
 
@@ -364,23 +363,6 @@ def test_a_closed_stdout_is_one_line(store: Path) -> None:
         script = f'exec "{sys.executable}" -m tracerd {command} {traces} -d "{store}" >&-'
         done = subprocess.run(["sh", "-c", script], stderr=subprocess.PIPE, check=False)
         assert (done.returncode, done.stderr) == (1, b"Error: cannot write to stdout: it is closed\n")
-
-
-ANY_SIZE = "from tracerd.cli import main, reading; reading.PROGRESS_BYTES = 0; main()"
-"""The command line, for which any log is worth a progress bar."""
-
-
-def test_a_terminal_has_a_progress_bar_on_stderr(store: Path) -> None:
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-c", ANY_SIZE, "stats", "build-1", "-d", str(store), "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs) as process:
-        os.close(theirs)
-        told = b"".join(read_terminal(ours)).decode()
-        assert process.stdout is not None
-        assert json.loads(process.stdout.read())["events"] == 7
-    os.close(ours)
-    assert "100%" in told
-    assert subprocess.run(command, capture_output=True, check=True).stderr == b""  # no terminal
 
 
 # --------------------------------------------------------------- size

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Generator
 
@@ -38,9 +39,15 @@ from tracerd.errors import TracerdError
 from tracerd.speedups import implementation
 from tracerd.text import printable
 
+INTERRUPTED = 128 + signal.SIGINT
+"""The exit code of a command that Ctrl-C has ended, as a shell gives it."""
+
 
 class _Commands(click.Group):
-    """Turns errors raised on purpose into one line and exit code 1, and a reader that has gone into a quiet end."""
+    """Turns errors raised on purpose into one line and exit code 1, and a reader that has gone into a quiet end.
+
+    Ctrl-C ends without a word: the person who has pressed it knows.
+    """
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: object
@@ -49,11 +56,21 @@ class _Commands(click.Group):
             return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> object:
-        with usage.recorded(ctx), _errors_in_one_line():
+        with _quiet_interrupt(), usage.recorded(ctx), _errors_in_one_line():
             result = super().invoke(ctx)
             if sys.stdout:  # it is None if descriptor 1 was closed when we were started
                 sys.stdout.flush()
             return result
+
+
+@contextlib.contextmanager
+def _quiet_interrupt() -> Generator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        if sys.stdout:
+            _drop_stdout()  # to flush it might wait for a reader
+        raise SystemExit(INTERRUPTED) from None
 
 
 @contextlib.contextmanager
@@ -79,7 +96,11 @@ def _forget_stdout() -> None:
     try:
         sys.stdout.flush()
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_stdout()
+
+
+def _drop_stdout() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

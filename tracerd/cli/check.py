@@ -9,6 +9,8 @@ import click
 
 from tracerd.cli.exporting import warn_problem
 from tracerd.cli.options import directory_option, trace_argument
+from tracerd.cli.progress import progress_of
+from tracerd.cli.reading import Reading
 from tracerd.text import printable, printable_json
 
 if TYPE_CHECKING:
@@ -37,9 +39,10 @@ def check(ctx: click.Context, trace: str, directory: Path, all_: bool, as_json: 
     source = find_trace(directory.absolute(), trace)
     findings = Findings(None if all_ or as_json else FIRST_OF_A_KIND)
     player = Player(findings)
-    for block in source.blocks():
-        player.feed(block)
-    player.finish()
+    with progress_of(source) as progress:
+        for block in Reading(source, progress).blocks():
+            player.feed(block)
+        player.finish()
     warn_problem(source)
     if as_json:
         _print_json(findings.kept())

@@ -1,6 +1,6 @@
 """The options --where and --by: their texts to what readers take, and their errors, in one line, to exit code 2."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from tracerd.errors import QueryError
 
 if TYPE_CHECKING:
     from tracerd.query.program import Input
+    from tracerd.query.tree import Expr
     from tracerd.query.where import Where
 
 
@@ -42,3 +43,22 @@ def span_keys(by: str) -> "tuple[Input, ...]":
 
     with option_errors():
         return parse_keys(by, "spans", TYPES)
+
+
+def row_condition(
+    where: str | None, names: Sequence[str], cats: Sequence[str], pids: Sequence[str], min_dur_s: float | None
+) -> "Where | None":
+    """The condition of --where and the short options, on the rows of a trace."""
+    from tracerd.exporters.row_test import TYPES
+    from tracerd.query import where as forms
+
+    also: list[Expr] = []
+    if min_dur_s is not None:
+        also.append(forms.takes_at_least(min_dur_s * 1e6))
+    if pids:
+        also.append(forms.is_of_process(pids))
+    for column, patterns in (("name", names), ("cat", cats)):
+        if patterns:
+            also.append(forms.matches(column, patterns))
+    with option_errors():
+        return forms.compile_where(where, "these events", TYPES, also=also)

@@ -1,8 +1,5 @@
-"""What commands that write a trace.json show meanwhile, and afterwards."""
+"""What commands that write a trace.json warn of afterwards."""
 
-import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -11,20 +8,7 @@ from tracerd.text import printable
 
 if TYPE_CHECKING:
     from tracerd.rows.source import Source
-    from tracerd.trace_json.export import Progress, Summary
-
-PROGRESS_BYTES = 50_000_000
-"""Files up to this size are read before a progress bar could be read."""
-
-
-@contextmanager
-def progress_bar(source: "Source") -> Generator["Progress"]:
-    """What is to be called with the size of each block that was read: a progress bar, if that is worth it."""
-    if source.size > PROGRESS_BYTES and sys.stderr.isatty():
-        with click.progressbar(length=source.size, label=printable(source.trace_id), file=sys.stderr) as bar:
-            yield bar.update
-    else:
-        yield lambda _: None
+    from tracerd.trace_json.export import Summary
 
 
 def warn_problem(source: "Source") -> None:

@@ -1,25 +1,35 @@
-"""`tracerd get-tef`: a trace as a trace.json, from its file and without the daemon."""
+"""`tracerd get-tef`: a trace, or a part of it, as a trace.json; from its file and without the daemon."""
 
-import os
-import stat
-import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import click
 
 from tracerd import redact
-from tracerd.cli.exporting import progress_bar, warn_left_out
-from tracerd.cli.options import directory_option, layout_option, trace_argument
-from tracerd.errors import ExportError
+from tracerd.cli.conditions import row_condition
+from tracerd.cli.exporting import warn_left_out
+from tracerd.cli.options import (
+    directory_option,
+    layout_option,
+    moment,
+    size,
+    span_duration,
+    trace_argument,
+    where_option,
+)
+from tracerd.cli.progress import Passes, Progress, progress_of
+from tracerd.cli.reading import no_gc, print_lines
+from tracerd.cli.target import Target, is_stream
 
 if TYPE_CHECKING:
-    import gzip
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
+    from tracerd.exporters.extract import Wish
+    from tracerd.rows.moment import Moment
     from tracerd.rows.source import Source
-    from tracerd.trace_json.export import Progress, Summary
+    from tracerd.trace_json.export import Sink, Summary
 
 
 @click.command("get-tef")
@@ -32,20 +42,74 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Where to write; a name ending in .gz compresses. Without it, or with -, stdout.",
 )
+@click.option("--from", "since", type=moment, metavar="T", help="Leave out what was over before T, see below.")
+@click.option("--to", "until", type=moment, metavar="T", help="Leave out what begins at T or later.")
+@click.option("--min-dur", type=span_duration, metavar="D", help="Only spans that took D or longer, such as 5ms.")
+@click.option("--pid", "pids", multiple=True, metavar="N", help="Only events of this process; may be repeated.")
+@click.option("--name", "names", multiple=True, metavar="GLOB", help="Only events whose name matches; may be repeated.")
+@click.option(
+    "--cat", "cats", multiple=True, metavar="GLOB", help="Only events whose category matches; may be repeated."
+)
+@where_option("events and spans")
+@click.option("--rebase", "rebases", is_flag=True, help="Let times begin at 0.")
+@click.option("--close-open", "closes_open", is_flag=True, help="End spans that were never ended, at the last time.")
+@click.option(
+    "--split-size",
+    type=size,
+    metavar="SIZE",
+    help="Write files of at most SIZE, before they are compressed, such as 500MB: FILE-1.json, FILE-2.json, ...",
+)
 @click.option(
     "--redact", "redacts", is_flag=True, help="Hide passwords, tokens and keys, as far as they can be recognised."
 )
 @layout_option
-def get_tef(trace: str, directory: Path, output: str, redacts: bool, layout: str | None) -> None:
-    """Write a trace as a trace.json that Perfetto opens.
+def get_tef(
+    trace: str,
+    directory: Path,
+    output: str,
+    since: "Moment | None",
+    until: "Moment | None",
+    min_dur: float | None,
+    pids: tuple[str, ...],
+    names: tuple[str, ...],
+    cats: tuple[str, ...],
+    where: str | None,
+    rebases: bool,
+    closes_open: bool,
+    split_size: float | None,
+    redacts: bool,
+    layout: str | None,
+) -> None:
+    """Write a trace, or a part of it, as a trace.json that Perfetto opens.
 
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, `latest`, or `-` for stdin.
+
+    A span is left out or kept as a whole, and the names of processes and threads are always kept.
+    EXPR is explained in docs/query.md.
+    T is a time such as 2026-11-26T21:24:00Z, a time after the start of the trace such as 1.5s, a time before its end
+    such as -5m, or a ts in microseconds.
+
+    With --split-size the files are listed on stdout.
     """
+    from tracerd.builds.layout import PROCESSES
+    from tracerd.exporters.criteria import Criteria
+    from tracerd.exporters.extract import Wish
     from tracerd.rows.source import find_trace
 
+    if split_size is not None and is_stream(output):
+        raise click.UsageError("--split-size makes several files: give their name with -o FILE")
+    criteria = Criteria(since, until, row_condition(where, names, cats, pids, min_dur))
+    wish = Wish(criteria, rebases, closes_open, None if split_size is None else int(split_size))
+    if layout is None and not criteria.are_none:
+        layout = PROCESSES  # the options choose from the events as they were recorded
     source = find_trace(directory.absolute(), trace)
-    with progress_bar(source) as progress:
-        summary = _write(source, directory, output, progress, layout, redacts=redacts)
+    target = Target(source, directory, output)
+    with progress_of(source) as progress:
+        if wish.is_plain:
+            summary = _write_all(source, target, progress, layout, redacts=redacts)
+        else:
+            wish = replace(wish, rewrite=redact.line if redacts else None)
+            summary = _write_part(source, target, progress, layout, wish)
     warn_left_out(source, summary)
 
 
@@ -53,52 +117,40 @@ def _redacted(block: bytes) -> bytes:
     return b"\n".join(map(redact.line, block.split(b"\n")))
 
 
-def _write(
-    source: "Source", directory: Path, output: str, progress: "Progress", layout: str | None, *, redacts: bool
-) -> "Summary":
-    import gzip
-
+def _write_all(source: "Source", target: Target, progress: Progress, layout: str | None, *, redacts: bool) -> "Summary":
     from tracerd.builds.layout import laid_out
-    from tracerd.store.directory import Forbidden
-    from tracerd.store.rejects import rejects_path
-    from tracerd.trace_json.export import export_to_file, resolve_target, write_tef
+    from tracerd.trace_json.export import write_tef
+
+    def reach(_: int) -> None:
+        progress.reach(source.part_read)
 
     snapshot = replace(source.snapshot(), transform=_redacted if redacts else None)
+    with target.sink(target.output) as sink:
+        return write_tef(snapshot, sink, reach, laid_out(source.blocks(snapshot), layout), source.verify)
+
+
+def _write_part(source: "Source", target: Target, progress: Progress, layout: str | None, wish: "Wish") -> "Summary":
+    from tracerd.builds.layout import laid_out
+    from tracerd.exporters.extract import Extract
+    from tracerd.exporters.tef import write_extract
+
+    is_split = wish.max_bytes is not None
+    paths: list[str] = []
+
+    def sink(number: int) -> "AbstractContextManager[Sink]":
+        paths.append(target.numbered(number) if is_split else target.output)
+        return target.sink(paths[-1])
+
+    target.check(target.numbered(1) if is_split else target.output)
+    source.keep()
+    passes = Passes(source, progress, 1 + is_split + (wish.criteria.where is not None))
+    snapshot = source.snapshot()
 
     def blocks() -> "Iterator[bytes]":
         return laid_out(source.blocks(snapshot), layout)
 
-    def write(file: "BinaryIO | gzip.GzipFile") -> "Summary":
-        summary = write_tef(snapshot, file, progress, blocks(), source.verify)
-        file.flush()
-        return summary
-
-    if source.path is not None and os.path.exists(output) and os.path.samefile(output, source.path):
-        raise ExportError(f"{output} is the {'log' if source.log is not None else 'trace'} itself; choose another file")
-    if output == "-" or _is_stream(output):
-        if output == "-" and not sys.stdout:
-            raise ExportError("cannot write to stdout: it is closed")
-        try:
-            if output == "-":
-                return write(sys.stdout.buffer)
-            with open(output, "wb") as file:
-                if not output.endswith(".gz"):
-                    return write(file)
-                with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as compressed:
-                    return write(compressed)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise ExportError(f"cannot write {'to stdout' if output == '-' else output}: {error.strerror}") from None
-    own_files = frozenset(os.path.realpath(path) for path in (snapshot.path, rejects_path(snapshot.path)))
-    target = resolve_target(output, Forbidden(os.path.realpath(directory), own_files))
-    return export_to_file(snapshot, target, progress, blocks(), source.verify)
-
-
-def _is_stream(output: str) -> bool:
-    """Whether `output` is a device or a pipe, which is written into and never replaced."""
-    try:
-        mode = os.stat(output).st_mode
-    except OSError:
-        return False
-    return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
+    with no_gc():
+        extract = Extract(source, snapshot, blocks, wish, passes.read, passes.tick)
+        summary = write_extract(extract, sink)
+    print_lines(paths if is_split else ())
+    return summary

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -12,6 +12,9 @@ from tracerd.exec.options import LAYOUTS
 from tracerd.socket_path import socket_path
 from tracerd.store.paths import log_dir
 from tracerd.text import printable
+
+if TYPE_CHECKING:
+    from tracerd.rows.moment import Moment
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -55,6 +58,17 @@ def span_duration(value: str | float) -> float:
 def size(value: str | float) -> float:
     """A type for options: `500MB`, `2GB`, `1GiB`; in bytes."""
     return _quantity(value, _BYTES, "no size: write a number and B, kB, MB, GB, TB, KiB, MiB, GiB or TiB, such as 2GB")
+
+
+def moment(value: str) -> "Moment":
+    """A type for options: `2026-11-26T21:24:00Z`, `1.5s`, `-5m`, `2359638806`."""
+    from tracerd.rows.moment import parse_moment
+
+    try:
+        return parse_moment(value.strip())
+    except ValueError:
+        what = "no moment: write a time such as 2026-11-26T21:24:00Z, 1.5s after the start, -5m before the end, or a ts"
+        raise click.BadParameter(f"{printable(value)!r} is {what}") from None
 
 
 def _quantity(value: str | float, units: Mapping[str, float], what: str, *, nothing_allowed: bool = False) -> float:

@@ -2,7 +2,7 @@
 
 import gc
 import sys
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from io import TextIOWrapper
 from itertools import islice
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.cli.exporting import PROGRESS_BYTES, warn_problem
+from tracerd.cli.exporting import warn_problem
+from tracerd.cli.progress import Progress, progress_of
 from tracerd.text import printable
 
 if TYPE_CHECKING:
@@ -19,10 +20,9 @@ if TYPE_CHECKING:
     from tracerd.rows.recording import Recording
     from tracerd.rows.source import Source
 
-_STEPS = 1000
-_READ = 550
+_READ = 0.55
 _SPAN_BYTES = 150
-"""Reading takes the first steps of a progress bar, playing the spans most others: so many, by the size of the log."""
+"""Reading takes the first part of the time, playing the spans most of the rest: so many, by the size of the log."""
 
 _LINES = 1000
 """Lines that are printed at once: each call flushes."""
@@ -74,8 +74,9 @@ def read_trace(directory: Path, name: str) -> "tuple[str, Recording]":
 
     check_stdout()
     source = find_trace(directory.absolute(), name)
-    with _no_gc(), _progress(source) as (read_bytes, tick):
-        recording = read(_counted(source, read_bytes), tick)
+    with no_gc(), progress_of(source) as progress:
+        reading = Reading(source, progress)
+        recording = read(reading.blocks(), reading.tick)
     warn_problem(source)
     hint = "; `tracerd check` says why"
     if not recording.events:
@@ -102,8 +103,8 @@ def read_steps(directory: Path, name: str) -> "tuple[str, Build]":
 
     check_stdout()
     source = find_trace(directory.absolute(), name)
-    with _progress(source) as (read_bytes, _):
-        build = read_build(_counted(source, read_bytes))
+    with progress_of(source) as progress:
+        build = read_build(Reading(source, progress).blocks())
     warn_problem(source)
     if build is None:
         how = "`tracerd exec --all -- make` records a build"
@@ -114,7 +115,7 @@ def read_steps(directory: Path, name: str) -> "tuple[str, Build]":
 
 
 @contextmanager
-def _no_gc() -> Generator[None]:
+def no_gc() -> Generator[None]:
     """Python looks for cycles a million times, where there are none; that takes a fifth of the time."""
     gc.disable()
     try:
@@ -123,35 +124,27 @@ def _no_gc() -> Generator[None]:
         gc.enable()
 
 
-def _counted(source: "Source", read_bytes: Callable[[int], None]) -> Generator[bytes]:
-    for block in source.blocks():
-        yield block
-        read_bytes(len(block))
+class Reading:
+    """A trace that is read and then played, with a progress of both."""
 
+    def __init__(self, source: "Source", progress: Progress) -> None:
+        self._source = source
+        self._progress = progress
+        self._bytes = 0
+        self._ticks = 0
 
-@contextmanager
-def _progress(source: "Source") -> Generator[tuple[Callable[[int], None], Callable[[], None]]]:
-    """What to call with the size of each block that has been read, and then every so many spans."""
-    from tracerd.rows.spans import TICK_MASK
+    def blocks(self) -> Generator[bytes]:
+        """The blocks of the trace."""
+        for block in self._source.blocks():
+            yield block
+            self._bytes += len(block)
+            part = self._source.part_read
+            self._progress.reach(None if part is None else _READ * part)
 
-    if source.size <= PROGRESS_BYTES or not sys.stderr.isatty():
-        yield lambda _: None, lambda: None
-        return
-    with click.progressbar(length=_STEPS, label=printable(source.trace_id), file=sys.stderr) as bar:
-        so_far = ticks = 0
+    def tick(self) -> None:
+        """Show that some more spans were played."""
+        from tracerd.rows.spans import TICK_MASK
 
-        def reach(step: float) -> None:
-            bar.update(max(0, min(int(step), _STEPS) - bar.pos))
-
-        def read_bytes(size: int) -> None:
-            nonlocal so_far
-            so_far += size
-            reach(_READ * so_far / source.size)
-
-        def tick() -> None:
-            nonlocal ticks
-            ticks += 1
-            reach(_READ + (_STEPS - _READ) * ticks * (TICK_MASK + 1) * _SPAN_BYTES / source.size)
-
-        yield read_bytes, tick
-        reach(_STEPS)
+        self._ticks += 1
+        played = self._ticks * (TICK_MASK + 1) * _SPAN_BYTES / max(self._bytes, 1)
+        self._progress.reach(None if self._source.part_read is None else _READ + (1 - _READ) * played)

@@ -53,6 +53,9 @@ def show(
     of_processes = frozenset(_known(recording, pid) for pid in pids)
     tree = Tree(choose(recording, condition), depth, round(min_dur * 1e9), of_processes)
     if as_json:
+        if recording.attributes:
+            line = orjson.dumps({"type": "trace", "attributes": recording.attributes})
+            click.echo(printable_json(line))
         print_lines(printable_json(orjson.dumps(json_of(row))).decode() for row in tree.rows())
     else:
         print_lines(click.style(line, fg="red") if is_error else line for line, is_error in as_text(tree, trace_id))

@@ -26,6 +26,7 @@ __all__ = [
     "Client",
     "Span",
     "async_span",
+    "attributes",
     "connect",
     "counter",
     "default_client",
@@ -33,6 +34,7 @@ __all__ = [
     "flush",
     "instant",
     "log",
+    "metric",
     "process_name",
     "span",
     "thread_name",
@@ -97,6 +99,18 @@ def counter(name: str, value: float | None = None, /, **values: float) -> None:
     """Numbers as they are from now on, drawn as a curve for each."""
     if _default is not None:
         _default.counter(name, value, **values)
+
+
+def metric(name: str, value: float, /, **labels: object) -> None:
+    """A number as it is from now on, of what the labels name; each set of labels is a curve of its own."""
+    if _default is not None:
+        _default.metric(name, value, **labels)
+
+
+def attributes(**attributes: object) -> None:
+    """Say what this trace is: name, session, user, tags, version, release, environment, and whatever else."""
+    if _default is not None:
+        _default.attributes(**attributes)
 
 
 def flow(name: str, id: int | str, phase: FlowPhase, /, cat: str = "flow") -> None:  # noqa: A002 (its name in the format)

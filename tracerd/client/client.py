@@ -17,6 +17,8 @@ from tracerd.client.encode import (
     as_text,
     check_long,
     encode,
+    labels_text,
+    number,
     repaired,
     repaired_string,
     string,
@@ -108,14 +110,32 @@ class Client:
     def counter(self, name: str, value: float | None = None, /, **values: float) -> None:
         """Numbers as they are from now on, drawn as a curve for each."""
         numbers: dict[str, object] = {}
-        for key, number in ({"value": value} | values).items():
-            text = _number(number)
+        for key, given in ({"value": value} | values).items():
+            text = number(given)
             if text is not None:
                 numbers[key] = text
         if len(numbers) < len(values) + (value is not None):
             self.repaired += 1
         if numbers:
             self.write(self._where("C"), name, "", numbers)
+
+    @kept(None)
+    def metric(self, name: str, value: float, /, **labels: object) -> None:
+        """A number as it is from now on, of what the labels name; each set of labels is a curve of its own."""
+        text = number(value)
+        if text is None:
+            self.repaired += 1
+            return
+        where = self._where("C")
+        if labels:
+            where += f',"id":{repaired_string(labels_text(labels))}'
+        self.write(where, name, "", {"value": text})
+
+    @kept(None)
+    def attributes(self, /, **attributes: object) -> None:
+        """Say what this trace is; later values replace earlier ones of the same keys, from whatever process."""
+        if attributes:
+            self.write(self._where("M"), "tracerd_trace", "", attributes)
 
     @kept(None)
     def flow(self, name: str, id: int | str, phase: FlowPhase, /, cat: str = "flow") -> None:  # noqa: A002 (its name in the format)
@@ -262,18 +282,6 @@ def _program_name() -> str:
 def _chosen(fields: dict[str, str], choice: object) -> str:
     """The field for a choice, the first one if it is none."""
     return fields.get(as_text(choice)) or next(iter(fields.values()))
-
-
-def _number(value: object) -> int | float | None:
-    """A value of a counter, if it is a number that Perfetto takes."""
-    try:
-        number = int(value) if isinstance(value, int) else float(value)  # type: ignore[arg-type]  # whatever is given
-    except BaseException as error:
-        keep(error)
-        return None
-    if isinstance(number, int):
-        return number if abs(number) < 2**63 else None
-    return number if abs(number) <= sys.float_info.max else None
 
 
 def _flow_id(value: object) -> int:

@@ -72,7 +72,12 @@ def any_of(conditions: Sequence[Expr]) -> Expr:
 
 def is_named(patterns: Sequence[str]) -> Expr:
     """`--name`: one of these patterns fits the name."""
-    return any_of([Binary("~", Name(("name",)), Literal(pattern)) for pattern in patterns])
+    return matches("name", patterns)
+
+
+def matches(column: str, patterns: Sequence[str]) -> Expr:
+    """That one of these patterns fits a column."""
+    return any_of([Binary("~", Name((column,)), Literal(pattern)) for pattern in patterns])
 
 
 def is_of_process(pids: Sequence[str]) -> Expr:

@@ -51,6 +51,10 @@ class Record(Protocol):
         """Take the end of a span that was PENDING: by an event, or because the span around it has ended."""
         ...
 
+    def bound(self, at: int, line_no: int, /) -> None:
+        """Take an event of an arrow (s, t, f), and the span that it is bound to; one without a span is not reported."""
+        ...
+
 
 class Observer(Protocol):
     """Takes what a log holds."""

@@ -53,6 +53,7 @@ class Player:
     Attributes:
         lines: Lines fed so far.
         names: What the numbers of names and cats stand for.
+        clocks: The clock lines so far.
     """
 
     def __init__(self, findings: Findings, observer: Observer | None = None) -> None:
@@ -60,7 +61,7 @@ class Player:
         self.names = Names()
         self._report = findings.add
         self._trace = Trace(self._report, self.names, observer)
-        self._clocks: list[Clock] = []
+        self.clocks: list[Clock] = []
 
     def feed(self, block: bytes) -> None:
         """Look at the next whole lines; only the very last of a log may lack its newline."""
@@ -113,7 +114,7 @@ class Player:
         if not line.startswith(CLOCK_PREFIX):
             self._trace.take(self.lines, exact_event(taken))
         elif readings := decode_clock(taken):
-            self._clocks.append(clock_at(self.lines, readings))
+            self.clocks.append(clock_at(self.lines, readings))
 
     def _leave_out(self, raw: bytes, line: bytes, bad: BadLine) -> None:
         if not line:
@@ -130,4 +131,4 @@ class Player:
 
     def finish(self) -> None:
         """Find what takes the whole trace."""
-        self._trace.finish(self._clocks)
+        self._trace.finish(self.clocks)

@@ -85,6 +85,11 @@ class SliceStack:
         """Whether there is a span to bind an arrow to; one that has ended will do until the next one begins."""
         return bool(self._stack)
 
+    @property
+    def top(self) -> int:
+        """What the record calls the topmost span; NO_PARENT if there is none."""
+        return self._stack[-1].at if self._stack else NO_PARENT
+
     def start(self, ts: int, dur: int, name: int, cat: int, line_no: int, *, is_x: bool = False) -> bool:
         """Begin a span, of this dur or PENDING. False if Perfetto drops it, or loses it in the depth."""
         new = _Slice(ts, dur, name, cat, line_no, is_reported=is_x)

@@ -275,10 +275,15 @@ class Trace:
                     pass
             if started and waiting:
                 flows.arrive(waiting, ts, self._order.rank(ts, phase, track.dur[at]), line_no)
+                if record is not None:
+                    for _id, arrow in waiting:
+                        record.bound(stack.top, arrow)
                 waiting = []
             if bound := self._bound.get(line_no):
                 flows.bind(bound, stack, ts, self._order.rank(ts, phase, track.dur[at]), line_no)
                 if bound.step == "await":
                     waiting.append((bound.id, line_no))
+                elif record is not None and phase in "stf" and stack:
+                    record.bound(stack.top, line_no)
         stack.finish()
         flows.never_arrive(waiting)

@@ -5,10 +5,11 @@ order of events and one nesting, and the tests compare them with those of the re
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from tracerd.replay.slices import Names
+from tracerd.rows.attributes import Attributes
 from tracerd.rows.process import Process
 from tracerd.rows.reader import Reader
 from tracerd.rows.spans import Id, Spans
@@ -27,6 +28,7 @@ class Recording:
         overlapping: How many spans overlap others of their thread, or lie too deep: they have no parent here.
         start: When the first event is, in ns; metadata do not count.
         end: When the last event is over.
+        attributes: What the trace says of itself.
     """
 
     names: Names
@@ -37,6 +39,7 @@ class Recording:
     overlapping: int
     start: int
     end: int
+    attributes: Mapping[str, object] = field(default_factory=dict[str, object])
 
     @property
     def events(self) -> int:
@@ -56,8 +59,10 @@ def read(blocks: Iterable[bytes], tick: Callable[[], None] = lambda: None) -> Re
         tick: Called every now and then after the last block; it may raise to give up.
     """
     reader = Reader(tick)
+    attributes = Attributes()
     for block in blocks:
         reader.feed(block)
+        attributes.feed(block)
     tracks = reader.finish()
     timed = [process for process in reader.processes.values() if process.start is not None]
     return Recording(
@@ -69,4 +74,5 @@ def read(blocks: Iterable[bytes], tick: Callable[[], None] = lambda: None) -> Re
         overlapping=reader.overlapping,
         start=min((process.start or 0 for process in timed), default=0),
         end=max((process.end for process in timed), default=0),
+        attributes=attributes.values,
     )

@@ -4,11 +4,14 @@ What a file holds decides how it is read, and not its name. A file is a document
 object with `traceEvents`; any other file is a log. Both may be compressed with gzip, or come from stdin.
 """
 
+import select
 import sys
+import tempfile
 from collections.abc import Iterator
+from io import FileIO
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import IO, Final
 
 from tracerd.errors import NoSuchTraceError, UnsafePathError, ViewError
 from tracerd.rows.document import GZIP_MAGIC, Decompressed, Document
@@ -19,6 +22,9 @@ from tracerd.store.traces import SUFFIX, Snapshot, StoredTrace, find_log, snapsh
 from tracerd.trace_json.export import Summary, log_blocks
 
 STDIN: Final = "-"
+
+POLL_MS: Final = 100
+"""How late Ctrl-C may be noticed while nothing comes from stdin."""
 
 
 class Source:
@@ -32,6 +38,7 @@ class Source:
 
     Attributes:
         problem: Why the file ends too early, as words that follow its name; empty if it does not. Known after `blocks`.
+        position: How many bytes of the file `blocks` has read so far.
     """
 
     def __init__(self, trace_id: str, path: Path | None, size: int, log: StoredTrace | None) -> None:
@@ -40,6 +47,32 @@ class Source:
         self.size = size
         self.log = log
         self.problem = ""
+        self.position = 0
+        self._kept: IO[bytes] | None = None  # what came from stdin
+
+    @property
+    def part_read(self) -> float | None:
+        """How much of it `blocks` has read so far, from 0 to 1; None if its size is not known."""
+        return self.position / self.size if self.size else None
+
+    def keep(self) -> None:
+        """Make `blocks` work more than once: what comes from stdin is kept in a file without a name.
+
+        Raises:
+            ViewError: It cannot be kept.
+        """
+        if self.path is not None or self._kept is not None:
+            return
+        kept = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 (it is read again and again)
+        try:
+            with _open(None) as file:
+                for piece in _pieces(file):
+                    kept.write(piece)
+        except OSError as error:
+            where = f"{tempfile.gettempdir()}: {error.strerror}"
+            raise ViewError(f"cannot keep stdin in a temporary file in {where}; TMPDIR names another place") from None
+        self.size = kept.tell()
+        self._kept = kept
 
     def snapshot(self) -> Snapshot:
         """The trace as it is now, for an export."""
@@ -57,12 +90,21 @@ class Source:
         Raises:
             TracerdError: It cannot be read, or is a document without any event.
         """
+        self.position = 0
         if self.log is not None:
-            return log_blocks(source or snapshot(self.log.path, self.trace_id))
+            return self._log(source or snapshot(self.log.path, self.trace_id))
         return self._stream()
 
-    def verify(self, summary: Summary) -> None:
+    def _log(self, source: Snapshot) -> Iterator[bytes]:
+        for block in log_blocks(source):
+            self.position += len(block)
+            yield block
+
+    def verify(self, summary: Summary) -> str:
         """Check that an export has found an event; a log that holds no line yet may be exported.
+
+        Returns:
+            Why events may be missing in the file that was read; empty if it has its end.
 
         Raises:
             ViewError: It has found none.
@@ -71,12 +113,13 @@ class Source:
             reason = summary.first_left_out[0].reason
             name = self.trace_id if self.log is None else self.log.path
             raise ViewError(f"{name} holds no event that Perfetto reads; its first line: {reason}")
+        return self.problem
 
     def _stream(self) -> Iterator[bytes]:
         is_empty = True
         try:
-            with _open(self.path) as file:
-                for block in self._lines(Decompressed(iter(lambda: file.read(BLOCK_BYTES), b""))):
+            with self._reopened() as file:
+                for block in self._lines(Decompressed(self._counted(_pieces(file)))):
                     is_empty = False
                     yield block
         except (OSError, UnsafePathError) as error:
@@ -86,6 +129,17 @@ class Source:
             raise ViewError(f"cannot read {self.trace_id}: it {self.problem} before the end of a first event")
         if is_empty:
             raise ViewError(f"the trace {self.trace_id} has no events")
+
+    def _reopened(self) -> FileIO:
+        if self._kept is None:
+            return _open(self.path)
+        self._kept.seek(0)
+        return open(self._kept.fileno(), "rb", buffering=0, closefd=False)
+
+    def _counted(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            self.position += len(piece)
+            yield piece
 
     def _lines(self, pieces: Decompressed) -> Iterator[bytes]:
         rest = iter(pieces)
@@ -140,9 +194,26 @@ def _is_log(log: StoredTrace) -> bool:
     return not (head.startswith(GZIP_MAGIC) or is_document(head))
 
 
-def _open(path: Path | None) -> BinaryIO:
+def _open(path: Path | None) -> FileIO:
     if path is not None:
-        return open(open_for_reading(path), "rb")
+        return open(open_for_reading(path), "rb", buffering=0)
     if not sys.stdin:
         raise ViewError("cannot read stdin: it is closed")
-    return open(sys.stdin.fileno(), "rb", closefd=False)
+    return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
+
+
+def _pieces(file: FileIO) -> Iterator[bytes]:
+    """The bytes of a file as they come.
+
+    Ctrl-C that comes just before a read has begun would be noticed only when there is something to read; so we wait
+    for that in turns.
+    """
+    poll = select.poll()
+    poll.register(file, select.POLLIN)
+    while True:
+        while not poll.poll(POLL_MS):
+            pass
+        piece = file.read(BLOCK_BYTES)
+        if not piece:
+            return
+        yield piece

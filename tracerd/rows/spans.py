@@ -93,6 +93,9 @@ class Spans:
         if line_no in self._error_lines:
             self.flags[at] |= ERROR
 
+    def bound(self, at: int, line_no: int, /) -> None:
+        """Take an arrow's event; see `Record`. Arrows are not kept here."""
+
     def pid_of(self, at: int) -> Id | None:
         """The process of a span; None for an instant of the whole trace."""
         return self._pids[at] if self.is_async else self.pid

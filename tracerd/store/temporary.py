@@ -28,8 +28,9 @@ def replacing(target: str) -> Generator[int]:
     directory = os.path.dirname(target)
     _remove_abandoned(directory)
     temporary = os.path.join(directory, f"{PREFIX}{secrets.token_hex(8)}{SUFFIX}")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-    try:
+    fd = -1
+    try:  # from here on: Ctrl-C may come as soon as the file is there
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         with contextlib.suppress(OSError):  # a file system without locks: then its age protects it
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
         yield fd
@@ -40,7 +41,8 @@ def replacing(target: str) -> Generator[int]:
             os.unlink(temporary)
         raise
     finally:
-        close(fd)
+        if fd >= 0:
+            close(fd)
 
 
 def _remove_abandoned(directory: str) -> None:

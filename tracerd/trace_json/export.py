@@ -8,7 +8,7 @@ import contextlib
 import gzip
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -28,7 +28,7 @@ from tracerd.store.paths import real_path
 from tracerd.store.rejects import read_rejects, rejects_path
 from tracerd.store.temporary import replacing
 from tracerd.store.traces import Snapshot
-from tracerd.trace_json.perfetto import export_elements, export_line, join_events
+from tracerd.trace_json.perfetto import export_elements, export_line, export_run, join_events
 
 EXPORT_BLOCK_BYTES = 4 * BLOCK_BYTES if plain_events else BLOCK_BYTES
 """With the extension the interpreter is free for others while a block is scanned: then fewer turns cost them less."""
@@ -73,7 +73,8 @@ class Summary:
     clock: ClockReadings | None = None
 
 
-Verify = Callable[[Summary], object]
+Verify = Callable[[Summary], str]
+"""Called when all is read: why events may be missing, empty if none are; it may raise to give the export up."""
 
 
 def write_tef(
@@ -81,7 +82,7 @@ def write_tef(
     sink: Sink,
     progress: Progress = lambda _: None,
     blocks: Iterable[bytes] | None = None,
-    verify: Verify = lambda _: None,
+    verify: Verify = lambda _: "",
 ) -> Summary:
     """Write a trace as one JSON document.
 
@@ -90,7 +91,7 @@ def write_tef(
         sink: Where to.
         progress: Called after each block.
         blocks: What to read instead of the log, in blocks of whole lines.
-        verify: Called before the document is ended, and begun if there is no event; it may raise to give it up.
+        verify: Called before the document is ended, and begun if there is no event.
 
     Raises:
         ExportError: The log cannot be read.
@@ -104,19 +105,23 @@ def write_tef(
             head = b""
         else:
             sink.write(text)
-    verify(summary)
+    missing = verify(summary)
+    sink.write(head + tail(metadata(source, summary, missing)))
+    return summary
+
+
+def metadata(source: Snapshot, summary: Summary, missing: str) -> dict[str, object]:
+    """What a trace.json says of itself; `missing` as `Verify` returns it."""
     rejects = read_rejects(rejects_path(source.path), source.rejects_length, source.refused)
-    metadata: dict[str, object] = {
+    return {
         "trace_id": source.trace_id,
         "tracerd_version": __version__,
         "events": summary.events,
         "left_out": summary.left_out,
         "refused": rejects.refused,
-        "complete": not source.missing,
+        "complete": not (source.missing or missing),
         "clock": msgspec.to_builtins(summary.clock),
     }
-    sink.write(head + tail(metadata))
-    return summary
 
 
 def _events(blocks: Iterable[bytes], summary: Summary, source: Snapshot, progress: Progress) -> Iterator[bytes]:
@@ -138,12 +143,13 @@ def _events(blocks: Iterable[bytes], summary: Summary, source: Snapshot, progres
             if at == clock:
                 doubtful = block.find(b"\n", at) + 1 or len(block)
             if at < doubtful:
-                good, count, lines = _pick(block[at:doubtful], line_no, summary)
+                lines = _pick(block[at:doubtful], line_no, summary)
+                good = [line + b"\n" for line in lines if line]
                 at = doubtful
-                line_no += lines
-                summary.events += count
-                if count:
-                    yield join_events(good)
+                line_no += len(lines)
+                summary.events += len(good)
+                if good:
+                    yield join_events(b"".join(good))
         progress(len(stored))
 
 
@@ -152,6 +158,19 @@ def _find_clock(block: bytes, at: int) -> int:
     if block.startswith(CLOCK_PREFIX, at):
         return at
     return block.find(b"\n" + CLOCK_PREFIX, at) + 1 or len(block)
+
+
+def readable_lines(block: bytes, line_no: int, summary: Summary) -> list[bytes]:
+    """The lines of a block as they may enter a trace.json; an empty one in the place of each that may not.
+
+    Args:
+        block: Whole lines.
+        line_no: The number of the first one.
+        summary: Counts what is left out, and takes the clock.
+    """
+    if block.rfind(CLOCK_PREFIX) >= 0 or export_run(block) is None:
+        return _pick(block, line_no, summary)
+    return block.split(b"\n")[:-1]
 
 
 def log_blocks(source: Snapshot) -> Iterator[bytes]:
@@ -170,24 +189,22 @@ def log_blocks(source: Snapshot) -> Iterator[bytes]:
         close(fd)
 
 
-def _pick(block: bytes, line_no: int, summary: Summary) -> tuple[bytes, int, int]:
-    """Of lines that are checked one by one: the good lines, their number, and the number of all lines."""
-    good: list[bytes] = []
+def _pick(block: bytes, line_no: int, summary: Summary) -> list[bytes]:
+    """As `readable_lines`, line by line."""
     lines = block.removesuffix(b"\n").split(b"\n")
-    for number, line in enumerate(lines, line_no):
+    for at, line in enumerate(lines):
         is_clock = line.startswith(CLOCK_PREFIX)
         taken = (check_line if is_clock else export_line)(line.strip(b" \t\r"))
-        if isinstance(taken, bytes):
-            if is_clock:
-                if summary.clock is None:
-                    summary.clock = decode_clock(taken)
-                continue
-            good.append(taken + b"\n")
-            continue
-        summary.left_out += 1
-        if len(summary.first_left_out) < FIRST_LEFT_OUT:
-            summary.first_left_out.append(_left_out(number, line, taken))
-    return b"".join(good), len(good), len(lines)
+        lines[at] = b""
+        if isinstance(taken, BadLine):
+            summary.left_out += 1
+            if len(summary.first_left_out) < FIRST_LEFT_OUT:
+                summary.first_left_out.append(_left_out(line_no + at, line, taken))
+        elif not is_clock:
+            lines[at] = taken
+        elif summary.clock is None:
+            summary.clock = decode_clock(taken)
+    return lines
 
 
 def _left_out(number: int, line: bytes, bad: BadLine) -> LeftOut:
@@ -229,7 +246,7 @@ def export_to_file(
     target: str,
     progress: Progress = lambda _: None,
     blocks: Iterable[bytes] | None = None,
-    verify: Verify = lambda _: None,
+    verify: Verify = lambda _: "",
 ) -> Summary:
     """Write a trace to a file: readers see the old file or the whole new one. A name ending in `.gz` compresses.
 
@@ -243,17 +260,30 @@ def export_to_file(
     Raises:
         ExportError: The file could not be written; nothing is left behind.
     """
+    with replaced(target) as sink:
+        return write_tef(source, sink, progress, blocks, verify)
+
+
+@contextlib.contextmanager
+def replaced(target: str) -> Generator[Sink]:
+    """What goes into a new file, which takes the place of `target` at the end, unless an exception is raised.
+
+    Args:
+        target: A path from `resolve_target`; what goes into a name ending in `.gz` is compressed.
+
+    Raises:
+        ExportError: The file could not be written; nothing is left behind.
+    """
     try:
         with replacing(target) as fd, open(fd, "wb", closefd=False) as file:
             _keep_mode(fd, target)
             if target.endswith(".gz"):
                 with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as compressed:
-                    summary = write_tef(source, compressed, progress, blocks, verify)
+                    yield compressed
             else:
-                summary = write_tef(source, file, progress, blocks, verify)
+                yield file
     except OSError as error:
         raise ExportError(f"cannot write {target}: {error.strerror or error}") from error
-    return summary
 
 
 def _keep_mode(fd: int, target: str) -> None:

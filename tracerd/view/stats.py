@@ -11,6 +11,7 @@ from tracerd.rows.recording import Recording
 from tracerd.rows.spans import INSTANT, Id
 from tracerd.text import printable
 from tracerd.view import concurrency
+from tracerd.view.attributes import attribute_lines
 from tracerd.view.concurrency import AtOnce
 from tracerd.view.groups import BY_PROCESS, By, Figures, Key, by_label, collect, key_label
 from tracerd.view.tables import duration_text, microseconds, more_text, plural, process_json, process_label, table
@@ -77,6 +78,7 @@ class Stats:
         recording = self._recording
         return {
             "trace_id": trace_id.encode(errors="backslashreplace").decode(),
+            **({"attributes": recording.attributes} if recording.attributes else {}),
             "start_us": microseconds(recording.start),
             "end_us": microseconds(recording.end),
             "dur_us": microseconds(recording.end - recording.start),
@@ -134,6 +136,7 @@ class Stats:
             counted.append(plural(errors, "error"))
         yield f"{printable(trace_id)}: {', '.join(counted)}"
         phases = (f"{printable(phase)} {count:,}" for phase, count in recording.phases.most_common())
+        yield from attribute_lines(recording.attributes)
         yield f"events by phase: {', '.join(phases)}"
         if recording.overlapping:
             yield f"{plural(recording.overlapping, 'span')} of these overlap others of the same thread"

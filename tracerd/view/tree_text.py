@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from tracerd.rows.process import Process
 from tracerd.rows.spans import Id
 from tracerd.text import printable
+from tracerd.view.attributes import attribute_lines
 from tracerd.view.tables import duration_text, microseconds, plural, process_json, process_label
 from tracerd.view.tree import ProcessRow, SpanRow, Tree
 
@@ -17,6 +18,8 @@ def as_text(tree: Tree, trace_id: str) -> Iterator[tuple[str, bool]]:
     counted = (plural(len(recording.processes), "process"), plural(recording.events, "event"))
     dur = duration_text(recording.end - recording.start)
     yield f"{printable(trace_id)}: {', '.join([dur, *counted])}", False
+    for line in attribute_lines(recording.attributes):
+        yield line, False
     yield _line("start", "duration", "self", ""), False
     yield "", False
     thread: tuple[Id, Id | None, bool] | None = None

@@ -1,0 +1,114 @@
+"""A progress bar on stderr, if that is a terminal and a command takes long; all commands that read a trace use it."""
+
+import sys
+import time
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from itertools import repeat
+from typing import TYPE_CHECKING
+
+import click
+
+from tracerd.text import printable
+
+if TYPE_CHECKING:
+    from click._termui_impl import ProgressBar
+
+    from tracerd.rows.source import Source
+
+DELAY_S = 1.0
+"""What ends before needs no progress bar."""
+
+REFRESH_S = 0.1
+STEPS = 1000
+
+
+class Progress:
+    """How far a command is.
+
+    Args:
+        label: What is read.
+    """
+
+    def __init__(self, label: str) -> None:
+        self._label = printable(label)
+        self._is_wanted = sys.stderr is not None and sys.stderr.isatty()
+        self._due_s = time.monotonic() + DELAY_S
+        self._bar: ProgressBar[None] | None = None
+        self._shown = ExitStack()
+
+    def reach(self, part: float | None) -> None:
+        """Show that so much of all is done, from 0 to 1; None if nobody knows how much that is."""
+        if not self._is_wanted or (now := time.monotonic()) < self._due_s:
+            return
+        self._due_s = now + REFRESH_S
+        if part is None:
+            bar = self._bar or self._begin(None)
+            bar.update(1)
+        else:
+            bar = self._bar or self._begin(STEPS)
+            bar.update(max(0, min(int(STEPS * part), STEPS) - bar.pos))
+
+    def _begin(self, length: int | None) -> "ProgressBar[None]":
+        self._bar = self._shown.enter_context(
+            click.progressbar(repeat(None), length=length, label=self._label, file=sys.stderr)
+        )
+        return self._bar
+
+    def finish(self) -> None:
+        """Show that all is done."""
+        if self._bar is not None and self._bar.length is not None:
+            self._bar.update(STEPS - self._bar.pos)
+
+    def close(self) -> None:
+        """Leave the line."""
+        self._shown.close()
+
+
+@contextmanager
+def progress_of(source: "Source") -> Generator[Progress]:
+    """The progress of a command that reads this trace."""
+    progress = Progress(source.trace_id)
+    try:
+        yield progress
+        progress.finish()
+    finally:
+        progress.close()
+
+
+_SPANS = 0x10000
+_SPAN_BYTES = 150
+
+
+class Passes:
+    """The progress of a trace that is read, played, and then read again.
+
+    To play it takes about as long as to read it; how many spans it has is guessed by its size.
+
+    Args:
+        source: The trace.
+        progress: Of all.
+        again: How often it is read again.
+    """
+
+    def __init__(self, source: "Source", progress: Progress, again: int) -> None:
+        self._source = source
+        self._progress = progress
+        self._count = 2 + again
+        self._done = 0.0
+        self._before = 0.0
+        self._ticks = 0
+
+    def read(self, _size: int) -> None:
+        """Show that another block was read."""
+        part = self._source.part_read or 0.0
+        if part <= self._before:
+            self._done = max(2.0, float(int(self._done) + 1))
+        self._before = part
+        self._progress.reach((self._done + part) / self._count)
+
+    def tick(self) -> None:
+        """Show that some more spans were played."""
+        self._ticks += 1
+        played = self._ticks * _SPANS * _SPAN_BYTES / max(self._source.size, 1)
+        self._progress.reach((1 + min(played, 1)) / self._count)

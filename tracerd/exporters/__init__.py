@@ -1,0 +1,1 @@
+"""Traces for other programs: a part of one as a trace.json, in one file or in several."""
