@@ -37,7 +37,7 @@ def check(ctx: click.Context, trace: str, directory: Path, all_: bool, as_json: 
     source = find_trace(directory.absolute(), trace)
     findings = Findings(None if all_ or as_json else FIRST_OF_A_KIND)
     player = Player(findings)
-    for block in source.blocks():
+    for block in source.stored_blocks():  # not what is open: it may still be running
         player.feed(block)
     player.finish()
     warn_problem(source)
