@@ -1,5 +1,6 @@
 """`tracerd exec --all`: what processes become, what they cannot become, and what cannot be traced."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -143,3 +144,19 @@ def test_a_program_that_strace_breaks_is_reported(sandbox: Sandbox, text: str, s
 def test_other_programs_are_not_reported(sandbox: Sandbox) -> None:
     done = sandbox.exec("--all", "--", "sh", "-c", "(true) & python3 -c 'import os; os.fork()'; wait")
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+# ------------------------------------------------------------------ what is still running
+
+
+def test_what_runs_is_seen_as_begun_and_nothing_else(sandbox: Sandbox) -> None:
+    export = 'tracerd get-tef "$TRACERD_TRACE_ID" -o now.json --layout processes'
+    script = f"cat fifo >/dev/null & (sh -c 'exec env sleep 0'); {export}; echo >fifo; wait"
+    os.mkfifo(sandbox.home / "fifo")
+    assert sandbox.sh(script, "--all").returncode == 0
+
+    begun = [event for event in sandbox.events("now.json") if event.get("cat") == "unfinished"]
+    assert {event["name"] for event in begun} == {"sh", "cat", "tracerd"}
+    names = [args(event)["name"] for event in sandbox.events("now.json") if event["name"] == "process_name"]
+    assert "cat fifo" in names or "cat" in names
+    assert not [event for event in sandbox.events() if event.get("cat") == "unfinished" or "begin" in event]

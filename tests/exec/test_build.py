@@ -107,7 +107,7 @@ def test_shims_pass_on_everything(sandbox: Sandbox) -> None:
         assert (done.returncode, done.stdout) == (9, os.fsencode(tool) + b" a b *\nin\xff\n")
         assert done.stderr == b"oops\n"
     sandbox.exec("--trace", "shimmed", "true")  # acknowledged: what was written before it is in the log too
-    assert (sandbox.logs / "shimmed.jsonl").read_bytes().count(b'"name":"my-tool","cat"') == 1
+    assert (sandbox.logs / "shimmed.jsonl").read_bytes().count(b'{"ph":"X","name":"my-tool","cat"') == 1
 
 
 WRAPPER = """#!/bin/sh

@@ -214,3 +214,54 @@ def test_a_file_that_cannot_be_written_is_told_and_changes_no_result(daemon: Dae
     assert done.returncode == 1
     assert "1 failed, 5 passed, 1 skipped, 1 xfailed" in done.stdout
     assert "tracerd: no whole trace in none/trace.json: ERROR " in done.stdout
+
+
+def begun(log: Path) -> list[str]:
+    """The names of what never ended."""
+    document: dict[str, list[Event]] = json.loads(tracerd("get-tef", log).stdout)
+    return [str(event["name"]) for event in document["traceEvents"] if event.get("cat") == "unfinished"]
+
+
+ENDS_ITSELF = """
+import os, time
+
+def test_before():
+    pass
+
+def test_culprit():
+    {then}
+"""
+
+
+@pytest.mark.parametrize("then", ["os._exit(1)", "os.kill(os.getpid(), 9)"])
+def test_a_test_that_ends_its_process_is_named(then: str, daemon: Daemon) -> None:
+    run(daemon.dir.parent, daemon.socket, ENDS_ITSELF.format(then=then), "--tracerd=trace.json")
+
+    [log] = daemon.dir.glob("*.jsonl")
+    assert begun(log) == ["run", "test_project.py::test_culprit", "call"]
+    assert b'"name":"test_project.py::test_before","cat":"test","args":{"outcome":"passed"}' in log.read_bytes()
+
+
+def test_a_test_that_crashes_its_worker_is_named_in_the_file(daemon: Daemon) -> None:
+    source = ENDS_ITSELF.format(then="os._exit(1)") + "\ndef test_other():\n    pass\n"
+    run(daemon.dir.parent, daemon.socket, source, "--tracerd=trace.json", "-n", "1")
+
+    found = spans(daemon.dir.parent)
+    names = [str(event["name"]) for event in found if event.get("cat") == "unfinished"]
+    assert [name for name in names if "::" in name] == ["test_project.py::test_culprit"]
+    ended = {str(event["name"]) for event in found if event.get("cat") == "test"}
+    assert ended == {"test_project.py::test_before", "test_project.py::test_other"}
+
+
+def test_a_test_that_hangs_until_a_timeout_ends_the_run_is_named(daemon: Daemon) -> None:
+    source = ENDS_ITSELF.format(then="time.sleep(600)")
+    run(daemon.dir.parent, daemon.socket, source, "--tracerd=trace.json", "--timeout=2", "--timeout-method=thread")
+
+    [log] = daemon.dir.glob("*.jsonl")
+    assert begun(log) == ["run", "test_project.py::test_culprit", "call"]
+
+
+def test_a_run_without_such_tests_has_no_begin_marks_in_its_file(daemon: Daemon) -> None:
+    run(daemon.dir.parent, daemon.socket, PROJECT, "--tracerd=trace.json")
+
+    assert not [event for event in spans(daemon.dir.parent) if event.get("cat") == "unfinished" or "begin" in event]

@@ -40,7 +40,7 @@ def check(ctx: click.Context, trace: str, directory: Path, all_: bool, as_json: 
     findings = Findings(None if all_ or as_json else FIRST_OF_A_KIND)
     player = Player(findings)
     with progress_of(source) as progress:
-        for block in Reading(source, progress).blocks():
+        for block in Reading(source, progress).stored_blocks():
             player.feed(block)
         player.finish()
     warn_problem(source)

@@ -2,7 +2,7 @@
 
 import gc
 import sys
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from itertools import islice
@@ -133,9 +133,16 @@ class Reading:
         self._bytes = 0
         self._ticks = 0
 
-    def blocks(self) -> Generator[bytes]:
+    def blocks(self) -> Iterator[bytes]:
         """The blocks of the trace."""
-        for block in self._source.blocks():
+        return self._read(self._source.blocks())
+
+    def stored_blocks(self) -> Iterator[bytes]:
+        """The blocks of the trace with begin marks and all."""
+        return self._read(self._source.stored_blocks())
+
+    def _read(self, blocks: Iterator[bytes]) -> Generator[bytes]:
+        for block in blocks:
             yield block
             self._bytes += len(block)
             part = self._source.part_read

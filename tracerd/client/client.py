@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
-import sys
 from _thread import _local, get_native_id  # pyright: ignore[reportPrivateUsage]  # threading is slow to import
 from time import monotonic_ns
-from zlib import crc32
 
 from tracerd.client import lifecycle
 from tracerd.client.border import keep, kept
@@ -18,13 +16,13 @@ from tracerd.client.encode import (
     check_long,
     encode,
     labels_text,
-    number,
     repaired,
     repaired_string,
     string,
 )
 from tracerd.client.outbox import Outbox
-from tracerd.client.spans import Span
+from tracerd.client.spans import Span, Stack
+from tracerd.client.values import chosen, flow_id, number_of, program_name
 from tracerd.errors import InvalidTraceIdError
 from tracerd.trace_id import TraceId
 
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
 
 _SCOPES = {"thread": '"s":"t"', "process": '"s":"p"', "global": '"s":"g"'}
 _FLOW_PHASES = {"step": '"ph":"t"', "start": '"ph":"s"', "end": '"ph":"f","bp":"e"'}
-_IDS = 2**63
 _MAX_UNFINISHED = 100_000
 """Spans never ended are forgotten, and counted as dropped, if there are more: they would fill the memory."""
 
@@ -46,7 +43,7 @@ class _Thread(_local):
     """What each thread has of its own: its open spans that are not asynchronous, the innermost last."""
 
     def __init__(self) -> None:
-        self.stack: list[Span] = []
+        self.stack = Stack(get_native_id())
 
 
 class Client:
@@ -60,6 +57,7 @@ class Client:
 
     Attributes:
         pid: The process that the events belong to.
+        is_idle: Whether nothing is sent until `wake` is called or an event is written.
         repaired: How many events had an argument that could not be written as it is.
 
     Raises:
@@ -73,8 +71,9 @@ class Client:
             raise ValueError(f"{error}: {trace_id!r}") from None
         self.pid = os.getpid()
         self.repaired = 0
-        self.unfinished: set[Span] = set()
+        self.unfinished: dict[Span, None] = {}  # the one that began last is the last
         self.thread = _Thread()
+        self.is_idle = True
         self.next_id = itertools.count(1).__next__
         self._outbox = Outbox(socket, self)
         lifecycle.watch(self)
@@ -102,7 +101,7 @@ class Client:
     def instant(self, name: str, /, cat: str = "", *, scope: Scope = "thread", **args: object) -> None:
         """What happens at one moment of a thread, of the process, or of all."""
         try:  # without `kept`, which costs a fifth of an instant
-            self.write(f"{self._where('i')},{_chosen(_SCOPES, scope)}", name, cat, args)
+            self.write(f"{self._where('i')},{chosen(_SCOPES, scope)}", name, cat, args)
         except BaseException as error:
             keep(error)
 
@@ -111,7 +110,7 @@ class Client:
         """Numbers as they are from now on, drawn as a curve for each."""
         numbers: dict[str, object] = {}
         for key, given in ({"value": value} | values).items():
-            text = number(given)
+            text = number_of(given)
             if text is not None:
                 numbers[key] = text
         if len(numbers) < len(values) + (value is not None):
@@ -122,7 +121,7 @@ class Client:
     @kept(None)
     def metric(self, name: str, value: float, /, **labels: object) -> None:
         """A number as it is from now on, of what the labels name; each set of labels is a curve of its own."""
-        text = number(value)
+        text = number_of(value)
         if text is None:
             self.repaired += 1
             return
@@ -140,7 +139,7 @@ class Client:
     @kept(None)
     def flow(self, name: str, id: int | str, phase: FlowPhase, /, cat: str = "flow") -> None:  # noqa: A002 (its name in the format)
         """One end of an arrow, in the span that is open here; name, id and category are the same at its other end."""
-        self.write(f'{_chosen(_FLOW_PHASES, phase)},{self._where("")},"id":{_flow_id(id)}', name, cat, {})
+        self.write(f'{chosen(_FLOW_PHASES, phase)},{self._where("")},"id":{flow_id(id)}', name, cat, {})
 
     @kept(None)
     def log(self, level: str, message: str, /, **args: object) -> None:
@@ -161,18 +160,26 @@ class Client:
         where = f'"pid":{self.pid},"tid":{get_native_id()},"ts":{monotonic_ns() // 1000}'
         return f'"ph":"{phase}",{where}' if phase else where
 
-    def write(self, where: str, name: str, cat: str, args: dict[str, object]) -> None:
-        """Write one event; `where` is its fields `ph`, `pid`, `tid` and `ts`, as JSON, the rest may be any values."""
+    def write(self, where: str, name: str, cat: str, args: dict[str, object], end: str = "}\n") -> None:
+        """Write one event.
+
+        Args:
+            where: Its fields `ph`, `pid`, `tid` and `ts`, as JSON.
+            name: Its name; this and what follows may be any values.
+            cat: Its category.
+            args: Its arguments.
+            end: The end of its line, as JSON.
+        """
         outbox = self._outbox
         if outbox.full and outbox.drops():
             return
         try:
-            line = f'{{{where},"name":{string(name)},"cat":{string(cat)},"args":{encode(args) if args else "{}"}}}\n'
+            line = f'{{{where},"name":{string(name)},"cat":{string(cat)},"args":{encode(args) if args else "{}"}{end}'
             if len(line) > SURELY_FINE:
                 check_long(line)
         except BaseException as error:  # TypeError, ValueError, RecursionError; what the class of an argument raises
             keep(error)
-            line = f'{{{where},"name":{repaired_string(name)},"cat":{repaired_string(cat)},"args":{repaired(args)}}}\n'
+            line = f'{{{where},"name":{repaired_string(name)},"cat":{repaired_string(cat)},"args":{repaired(args)}{end}'
             self.repaired += 1
         outbox.put(line)
 
@@ -213,7 +220,12 @@ class Client:
         lifecycle.forget(self)
         self.at_exit()
 
-    # -------------------------------------------------------------- called by the rest of this package
+    # -------------------------------------------------------------- called by the rest of tracerd
+
+    @kept(None)
+    def push(self) -> None:
+        """Send what waits, and mark what is open as begun; the daemon is not waited for."""
+        self._outbox.push()
 
     @kept(None)
     def at_exit(self) -> None:
@@ -251,7 +263,27 @@ class Client:
 
     def _forget_unfinished(self) -> None:
         while self.unfinished:
-            self.unfinished.pop().stack.clear()
+            self.unfinished.popitem()[0].stack.clear()
+        self.thread = _Thread()
+
+    def wake(self) -> None:
+        """Send within half a second what is written or open then."""
+        self._outbox.wake()
+
+    @property
+    def has_unmarked(self) -> bool:
+        """Whether a span is open that is not marked as begun."""
+        return any(not newest.is_marked for newest in list(reversed(self.unfinished))[:1])
+
+    @kept("")
+    def marks(self) -> str:
+        """The lines that mark open spans as begun, once for each."""
+        marks: list[str] = []
+        for span in list(reversed(self.unfinished)):  # one step under the interpreter's lock
+            if span.is_marked:
+                break
+            marks.append(span.mark())
+        return "".join(reversed(marks))
 
     def opening(self) -> str:
         """The line that names the trace."""
@@ -259,7 +291,7 @@ class Client:
 
     def greeting(self) -> str:
         """The lines that name the trace, and the process until it is given a name."""
-        args = f'"args":{{"name":{repaired_string(_program_name() or "python")}}}'
+        args = f'"args":{{"name":{repaired_string(program_name() or "python")}}}'
         # Without a time it comes before every other name.
         return f'{self.opening()}{{"ph":"M","pid":{self.pid},"name":"process_name",{args}}}\n'
 
@@ -268,28 +300,3 @@ class Client:
         text = f"tracerd: {dropped} events dropped" if dropped else "tracerd: connection lost"
         args = encode({"dropped": dropped, "connection_lost": lost})
         return f'{{{self._where("i")},"s":"p","name":"{text}","cat":"tracerd","args":{args}}}\n'
-
-
-@kept("")
-def _program_name() -> str:
-    """The name of the program, as far as `sys.argv` has one: embedding programs leave it out, or put anything there."""
-    directory, name = os.path.split(sys.argv[0])
-    if name == "__main__.py":  # of `python -m package`
-        name = os.path.basename(directory)
-    return name if name != "-c" else ""
-
-
-def _chosen(fields: dict[str, str], choice: object) -> str:
-    """The field for a choice, the first one if it is none."""
-    return fields.get(as_text(choice)) or next(iter(fields.values()))
-
-
-def _flow_id(value: object) -> int:
-    """A number below 2^63: Perfetto takes no larger one, and no other text than hexadecimal digits."""
-    try:
-        if isinstance(value, int):
-            return int(value) % _IDS
-    except BaseException as error:
-        keep(error)
-    text = as_text(value).encode(errors="replace")
-    return (crc32(text) << 32 | crc32(text[::-1])) % _IDS

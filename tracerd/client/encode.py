@@ -109,18 +109,6 @@ def repaired_string(text: object) -> str:
     return string(as_text(text))
 
 
-def number(value: object) -> int | float | None:
-    """A value of a counter, if it is a number that Perfetto takes."""
-    try:
-        taken = int(value) if isinstance(value, int) else float(value)  # type: ignore[arg-type]  # whatever is given
-    except BaseException as error:
-        keep(error)
-        return None
-    if isinstance(taken, int):
-        return taken if abs(taken) < 2**63 else None
-    return taken if abs(taken) <= sys.float_info.max else None
-
-
 def labels_text(labels: dict[str, object]) -> str:
     """Labels as one text, `a=1,b=2`; a comma in it would end a label, so it is written as in a URL."""
     texts = (f"{key}={as_text(labels[key])}" for key in sorted(labels))

@@ -17,31 +17,7 @@ from tracerd.client.ticker import Ticker
 
 TYPE_CHECKING = False  # typing is slow to import
 if TYPE_CHECKING:
-    from typing import Protocol
-
-    class Owner(Protocol):
-        """What an outbox needs of the client that it belongs to."""
-
-        def begin(self) -> bool:
-            """Called before the first line of a process, and again after pauses.
-
-            Returns:
-                Whether `end` will be called at an orderly end, though this is the child of a fork.
-            """
-            ...
-
-        def opening(self) -> str:
-            """The line that names the trace."""
-            ...
-
-        def greeting(self) -> str:
-            """That line, and those that a connection for events begins with."""
-            ...
-
-        def notice(self, dropped: int, lost: bool) -> str:
-            """The line that reports how many events were dropped, and whether a connection was lost."""
-            ...
-
+    from tracerd.client.owner import Owner
 
 BUFFER_SIZE = 64 * 1024
 MAX_WAITING = 4 * 1024 * 1024
@@ -78,6 +54,7 @@ class Outbox:
         # between a lock's acquire and the `try` that would release it; `del` is no call.
         self._token: list[None] = [None]
         self._ticker: Ticker | None = None
+        self._owner.is_idle = True
         self._reported = 0  # of `dropped`
         self._drop_until_s = 0.0  # when nothing more is kept, by time.monotonic
 
@@ -122,6 +99,7 @@ class Outbox:
             if self._owner.begin():
                 self._room = BUFFER_SIZE
             self._ticker = Ticker(self._tick)
+            self._owner.is_idle = False
         except BaseException as error:  # RuntimeError: the interpreter ends, or there can be no more threads
             keep(error)
             return False
@@ -131,25 +109,36 @@ class Outbox:
         """Write; whether this thread is still needed."""
         try:
             self._write(may_wait=False)
-            if self._lines or self._at < len(self._data):
+            if self._has_work():
                 return True
-            # In this order: a thread that adds a line after the first step starts another ticker.
-            self._ticker, self._limit = None, 0
-            if not self._lines or self._ticker is not None:
+            # In this order: a thread that adds a line, or begins a span, after the first step starts another ticker.
+            self._forget_ticker()
+            if not self._has_work() or self._ticker is not None:
                 return False
-            self._ticker, self._limit = ticker, self._room
+            self._ticker, self._limit, self._owner.is_idle = ticker, self._room, False
         except BaseException as error:
-            self._ticker, self._limit = None, 0
+            self._forget_ticker()
             keep(error)
             return False
         return True
+
+    def _has_work(self) -> bool:
+        return bool(self._lines) or self._at < len(self._data) or self._owner.has_unmarked
+
+    def _forget_ticker(self) -> None:
+        self._ticker, self._limit, self._owner.is_idle = None, 0, True
+
+    def wake(self) -> None:
+        """Start the thread, if there is none, as for a line."""
+        if self._ticker is None and not self._ended and self._start_ticker():
+            self._limit = self._room
 
     def stop_ticker(self) -> None:
         """Write, and end the thread: Python 3.12 warns of a fork in a process that has several."""
         self._write(may_wait=False)
         ticker = self._ticker
         if ticker is not None:
-            self._ticker, self._limit = None, 0
+            self._forget_ticker()
             ticker.stop(TIMEOUT_S)
 
     def forget(self) -> None:
@@ -203,6 +192,10 @@ class Outbox:
             self.connection.errors += connection.errors
             connection.close()
 
+    def push(self) -> None:
+        """Write what can be written without waiting."""
+        self._write(may_wait=False)
+
     def end(self) -> None:
         """Write everything and leave the daemon; what still comes is written at once, on a connection of its own."""
         self._ended = True
@@ -236,6 +229,10 @@ class Outbox:
 
     def _write_all(self, may_wait: bool) -> bool:
         """Whether nothing is left."""
+        if not self.full and (marks := self._owner.marks()):
+            # Before the lines that end these spans; those on their way are older.
+            self._lines.insert(0, marks)
+            self._size += len(marks)
         written = self._write_blocks(may_wait)
         if written:
             self._size = 0

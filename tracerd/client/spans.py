@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import os
 from _thread import get_native_id
 from time import monotonic_ns
 
 from tracerd.client.border import keep, kept
-from tracerd.client.encode import as_text
+from tracerd.client.encode import as_text, repaired_string
 
 TYPE_CHECKING = False  # typing is slow to import
 if TYPE_CHECKING:
@@ -18,14 +19,18 @@ if TYPE_CHECKING:
     class Thread(Protocol):
         """What each thread has of its own."""
 
-        stack: list[Span]
+        stack: Stack
         """Its open spans that are not asynchronous, the innermost last."""
 
     class Writer(Protocol):
         """What spans need of the client that they belong to."""
 
         pid: int
-        unfinished: set[Span]
+        is_idle: bool
+        unfinished: dict[Span, None]
+
+        def wake(self) -> None:
+            """Called when a span begins while nothing waits to be sent: it is marked as begun if it lasts."""
 
         @property
         def thread(self) -> Thread:
@@ -36,13 +41,26 @@ if TYPE_CHECKING:
             """A number for an asynchronous span, not used before."""
             ...
 
-        def write(self, where: str, name: str, cat: str, args: dict[str, object]) -> None:
-            """Write one event; `where` is its fields `ph`, `pid`, `tid` and `ts`, as JSON."""
+        def write(self, where: str, name: str, cat: str, args: dict[str, object], end: str = ...) -> None:
+            """Write one event; `where` is its fields `ph`, `pid`, `tid` and `ts`, `end` the end of its line."""
 
     _Function = TypeVar("_Function", bound=Callable[..., object])
 
 _COROUTINE, _GENERATOR, _ASYNC_GENERATOR = 0x80, 0x20, 0x200
 """Flags of code objects; the module inspect is slow to import."""
+
+
+class Stack(list["Span"]):
+    """The open spans of a thread that are not asynchronous, the innermost last; `tid` is the thread."""
+
+    __slots__ = ("tid",)
+
+    def __init__(self, tid: int) -> None:
+        self.tid = tid
+
+
+_NO_STACK = Stack(0)
+_LINE_END = "}\n"
 
 
 class Span:
@@ -52,11 +70,13 @@ class Span:
     thread. So is any other that ends before one that began later, as in generators, or ends in another thread. One that
     is never ended is written when the process ends, as begun and not ended.
 
+    One that is open when events are sent is marked as begun, in case that the process is killed before it ends.
+
     Attributes:
         stack: The open spans of the thread where it began.
     """
 
-    __slots__ = ("_args", "_cat", "_client", "_id", "_name", "_start_us", "stack")
+    __slots__ = ("_args", "_cat", "_client", "_end", "_id", "_name", "_start_us", "stack")
 
     def __init__(
         self, client: Writer, name: str, cat: str, args: dict[str, object], *, asynchronous: bool = False
@@ -67,7 +87,8 @@ class Span:
         self._args = args
         self._id = client.next_id() if asynchronous else 0
         self._start_us = 0
-        self.stack: list[Span] = []
+        self._end = _LINE_END  # of the line that ends it: may name its mark
+        self.stack = _NO_STACK
 
     @kept(None)
     def set(self, **args: object) -> None:
@@ -78,13 +99,15 @@ class Span:
         """Begin now, if it is used without `with`."""
         try:
             client = self._client
-            client.unfinished.add(self)
+            if self._start_us:
+                self._begin_again()
             if not self._id:
-                if self.stack:
-                    self._leave(self.stack)  # it may begin twice
                 self.stack = client.thread.stack
                 self.stack.append(self)
             self._start_us = monotonic_ns() // 1000
+            client.unfinished[self] = None  # then `mark` may be called
+            if client.is_idle:
+                client.wake()
         except BaseException as error:
             keep(error)
         return self
@@ -95,14 +118,14 @@ class Span:
             client = self._client
             end_us = monotonic_ns() // 1000
             try:
-                client.unfinished.remove(self)
+                del client.unfinished[self]
             except KeyError:
                 return
             start_us = self._start_us
             # What ends out of order crosses others, and Perfetto would drop it from the thread.
             number = self._id or (0 if self._leave(client.thread.stack) else client.next_id())
             if number:
-                self._write("b", start_us, self._args, number)
+                self._write("b", start_us, self._args, number, self._end)
                 self._write("e", end_us, {}, number)
                 return
             client.write(
@@ -110,11 +133,18 @@ class Span:
                 self._name,
                 self._cat,
                 self._args,
+                self._end,
             )
         except BaseException as error:
             keep(error)
 
-    def _leave(self, stack: list[Span]) -> bool:
+    def _begin_again(self) -> None:
+        """Forget what is left of the last time, which may not have ended."""
+        if self not in self._client.unfinished:
+            self._end = _LINE_END
+        self._leave(self.stack)
+
+    def _leave(self, stack: Stack) -> bool:
         """Remove it from the open spans; whether it is the innermost one of this stack."""
         unfinished = self._client.unfinished
         while stack:
@@ -131,16 +161,34 @@ class Span:
 
     def write_unfinished(self) -> None:
         """Write that it began; Perfetto shows that it did not end."""
-        self._write("b" if self._id else "B", self._start_us, self._args, self._id)
+        self._write("b" if self._id else "B", self._start_us, self._args, self._id, self._end)
 
-    def _write(self, phase: str, ts_us: int, args: dict[str, object], number: int) -> None:
+    @property
+    def is_marked(self) -> bool:
+        """Whether it is marked as begun."""
+        return self._end is not _LINE_END
+
+    def mark(self) -> str:
+        """The line that marks it as begun; nothing if it has ended meanwhile, in another thread."""
+        id_ = os.urandom(8).hex()
+        client = self._client
+        tid = self.stack.tid or get_native_id()
+        self._end = f',"begin":"{id_}"}}\n'
+        # In this order: if it has not ended by now, its end will find the mark.
+        if self not in client.unfinished:
+            return ""
+        where = f'"pid":{client.pid},"tid":{tid},"ts":{self._start_us}'
+        names = f'"name":{repaired_string(self._name)},"cat":{repaired_string(self._cat)}'
+        return f'{{"ph":"M","name":"tracerd_begin",{where},"args":{{"id":"{id_}",{names}}}}}\n'
+
+    def _write(self, phase: str, ts_us: int, args: dict[str, object], number: int, end: str = _LINE_END) -> None:
         client = self._client
         where = f'"ph":"{phase}","pid":{client.pid},"tid":{get_native_id()},"ts":{ts_us}'
         if number:
             # The key of asynchronous spans is their category, which must not be empty, and their id in the process.
-            client.write(f'{where},"id2":{{"local":{number}}}', self._name, as_text(self._cat) or "async", args)
+            client.write(f'{where},"id2":{{"local":{number}}}', self._name, as_text(self._cat) or "async", args, end)
         else:
-            client.write(where, self._name, self._cat, args)
+            client.write(where, self._name, self._cat, args, end)
 
     __enter__ = start
 

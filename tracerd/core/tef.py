@@ -21,8 +21,14 @@ COUNTER: Final = "C"  # the one phase whose args are all numbers
 CLOCK_NAME: Final = "tracerd_clock"
 """The metadata event that the daemon adds to a log; it is not among a trace.json's events."""
 
+BEGIN_NAME: Final = "tracerd_begin"
+"""The metadata event by which a client marks that a span has begun; it is not among a trace.json's events either."""
+
 CLOCK_PREFIX = b'{"ph":"M","name":"%s",' % CLOCK_NAME.encode()
 """How the line begins that the daemon adds at a trace's first event."""
+
+BEGIN_PREFIX = b'{"ph":"M","name":"%s",' % BEGIN_NAME.encode()
+"""How a begin mark begins: see `begin_marks`."""
 
 FULL_PREFIX = b'{"ph":"i","s":"g","cat":"tracerd","name":"trace full: later events are refused",'
 """How the line begins that the daemon adds when a log has reached the size it may have."""

@@ -97,11 +97,24 @@ def process_name(pid: int, name: str) -> str:
     return line(ph="M", name="process_name", pid=pid, tid=pid, args={"name": name})
 
 
-def span(pid: int, name: str, start_us: int, end_us: int, args: "dict[str, Json]") -> str:
-    """A process's life, on its main thread."""
-    return line(
-        ph="X", name=name, cat="process", pid=pid, tid=pid, ts=start_us, dur=max(0, end_us - start_us), args=args
-    )
+def begin(pid: int, name: str, start_us: int, mark: str, process: str = "") -> str:
+    """Marks that a process's span has begun, in case that its end is never recorded; `mark` is 16 hexadecimal digits.
+
+    `process` names its row, if no other line does before its end.
+    """
+    args: dict[str, Json] = {"id": mark, "name": name, "cat": "process"}
+    if process:
+        args["process"] = process
+    return line(ph="M", name="tracerd_begin", pid=pid, tid=pid, ts=start_us, args=args)
+
+
+def span(pid: int, name: str, start_us: int, end_us: int, args: "dict[str, Json]", mark: str = "") -> str:
+    """A process's life, on its main thread; `mark` is what was given to `begin`."""
+    event: dict[str, Json] = {"ph": "X", "name": name, "cat": "process", "pid": pid, "tid": pid, "ts": start_us}
+    event |= {"dur": max(0, end_us - start_us), "args": args}
+    if mark:
+        event["begin"] = mark
+    return as_json(event) + "\n"
 
 
 def instant(pid: int, name: str, ts_us: int, args: "dict[str, Json]") -> str:

@@ -94,7 +94,7 @@ class Run:
         self._attempt(self._prepare)
         started_us = now_us()
         command = self._start()
-        self._attempt(lambda: self._name(command))
+        self._attempt(lambda: self._begin(command, started_us))
         ended = command.wait()
         ended_us = now_us()
         self._attempt(lambda: self._report(command, ended, started_us, ended_us))
@@ -210,12 +210,13 @@ class Run:
             return argv, environ, reason(error)
         return argv, environ, ""
 
-    def _name(self, command: Command) -> None:
-        """Name the command's process."""
+    def _begin(self, command: Command, started_us: int) -> None:
+        """Name the command's process, and mark that its span has begun: exec may be killed before it ends."""
         if command.failure:
             self._give_up(command.failure)
         if self._daemon and not command.error and not self._recorded_by_another:
-            self._daemon.write(self._name_line(command.pid))
+            mark = event.begin(command.pid, self._label.span, started_us, span_id(command.pid, self._random))
+            self._daemon.write(self._name_line(command.pid) + mark)
 
     def _become_command(self) -> "NoReturn":
         """Replace exec by the command, without recording it."""
@@ -256,7 +257,7 @@ class Run:
     def _lines(self, pid: int, ended: Ended, started_us: int, ended_us: int) -> str:
         span = span_id(pid, self._random)
         args = self._label.args | {"span": span} | ended.args()
-        lines = event.span(pid, self._label.span, started_us, ended_us, args)
+        lines = event.span(pid, self._label.span, started_us, ended_us, args, mark="" if ended.error else span)
         if ended.error:  # it has no name yet
             lines = self._name_line(pid) + lines
         if self._context and self._context.parent_pid is not None:

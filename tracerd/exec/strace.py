@@ -2,7 +2,7 @@
 
 Strategy: a process is known from the call that made it or from its first line, whichever comes first. Its events are
 made when it has ended and the call that made it has returned: only then is it known which process started it, and that
-it is no thread.
+it is no thread. Until then a mark shows the program that it has become, in case that its end is never seen.
 """
 
 import re
@@ -43,9 +43,11 @@ class _Process:
 
     Attributes:
         programs: What it has become, one after the other; none: it is what its parent was.
+        labels: What is recorded of each of them.
         changed_us: When it became the second one, the third one, and so on.
         trying: The program of a call that has not returned.
         failed: What it could not become, when, and why.
+        mark: Shows that it has begun; empty as long as it has become no program.
         made_us: When it last began to make another one.
         end: How it ended, for `args`; None: it runs.
     """
@@ -56,9 +58,11 @@ class _Process:
         self.parent_name = ""
         self.is_thread = False
         self.programs: list[list[str]] = []
+        self.labels: list[event.CommandLabel] = []
         self.changed_us: list[int] = []
         self.trying: list[str] = []
         self.failed: dict[tuple[str, ...], tuple[int, str]] = {}
+        self.mark = ""
         self.made_us = start_us
         self.makes_thread = False
         self.end: dict[str, event.Json] | None = None
@@ -69,13 +73,15 @@ class _Process:
         """What it is called, for its children."""
         return event.basename(self.programs[-1][0]) if self.programs else self.parent_name
 
-    def becomes(self, now_us: int) -> None:
+    def becomes(self, now_us: int, label: event.CommandLabel) -> None:
         """It has become what it tried to become."""
         if self.programs and _is_wrapper(self.programs[-1], self.trying):
             self.programs.pop()
+            self.labels.pop()
         elif self.programs:
             self.changed_us.append(now_us)
         self.programs.append(self.trying)
+        self.labels.append(label)
         self.failed.pop(tuple(self.trying), None)
 
     def fails(self, now_us: int, error: str) -> None:
@@ -107,7 +113,7 @@ class Tree:
         self._shown = shown
         self._offset_ns = offset_ns
         self._random = int.from_bytes(random, "big")
-        self._arrows = 0
+        self._numbers = 0
         self._now_ns: int | None = None
         self._processes: dict[int, _Process] = {}
         self._process_of_thread: dict[int, int] = {}
@@ -162,16 +168,19 @@ class Tree:
         return self._made(pid, process, value) if value > 0 else ""
 
     def _exec_returned(self, pid: int, process: _Process, error: str) -> str:
-        events = ""
         if error:
             process.fails(self._now_us(), error)
-        else:
-            process.becomes(self._now_us())
-            if pid == self.root and len(process.changed_us) > _BEFORE_COMMAND:
-                # The span of the command is exec's, and longer than what we see: an instant fits into it.
-                label = self._label(process.trying)
-                events = event.instant(pid, f"becomes {label.span}", self._now_us(), label.args)
-        return events
+            return ""
+        label = self._label(process.trying)
+        process.becomes(self._now_us(), label)
+        if pid != self.root:
+            process.mark = process.mark or self._number(pid)
+            start_us = process.changed_us[-1] if process.changed_us else process.start_us
+            return event.begin(pid, label.span, start_us, process.mark, label.process)
+        if len(process.changed_us) > _BEFORE_COMMAND:
+            # The span of the command is exec's, and longer than what we see: an instant fits into it.
+            return event.instant(pid, f"becomes {label.span}", self._now_us(), label.args)
+        return ""
 
     def rest(self) -> str:
         """The events of processes whose end was not seen."""
@@ -209,8 +218,8 @@ class Tree:
             return ""
         events = ""
         starts = [process.start_us, *process.changed_us]
-        if process.programs:
-            labels = [self._label(argv) for argv in process.programs]
+        if process.labels:
+            labels = process.labels
             for label, following, start_us, end_us in zip(labels, labels[1:], starts, process.changed_us, strict=False):
                 ends = label.args | {"became": following.span}
                 events += event.span(pid, label.span, start_us, end_us, ends)
@@ -218,13 +227,17 @@ class Tree:
         else:
             name = f"{process.parent_name} (fork)" if self._shown != NONE else "fork"
             label = event.CommandLabel([name], None, NAME, name)
-        events += event.span(pid, label.span, starts[-1], process.end_us, label.args | (process.end or {}))
+        ends = label.args | (process.end or {})
+        events += event.span(pid, label.span, starts[-1], process.end_us, ends, process.mark)
         events = event.process_name(pid, label.process) + events
         if process.parent is not None:
-            self._arrows += 1
-            number = span_id(pid, (self._random + self._arrows & 0xFFFFFFFF).to_bytes(4, "big"))
-            events += event.arrow(process.parent, pid, process.start_us, f"0x{number}")
+            events += event.arrow(process.parent, pid, process.start_us, f"0x{self._number(pid)}")
         return events
+
+    def _number(self, pid: int) -> str:
+        """16 hexadecimal digits for an arrow or a mark of this process, not used before."""
+        self._numbers += 1
+        return span_id(pid, (self._random + self._numbers & 0xFFFFFFFF).to_bytes(4, "big"))
 
     def _failures(self, pid: int, process: _Process) -> str:
         """What a process could not become, and has not become later."""

@@ -4,8 +4,9 @@ import re
 
 import msgspec
 
+from tracerd.core.begin_marks import read_mark
 from tracerd.core.lines import BadLine, check_line, decode_run
-from tracerd.core.tef import CLOCK_NAME, CLOCK_PREFIX, COMPLETE, COUNTER, CPU_PROFILE, METADATA
+from tracerd.core.tef import BEGIN_NAME, CLOCK_NAME, CLOCK_PREFIX, COMPLETE, COUNTER, CPU_PROFILE, METADATA
 from tracerd.replay.clocks import Clock, clock_at
 from tracerd.replay.events import (
     ORDINARY,
@@ -87,7 +88,7 @@ class Player:
                 ph in ("", CPU_PROFILE)
                 or (event.dur is UNSET and ph == COMPLETE)
                 or (event.ts is UNSET and ph != METADATA)
-                or event.name == CLOCK_NAME
+                or (ph == METADATA and event.name in (CLOCK_NAME, BEGIN_NAME))
                 or (ph == COUNTER and not isinstance(event.args, Unset) and _NULL.search(event.args))
             ):
                 self._take_line(block.split(b"\n")[at])
@@ -111,6 +112,8 @@ class Player:
         if number := garbled_number(taken):
             time = garbled_time(taken)
             self._add_finding(TIME_RANGE if time else GARBLED_NUMBER, time or number)
+        if read_mark(line):
+            return
         if not line.startswith(CLOCK_PREFIX):
             self._trace.take(self.lines, exact_event(taken))
         elif readings := decode_clock(taken):

@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Final
 
+from tracerd.core.begin_marks import resolved
 from tracerd.errors import NoSuchTraceError, UnsafePathError, ViewError
 from tracerd.rows.document import GZIP_MAGIC, Decompressed, Document
 from tracerd.rows.elements import HEAD_BYTES, is_document
@@ -84,12 +85,18 @@ class Source:
     def blocks(self, source: Snapshot | None = None) -> Iterator[bytes]:
         """Its events in blocks of whole lines; only the very last may lack its newline.
 
+        Spans that only have begun, by their marks, are at the end: see `core.begin_marks`.
+
         Args:
             source: How much of a log to read; without it, what is there now.
 
         Raises:
             TracerdError: It cannot be read, or is a document without any event.
         """
+        return resolved(self.stored_blocks(source))
+
+    def stored_blocks(self, source: Snapshot | None = None) -> Iterator[bytes]:
+        """As `blocks`, but with begin marks and all, as clients have written them."""
         self.position = 0
         if self.log is not None:
             return self._log(source or snapshot(self.log.path, self.trace_id))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tracerd.core.counts import Totals
-from tracerd.core.tef import OWN_PREFIXES, has_own_line
+from tracerd.core.tef import BEGIN_PREFIX, OWN_MARK, OWN_PREFIXES
 from tracerd.errors import NoSuchTraceError
 from tracerd.store.log import read_blocks
 from tracerd.store.own_lines import decode_clock
@@ -209,8 +209,9 @@ def totals(trace: StoredTrace) -> Totals:
 
 def _count_events(block: bytes) -> int:
     count = block.count(b"\n")
-    if has_own_line(block):
-        count -= sum(block.count(b"\n" + prefix) + block.startswith(prefix) for prefix in OWN_PREFIXES)
+    if block.rfind(OWN_MARK) >= 0:
+        no_events = (*OWN_PREFIXES, BEGIN_PREFIX)
+        count -= sum(block.count(b"\n" + prefix) + block.startswith(prefix) for prefix in no_events)
     return count
 
 

@@ -16,6 +16,7 @@ from typing import Protocol
 import msgspec
 
 from tracerd import __version__
+from tracerd.core.begin_marks import PASSED_OVER, resolved
 from tracerd.core.lines import BadLine, check_line
 from tracerd.core.tef import CLOCK_PREFIX, HEAD, SEPARATOR, tail
 from tracerd.errors import ExportError, UnsafePathError
@@ -35,6 +36,8 @@ EXPORT_BLOCK_BYTES = 4 * BLOCK_BYTES if plain_events else BLOCK_BYTES
 
 FIRST_LEFT_OUT = 5
 """How many of the lines left out are reported one by one."""
+
+_PASSED_OVER_LINE = PASSED_OVER + b"\n"
 
 Progress = Callable[[int], None]
 """Called after each block with its size in bytes; it may raise to give the export up."""
@@ -90,7 +93,7 @@ def write_tef(
         source: Which log, and how much of it.
         sink: Where to.
         progress: Called after each block.
-        blocks: What to read instead of the log, in blocks of whole lines.
+        blocks: What to read instead of the log, in blocks of whole lines, without begin marks.
         verify: Called before the document is ended, and begun if there is no event.
 
     Raises:
@@ -99,7 +102,7 @@ def write_tef(
     """
     summary = Summary()
     head = HEAD
-    for text in _events(log_blocks(source) if blocks is None else blocks, summary, source, progress):
+    for text in _events(resolved(log_blocks(source)) if blocks is None else blocks, summary, source, progress):
         if head:
             sink.write(head + text.removeprefix(SEPARATOR))
             head = b""
@@ -140,6 +143,10 @@ def _events(blocks: Iterable[bytes], summary: Summary, source: Snapshot, progres
             summary.events += count
             if text:
                 yield text
+            if at == clock and block.startswith(_PASSED_OVER_LINE, at):
+                at += len(_PASSED_OVER_LINE)
+                line_no += 1
+                continue
             if at == clock:
                 doubtful = block.find(b"\n", at) + 1 or len(block)
             if at < doubtful:

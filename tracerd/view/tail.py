@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 
 import orjson
 
+from tracerd.core.begin_marks import ended_mark, read_mark, without_end
 from tracerd.core.tef import CLOCK_PREFIX
 from tracerd.rows.document import repaired
 from tracerd.rows.event import Event, decode_line, decode_lines
@@ -58,10 +59,20 @@ class Output:
         self._colour = colour
         self._warn = warn
         self._logs: WeakKeyDictionary[Shown, _Log] = WeakKeyDictionary()
+        self._ended: set[str] = set()
+        self._begun: dict[str, bytes] = {}  # the marks of spans that have not ended
         self.printed = 0
 
     def is_wanted(self, line: bytes) -> bool:
-        """Whether a line will be printed."""
+        """Whether a line will be printed; to be called for the last line first, so that ends come before begins."""
+        if mark := read_mark(line):
+            if mark.id in self._ended:
+                return False
+            self._ended.add(mark.id)
+            self._begun[mark.id] = line
+            line = mark.event()
+        elif ended := ended_mark(line):
+            self._ended.add(ended)
         event = None if line.startswith(CLOCK_PREFIX) else decode_line(line)
         return event is not None and self._wanted.passes(event)
 
@@ -78,6 +89,10 @@ class Output:
                     self._warn(trace.trace_id)
             elif line.startswith(CLOCK_PREFIX):
                 log.lines.clock = Clock(line)
+            elif mark := read_mark(line):  # its span is printed when it is over
+                begun = mark.event()
+                if self._begun.get(mark.id) == line and (event_of_mark := decode_line(begun)):
+                    printed.append(text(begun, event_of_mark))
             else:
                 if event.ph == "M":
                     log.lines.learn(event)
@@ -157,4 +172,4 @@ class _Log:
     def json(self, line: bytes, event: Event) -> bytes:
         epoch_us = self.lines.clock.epoch_us(event.ts)
         time_s = b"null" if epoch_us is None else b"%.6f" % (epoch_us / 1e6)
-        return b'%s%s,"event":%s}\n' % (self._head, time_s, printable_json(line.strip()))
+        return b'%s%s,"event":%s}\n' % (self._head, time_s, printable_json(without_end(line.strip())))
