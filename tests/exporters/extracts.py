@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ def documents(log: bytes, directory: Path, wish: Wish) -> list[bytes]:
     written: list[io.BytesIO] = []
 
     @contextmanager
-    def sink(number: int) -> Iterator[Sink]:
+    def sink(number: int) -> Generator[Sink]:
         assert number == len(written) + 1
         written.append(io.BytesIO())
         yield written[-1]

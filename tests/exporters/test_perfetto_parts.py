@@ -31,9 +31,10 @@ def drawn(log: bytes, directory: Path, perfetto: Judge, wish: Wish | None) -> tu
         path, out = directory / "whole.jsonl", directory / "whole.json"
         path.write_bytes(log)
         export_to_file(snapshot(path, "t"), str(out))
-        (rows,), problems = perfetto.examine(out, SLICES)
-        return rows, problems
-    rows, problems = [], {}
+        (whole,), counted = perfetto.examine(out, SLICES)
+        return whole, counted
+    rows: list[list[Any]] = []
+    problems: dict[str, int] = {}
     for document in documents(log, directory, wish):
         (directory / "part.json").write_bytes(document)
         (some,), found = perfetto.examine(directory / "part.json", SLICES)
@@ -93,20 +94,22 @@ def test_close_open_leaves_no_span_open_and_moves_none(
     assert set(after) <= set(before)
 
 
-WORK = [
+def step(n: int) -> list[dict[str, object]]:
+    """A step that starts a job of another process."""
+    ts = 1_000_000 + 100 * n
+    return [
+        {"ph": "B", "name": f"step {n}", "pid": 1, "tid": 1, "ts": ts + 100},
+        {"ph": "s", "name": "go", "id": n, "pid": 1, "tid": 1, "ts": ts + 110},
+        {"ph": "X", "name": f"job {n}", "pid": 2, "tid": 2, "ts": ts + 120, "dur": 50},
+        {"ph": "f", "bp": "e", "name": "go", "id": n, "pid": 2, "tid": 2, "ts": ts + 130},
+        {"ph": "E", "pid": 1, "tid": 1, "ts": ts + 190},
+    ]
+
+
+WORK: list[dict[str, object]] = [
     {"ph": "M", "name": "process_name", "pid": 1, "args": {"name": "build"}},
     {"ph": "B", "name": "all", "pid": 1, "tid": 1, "ts": 1_000_000},
-    *(
-        event
-        for n in range(40)
-        for event in (
-            {"ph": "B", "name": f"step {n}", "pid": 1, "tid": 1, "ts": 1_000_100 + 100 * n},
-            {"ph": "s", "name": "go", "id": n, "pid": 1, "tid": 1, "ts": 1_000_110 + 100 * n},
-            {"ph": "X", "name": f"job {n}", "pid": 2, "tid": 2, "ts": 1_000_120 + 100 * n, "dur": 50},
-            {"ph": "f", "bp": "e", "name": "go", "id": n, "pid": 2, "tid": 2, "ts": 1_000_130 + 100 * n},
-            {"ph": "E", "pid": 1, "tid": 1, "ts": 1_000_190 + 100 * n},
-        )
-    ),
+    *(event for n in range(40) for event in step(n)),
     {"ph": "E", "pid": 1, "tid": 1, "ts": 1_010_000},
 ]
 

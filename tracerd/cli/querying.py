@@ -1,13 +1,14 @@
 """How `tracerd query` reads trackers and traces."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.cli.exporting import progress_bar, warn_problem
+from tracerd.cli.exporting import warn_problem
 from tracerd.cli.moments import Moment
+from tracerd.cli.progress import progress_of
+from tracerd.cli.reading import Reading
 from tracerd.errors import ViewError
 from tracerd.text import printable
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from tracerd.query.result import Result
     from tracerd.query.tracker import Tracker
     from tracerd.rows.source import Source
-    from tracerd.trace_json.export import Progress
 
 MAX_TRACKER_BYTES = 4_000_000
 
@@ -76,23 +76,15 @@ def _feed(computation: "Computation", tracker: "Tracker", source: "Source", wind
 
     plan, tree = tracker.plan(window), tracker.tree
     names = ProcessNames()
-    blocks: list[bytes] | None = None
     if any(name in plan.inputs for name in NAMED):
-        if source.path is None:  # stdin can be read only once
-            blocks = list(source.blocks())
-        names.take(blocks if blocks is not None else source.blocks())
+        source.keep()
+        names.take(source.blocks())
     in_order = bool(tree.alerts or tree.fields)
     table = Table(tree.relation, plan.inputs, source.trace_id, names, in_order=in_order)
-    with progress_bar(source) as progress:
-        computation.feed(table.rows(_counted(blocks if blocks is not None else source.blocks(), progress)))
+    with progress_of(source) as progress:
+        computation.feed(table.rows(Reading(source, progress, 1).blocks()))
     warn_problem(source)
     if bad := table.events.bad_lines:
         lines = "1 line is" if bad == 1 else f"{bad:,} lines are"
         first = f"{printable(source.trace_id)}:{table.events.first_bad_line}"
         click.echo(f"{first}: {lines} no event and left out; `tracerd check` says why", err=True)
-
-
-def _counted(blocks: "Iterator[bytes] | list[bytes]", progress: "Progress") -> Iterator[bytes]:
-    for block in blocks:
-        yield block
-        progress(len(block))

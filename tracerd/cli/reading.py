@@ -104,7 +104,7 @@ def read_steps(directory: Path, name: str) -> "tuple[str, Build]":
     check_stdout()
     source = find_trace(directory.absolute(), name)
     with progress_of(source) as progress:
-        build = read_build(Reading(source, progress).blocks())
+        build = read_build(Reading(source, progress, 1).blocks())
     warn_problem(source)
     if build is None:
         how = "`tracerd exec --all -- make` records a build"
@@ -125,9 +125,10 @@ def no_gc() -> Generator[None]:
 
 
 class Reading:
-    """A trace that is read and then played, with a progress of both."""
+    """A trace that is read and then played, with a progress of both; reading is a part `of_all`."""
 
-    def __init__(self, source: "Source", progress: Progress) -> None:
+    def __init__(self, source: "Source", progress: Progress, of_all: float = _READ) -> None:
+        self._of_all = of_all
         self._source = source
         self._progress = progress
         self._bytes = 0
@@ -146,7 +147,7 @@ class Reading:
             yield block
             self._bytes += len(block)
             part = self._source.part_read
-            self._progress.reach(None if part is None else _READ * part)
+            self._progress.reach(None if part is None else self._of_all * part)
 
     def tick(self) -> None:
         """Show that some more spans were played."""

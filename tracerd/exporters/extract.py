@@ -167,7 +167,7 @@ class Extract:
         if clock is None:
             return None
         moved = self._base_us - clock.monotonic_us
-        readings = {
+        readings: dict[str, object] = {
             "monotonic_us": 0,
             "boottime_us": clock.boottime_us + moved,
             "realtime_us": clock.realtime_us + moved,

@@ -6,10 +6,10 @@ from typing import Final
 import msgspec
 
 from tracerd.exporters.selection import EVENT, SPAN, Selection
-from tracerd.query.paths import at_path
-from tracerd.query.vocabulary import EVENTS, LOGS
 from tracerd.query.where import Where
+from tracerd.rows.columns import COLUMNS
 from tracerd.rows.event import Event, decode_line, level_of
+from tracerd.rows.table_values import at_path
 
 _ANYTHING = msgspec.json.Decoder()
 _UNREAD: Final = object()
@@ -45,7 +45,7 @@ def _dur_us(row: _Row) -> float | None:
 
 def _message(row: _Row) -> object:
     message = at_path(row.args, ("message",))
-    return message if isinstance(message, str) else row.event.name or None
+    return message if isinstance(message, str) else row.event.name
 
 
 def _process(row: _Row) -> str:
@@ -59,9 +59,9 @@ def _service(row: _Row) -> str:
 
 _COLUMNS: Final[Mapping[str, Callable[[_Row], object]]] = {
     "line": lambda row: row.line_no,
-    "ph": lambda row: row.event.ph or None,
-    "name": lambda row: row.event.name or None,
-    "cat": lambda row: row.event.cat or None,
+    "ph": lambda row: row.event.ph,
+    "name": lambda row: row.event.name,
+    "cat": lambda row: row.event.cat,
     "pid": lambda row: row.event.pid,
     "tid": lambda row: row.event.tid,
     "ts_us": lambda row: row.event.ts,
@@ -75,7 +75,7 @@ _COLUMNS: Final[Mapping[str, Callable[[_Row], object]]] = {
     "args": lambda row: row.args,
 }
 
-TYPES: Final[Mapping[str, str]] = {column: {**EVENTS, **LOGS}[column] for column in _COLUMNS}
+TYPES: Final[Mapping[str, str]] = {column: COLUMNS[column].type for column in _COLUMNS}
 """The columns that rows have here."""
 
 
