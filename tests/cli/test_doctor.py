@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.doctor import SUBJECTS, examine
+from tests.cli.doctor import home as home
 from tests.harness import Daemon, event, tracerd
 from tracerd import __version__
 from tracerd.cli import doctor_checks as doctor

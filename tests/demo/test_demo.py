@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.demo.demos import demo, events_of, processes_of, tid_of
+from tests.demo.demos import trace as trace
 from tests.harness import ROOT, Daemon, tracerd, wait_until
 from tests.perfetto.judge import Judge, Unavailable
 from tests.perfetto.screenshot import README_PICTURE, show
