@@ -161,15 +161,7 @@ class Client:
         return f'"ph":"{phase}",{where}' if phase else where
 
     def write(self, where: str, name: str, cat: str, args: dict[str, object], end: str = "}\n") -> None:
-        """Write one event.
-
-        Args:
-            where: Its fields `ph`, `pid`, `tid` and `ts`, as JSON.
-            name: Its name; this and what follows may be any values.
-            cat: Its category.
-            args: Its arguments.
-            end: The end of its line, as JSON.
-        """
+        """Write one event: its fields `ph`, `pid`, `tid` and `ts` as JSON, any values, and the end of its line."""
         outbox = self._outbox
         if outbox.full and outbox.drops():
             return
