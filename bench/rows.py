@@ -1,22 +1,34 @@
-"""`python -m bench.rows`: what it costs to read a trace: `check`, `stats`, `show`, `diff`, and one pass over its rows.
+"""`python -m bench.rows`: what it costs to read a trace: the search for long numbers, and commands that read it all.
 
-CPU time; programs that are compared run in turns. Ratios hold for other machines, times do not.
+CPU time, of the whole command. With --base, another tracerd runs in turns with this one; ratios hold for other
+machines, times do not. If duckdb is installed, it reads the same file beside them.
 """
 
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 
-from tracerd.replay.events import _DIGITS, has_many_digits
+from bench.trace_log import log_of
+from tracerd.replay.events import LONG_NUMBER, has_many_digits
 
 TURNS = 20
 BLOCK_BYTES = 64 * 1024
 
-LINE = (
-    b'{"ph":"X","name":"compile %d.c","cat":"cc","pid":%d,"tid":%d,"ts":%d.%03d,"dur":%d,'
-    b'"args":{"target":"lib/%d.o","exit_code":0}}\n'
-)
+COMMANDS = (("stats", "LOG", "--json"), ("show", "LOG", "--depth", "1"), ("diff", "LOG", "LOG"), ("check", "LOG"))
+
+_DUCKDB = """
+import duckdb, sys
+duckdb.sql("set threads to 1")
+duckdb.sql("select name, count(dur), sum(dur), quantile_cont(dur, 0.95) from read_json(?, format = 'newline_delimited',"
+    " columns = {name: 'VARCHAR', dur: 'DOUBLE'}) group by name", params=[sys.argv[1]]).fetchall()
+"""
 
 
 def cpu_us(function: Callable[[], object]) -> float:
@@ -29,17 +41,47 @@ def cpu_us(function: Callable[[], object]) -> float:
     return best / 1000
 
 
-def digits() -> None:
+def digits(log: Path) -> None:
     """The search for numbers that Perfetto garbles, in a block that has none."""
-    lines = (LINE % (at, 4000 + at % 7, 4000 + at % 7, 36 * 10**9 + 37 * at, at % 1000, at, at) for at in range(1000))
-    block = b"".join(lines)[:BLOCK_BYTES]
-    ours, searched = cpu_us(lambda: has_many_digits(block)), cpu_us(lambda: _DIGITS.search(block))
-    click.echo(f"many digits in 64 KiB: {ours:.0f} us; by the regular expression alone {searched:.0f} us")
+    with log.open("rb") as file:
+        block = file.read(BLOCK_BYTES)
+    ours, searched = cpu_us(lambda: has_many_digits(block)), cpu_us(lambda: LONG_NUMBER.search(block))
+    click.echo(f"long numbers in 64 KiB: {ours:.0f} us; by the regular expression alone {searched:.0f} us")
 
 
-def main() -> None:
-    """Print the figures."""
-    digits()
+def command_cost(command: list[str]) -> tuple[float, int]:
+    """The CPU seconds and the peak memory in MB of a command."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in (0, 1):  # 1: check has found something
+        raise click.ClickException(f"{command} failed")
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss // 1024
+
+
+@click.command()
+@click.option("--spans", default=500_000, show_default=True, help="How many spans the log has.")
+@click.option("--runs", default=3, show_default=True, help="How often; the best counts.")
+@click.option("--base", metavar="TRACERD", help="Another tracerd, which takes turns.")
+def main(spans: int, runs: int, base: str | None) -> None:
+    """Measure the commands that read a whole trace."""
+    subjects = {"this": [sys.executable, "-m", "tracerd"]} | ({"base": [base]} if base else {})
+    with tempfile.TemporaryDirectory() as directory:
+        log = log_of(Path(directory), spans)
+        digits(log)
+        for name, *rest in COMMANDS:
+            arguments = [str(log) if argument == "LOG" else argument for argument in rest]
+            costs: dict[str, list[tuple[float, int]]] = {subject: [] for subject in subjects}
+            for _ in range(runs):
+                for subject, program in subjects.items():
+                    costs[subject].append(command_cost([*program, name, *arguments]))
+            best = {subject: min(found) for subject, found in costs.items()}
+            shown = ", ".join(f"{subject} {cpu / spans * 1e6:.2f} us, {mb} MB" for subject, (cpu, mb) in best.items())
+            ratio = f"; ratio {best['this'][0] / best['base'][0]:.2f}" if base else ""
+            click.echo(f"{name}, a span: {shown}{ratio}")
+        if importlib.util.find_spec("duckdb"):
+            cpu, mb = command_cost([sys.executable, "-c", _DUCKDB, str(log)])
+            click.echo(f"duckdb, count, sum and p95 by name, a span: {cpu / spans * 1e6:.2f} us, {mb} MB")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import click
 from tracerd.cli.exporting import warn_problem
 from tracerd.cli.options import directory_option, trace_argument
 from tracerd.cli.progress import progress_of
-from tracerd.cli.reading import Reading
+from tracerd.cli.reading import Reading, no_gc
 from tracerd.text import printable, printable_json
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def check(ctx: click.Context, trace: str, directory: Path, all_: bool, as_json: 
     source = find_trace(directory.absolute(), trace)
     findings = Findings(None if all_ or as_json else FIRST_OF_A_KIND)
     player = Player(findings)
-    with progress_of(source) as progress:
+    with no_gc(), progress_of(source) as progress:
         for block in Reading(source, progress).stored_blocks():
             player.feed(block)
         player.finish()

@@ -47,7 +47,7 @@ ORDINARY: Final = msgspec.json.Decoder(Event)
 
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 # An integer of 19 digits fits into 64 bits unless it begins with a 9; nanoseconds since 1970 are such.
-_DIGITS = re.compile(rb"[0-9]{20}|\.[0-9]{19}|[0-9]{19}[.eE]|9[0-9]{18}")
+LONG_NUMBER: Final = re.compile(rb"[0-9]{20}|\.[0-9]{19}|[0-9]{19}[.eE]|9[0-9]{18}")
 _ALL_DIGITS_0 = bytes(ord("0") if byte in b"0123456789" else byte for byte in range(256))
 _DIGITS_0 = b"0" * 19
 _INTEGER = re.compile(rb"-?[0-9]+")
@@ -57,7 +57,7 @@ _DECIMAL = re.compile(rb"-?([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?)([0-9]+))?")
 def has_many_digits(text: bytes) -> bool:
     """Whether there may be a number that Perfetto garbles."""
     # Few blocks have 19 digits in a row, and to find that out takes a thirtieth of the search.
-    return _DIGITS_0 in text.translate(_ALL_DIGITS_0) and _DIGITS.search(text) is not None
+    return _DIGITS_0 in text.translate(_ALL_DIGITS_0) and LONG_NUMBER.search(text) is not None
 
 
 def exact_event(line: bytes) -> Event:
