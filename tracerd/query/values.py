@@ -10,7 +10,7 @@ from typing import Final
 
 from tracerd.query.aggregate import Number, Sum, percentile
 
-_NUMBERS: Final = (bool, int, float)
+_INTEGERS: Final = {bool, int}
 _MIN_INT: Final = -(2**63)
 _MAX_INT: Final = 2**63 - 1
 
@@ -52,10 +52,12 @@ class Values:
 
     def fold(self) -> None:
         """Take in what was appended."""
-        numbers = [value for value in self.pending if isinstance(value, _NUMBERS)]
+        kinds = set(map(type, self.pending))
+        integers = [int(value) for value in self.pending if isinstance(value, int)] if kinds & _INTEGERS else []
+        doubles: list[float] = []
+        if float in kinds:
+            doubles = [value for value in self.pending if isinstance(value, float)]
         self.pending.clear()
-        integers = [int(value) for value in numbers if not isinstance(value, float)]
-        doubles = [value for value in numbers if isinstance(value, float)]
         if integers and not _MIN_INT <= min(integers) <= max(integers) <= _MAX_INT:
             beyond = (_as_double(value) for value in integers if not _MIN_INT <= value <= _MAX_INT)
             doubles += [value for value in beyond if value is not None]
