@@ -65,14 +65,17 @@ class Values:
         self.count += len(integers) + len(doubles)
         self._sum.add_integers(integers)
         self._sum.add_doubles(doubles)
-        for found in (integers, doubles):
-            if found:
-                low, high = min(found), max(found)
-                self._low = low if self._low is None else min(self._low, low, key=_order)
-                self._high = high if self._high is None else max(self._high, high, key=_order)
+        if integers:
+            self._reach(min(integers), max(integers))
+        if doubles:
+            self._reach(min(doubles), max(doubles))
         if self._keeps:
             self._integers.extend(integers)
             self._doubles.extend(doubles)
+
+    def _reach(self, low: Number, high: Number) -> None:
+        self._low = low if self._low is None else min(self._low, low, key=_order)
+        self._high = high if self._high is None else max(self._high, high, key=_order)
 
     # ------------------------------------------------------------------ results
 
