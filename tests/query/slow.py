@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from fractions import Fraction
+from typing import cast
 
 from tracerd.query.tree import Args, Binary, Expr, If, Literal, Logic, Name, Signal, Unary
 
@@ -56,7 +57,8 @@ def binary(operator: str, a: object, b: object) -> object:
         return canonical(a) != canonical(b)
     if not (is_number(a) and is_number(b)) and not (isinstance(a, str) and isinstance(b, str)):
         return False
-    order = (a > b) - (a < b)  # type: ignore[operator]
+    left, right = cast("tuple[int, int]", (a, b))
+    order = (left > right) - (left < right)
     return {"<": order < 0, "<=": order <= 0, ">": order > 0, ">=": order >= 0}[operator]
 
 
@@ -65,9 +67,9 @@ def canonical(value: object) -> object:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return ("number", Fraction(value))
     if isinstance(value, list):
-        return ("list", [canonical(item) for item in value])
+        return ("list", [canonical(item) for item in cast("list[object]", value)])
     if isinstance(value, dict):
-        return ("dict", {key: canonical(item) for key, item in value.items()})
+        return ("dict", {key: canonical(item) for key, item in cast("dict[str, object]", value).items()})
     return (type(value).__name__, value)
 
 

@@ -83,9 +83,9 @@ def exactly(got: object, expected: object) -> None:
     assert compact(got) == compact(expected)
 
 
-X = [{"x": 1}, {"x": 2.5}, {"x": None}, {}, {"x": "text"}, {"x": True}]
+X: list[Event] = [{"x": 1}, {"x": 2.5}, {"x": None}, {}, {"x": "text"}, {"x": True}]
 
-AGGREGATES = [
+AGGREGATES: list[tuple[str, list[Event], object]] = [
     # same: nulls are left out; a sum of nothing is 0, and all others are null
     ("count()", X, 6),
     ("count(args.x)", X, 4),
@@ -140,7 +140,7 @@ def test_aggregates(text: str, payloads: list[Event], expected: object) -> None:
     exactly(metrics(text, *payloads), expected)
 
 
-TYPED = [
+TYPED: list[tuple[str, str, list[Event], object]] = [
     # An aggregate of a field declared int is an int, of float a float, and avg always a float.
     ("x: float optional", "sum(x)", [{"x": 1}, {"x": 2}], 3.0),
     ("x: float optional", "max(x)", [{"x": 1}], 1.0),
@@ -179,7 +179,7 @@ def test_fields_and_nulls(fields: str, text: str, payloads: list[Event], expecte
     exactly(metrics(text, *payloads, fields=fields), expected)
 
 
-INVALID = [
+INVALID: list[tuple[str, Event]] = [
     ("x: int", {"x": 1.0}), ("x: int", {"x": True}), ("x: int", {"x": 2**63}), ("x: int", {"x": "1"}),
     ("x: int", {"x": None}), ("x: int", {}), ("x: float", {"x": True}), ("x: float", {"x": "1"}), ("x: text", {"x": 1}),
     ("x: bool", {"x": 1}), ("x: timestamp", {"x": 1.5}), ("x: duration", {"x": "5s"}), ('x: enum("a")', {"x": "c"}),

@@ -31,7 +31,9 @@ _HELPERS: Final[dict[str, Callable[..., object]]] = {
     "at_most": operators.at_most,
     "truth": operators.truth,
 }
-_ARITHMETIC: Final = dict(zip(ARITHMETIC, ("add", "subtract", "multiply", "divide", "remainder"), strict=True))
+_ARITHMETIC: Final[dict[str, str]] = dict(
+    zip(ARITHMETIC, ("add", "subtract", "multiply", "divide", "remainder"), strict=True)
+)
 
 
 class Atom(NamedTuple):
@@ -110,10 +112,9 @@ class Code:
         constants = "".join(f"c{number}, " for number in range(len(self._constants)))
         lines = ["def make(constants):", *([f"    {constants}= constants"] if constants else [])]
         lines += [f"    def run({', '.join(parameters)}):", *body, "    return run"]
-        namespace: dict[str, object] = {**_HELPERS}
+        namespace: dict[str, Any] = {**_HELPERS}
         exec(compile("\n".join(lines), "<query>", "exec"), namespace)  # noqa: S102  no text of a user is in it
         make = namespace["make"]
-        assert callable(make)  # noqa: S101  the text above defines it
         run: Callable[..., Any] = make(tuple(self._constants))
         return run
 

@@ -29,9 +29,10 @@ class TrackerParser(MetricParser):
         """Take the whole text."""
         self._skip_separators(newlines_only=True)
         self.expect("tracker")
-        if self.token.kind not in (NAME, STRING):
-            raise self.unexpected('the name of the tracker, such as "builds"')
         token = self.advance()
+        if token.kind not in (NAME, STRING):
+            what = f'expected the name of the tracker, such as "builds", not {shown(token)}'
+            raise self.text.error(token.at, what)
         name = string_value(token.text) if token.kind == STRING else token.text
         if not name:
             raise self.text.error(token.at, "the name of the tracker is empty")

@@ -10,7 +10,7 @@ from typing import Final
 
 from tracerd.query.aggregate import Number, Sum, percentile
 
-_NUMBERS: Final = (bool, int, float)
+_INTEGERS: Final = {bool, int}
 _MIN_INT: Final = -(2**63)
 _MAX_INT: Final = 2**63 - 1
 
@@ -52,10 +52,12 @@ class Values:
 
     def fold(self) -> None:
         """Take in what was appended."""
-        numbers = [value for value in self.pending if isinstance(value, _NUMBERS)]
+        kinds = set(map(type, self.pending))
+        integers = [int(value) for value in self.pending if isinstance(value, int)] if kinds & _INTEGERS else []
+        doubles: list[float] = []
+        if float in kinds:
+            doubles = [value for value in self.pending if isinstance(value, float)]
         self.pending.clear()
-        integers = [int(value) for value in numbers if not isinstance(value, float)]
-        doubles = [value for value in numbers if isinstance(value, float)]
         if integers and not _MIN_INT <= min(integers) <= max(integers) <= _MAX_INT:
             beyond = (_as_double(value) for value in integers if not _MIN_INT <= value <= _MAX_INT)
             doubles += [value for value in beyond if value is not None]
@@ -63,14 +65,17 @@ class Values:
         self.count += len(integers) + len(doubles)
         self._sum.add_integers(integers)
         self._sum.add_doubles(doubles)
-        for found in (integers, doubles):
-            if found:
-                low, high = min(found), max(found)
-                self._low = low if self._low is None else min(self._low, low, key=_order)
-                self._high = high if self._high is None else max(self._high, high, key=_order)
+        if integers:
+            self._reach(min(integers), max(integers))
+        if doubles:
+            self._reach(min(doubles), max(doubles))
         if self._keeps:
             self._integers.extend(integers)
             self._doubles.extend(doubles)
+
+    def _reach(self, low: Number, high: Number) -> None:
+        self._low = low if self._low is None else min(self._low, low, key=_order)
+        self._high = high if self._high is None else max(self._high, high, key=_order)
 
     # ------------------------------------------------------------------ results
 

@@ -53,7 +53,9 @@ class Table:
     ) -> None:
         keys = keys_of(inputs)
         is_whole = relation in ("points", "spans") or "args" in inputs
-        fields = fields_of(inputs) | _NEEDED[relation] | ({"args"} if keys or is_whole else set())
+        fields = fields_of(inputs) | _NEEDED[relation]
+        if keys or is_whole:
+            fields.add("args")
         self.events = TableEvents(fields, None if is_whole else keys)
         self._pairs: Pairs | None = None
         attributes = None if is_whole else {key: self.events.attribute(key) for key in keys}

@@ -86,9 +86,7 @@ class Pairs:
                 del begun[at]
                 if event.ts is not None and one.event.ts is not None and event.ts >= one.event.ts:
                     one.span = Span(event.ts - one.event.ts)
-                if isinstance(event.args, dict):
-                    old = cast("dict[str, object]", one.args) if isinstance(one.args, dict) else {}
-                    one.args = old | cast("dict[str, object]", event.args)
+                one.args = _joined(one.args, event.args)
                 yield from self._complete(track, one)
                 return
 
@@ -113,13 +111,22 @@ class Pairs:
             yield self._row(one)
 
 
+def _joined(args: object, later: object) -> object:
+    """The args of a begin and its end as one object."""
+    if not isinstance(later, dict):
+        return args
+    old = cast("dict[str, object]", args) if isinstance(args, dict) else {}
+    return old | cast("dict[str, object]", later)
+
+
 def _track(event: Any) -> _Track:
     """Where an event begins or ends a span: its thread, or its async id, which may be one of its process alone."""
     if event.ph in ("B", "E"):
         return event.pid, event.tid
-    if event.id is not None or not isinstance(event.id2, dict):
+    id2: object = event.id2
+    if event.id is not None or not isinstance(id2, dict):
         return "async", None, event.cat, repr(event.id)
-    ids = cast("dict[str, object]", event.id2)
+    ids = cast("dict[str, object]", id2)
     if "global" in ids:
         return "async", None, event.cat, repr(ids["global"])
     return "async", event.pid, event.cat, repr(ids.get("local"))

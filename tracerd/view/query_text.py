@@ -75,10 +75,10 @@ def as_comparison(base: Result, hypothetical: Result, top: int) -> Iterator[str]
     for name, value in base.metrics.items():
         other, change = hypothetical.metrics[name], changes[name]
         if isinstance(value, dict) and isinstance(other, dict) and isinstance(change, dict):
-            largest = sorted(change, key=lambda key: -abs(change[key] or 0))
+            largest = sorted(change.items(), key=lambda item: -abs(item[1] or 0))
             rows += [
-                [f"{name} {key}", number_text(value.get(key)), number_text(other.get(key)), _sign(change[key])]
-                for key in largest[:top]
+                [f"{name} {key}", number_text(value.get(key)), number_text(other.get(key)), _sign(one)]
+                for key, one in largest[:top]
             ]
         elif not isinstance(value, dict) and not isinstance(other, dict) and not isinstance(change, dict):
             rows.append([name, number_text(value), number_text(other), _sign(change)])
