@@ -5,6 +5,7 @@ of two builds can be compared by it.
 """
 
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
@@ -15,6 +16,9 @@ _TEMPORARY = re.compile(
     r"cc[A-Za-z0-9]{6}\.\w+(?:\.\w+)*|tmp[A-Za-z0-9_]{6,}|.*\.tmp|tmp\.[A-Za-z0-9]{6,}"
     r"|/proc/.*|/dev/.*|.*[-_.][0-9a-f]{16,}.*"
 )
+_RANDOM = re.compile(r"\b(TryCompile|cmTC|conftest)[-_][A-Za-z0-9]{5,6}\b")
+"""What CMake calls its trials; the rest differs each time."""
+
 _SOURCE = re.compile(r".+\.(?:c|cc|cpp|cxx|c\+\+|C|m|mm|S|s|i|ii|f|f90|F90|cu|rs|go)")
 _COMPILER = re.compile(r"(?:.*-)?(?:cc|c\+\+|gcc|g\+\+|clang|clang\+\+|c99|c89|tcc|icc|icpc|gfortran)(?:-[0-9.]+)?")
 _SHELL = re.compile(r"(?:ba|da|z|k|a)?sh")
@@ -79,7 +83,7 @@ def _joined(program: str, target: str) -> str:
 
 
 def _fitting(name: str) -> str:
-    line = " ".join(name.split())
+    line = _RANDOM.sub(r"\1-", " ".join(name.split()))
     return line if len(line) <= MAX_CHARACTERS else line[: MAX_CHARACTERS - 3] + "..."
 
 
@@ -122,6 +126,9 @@ def _compiled(words: list[str]) -> str:
     return source if {"-E", "-S", "-M", "-MM", "-fsyntax-only"} & set(words) else "a.out"
 
 
+_SHORT: Final = 30
+"""A script of so many characters is shown as it is."""
+
 _REDIRECTION = re.compile(r"\s*[0-9]*(?:>>?|<)\s*&?\s*[^\s;&|)]+")
 _CHANGE_DIR = re.compile(r"\s*cd\s+(?:'[^']*'|\"[^\"]*\"|[^\s;&|]+)\s*(?:&&|;)\s*")
 
@@ -138,13 +145,24 @@ def _shell(program: str, words: list[str]) -> str:
 
 
 def _command(script: str) -> str:
-    """The first command of a script that does something, without what it redirects."""
+    """The first line of a script that does something, without what it redirects; long commands by their names."""
     first = next((line.strip() for line in script.splitlines() if line.strip(" :;\t")), "")
     while (shorter := _CHANGE_DIR.sub("", first, count=1)) != first and shorter.strip():
         first = shorter
     first = re.sub(r"^(?::\s*&&\s*|set -\w+\s*[;&]+\s*)+", "", first)
     first = re.sub(r"(?:\s*&&\s*:)+\s*$", "", first)
-    return _REDIRECTION.sub("", first).strip() or first
+    first = _REDIRECTION.sub("", first).strip() or first
+    return first if len(first) <= _SHORT else " && ".join(map(_short, first.split(" && ")))
+
+
+def _short(command: str) -> str:
+    """One command of a script by its name."""
+    try:
+        argv = shlex.split(command)
+    except ValueError:  # it goes on in another part
+        return command
+    is_plain = argv and not set(command) & set("|;$`")
+    return step_name(argv, _base(argv[0])) if is_plain else command
 
 
 def _interpreted(program: str, words: list[str]) -> str:

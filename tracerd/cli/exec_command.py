@@ -47,6 +47,7 @@ def _trace_id(value: str) -> TraceId:
 @click.option(
     "--no-start", is_flag=True, help="Do not start a daemon; if none is running, the command is not recorded."
 )
+@click.option("-q", "--quiet", is_flag=True, help="Do not say at the end how to see the trace.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def exec_command(
     name: str | None,
@@ -58,6 +59,7 @@ def exec_command(
     layout: str | None,
     follow: bool,
     no_start: bool,
+    quiet: bool,
     command: tuple[str, ...],
 ) -> None:
     """Run a command, record it, and end as it ends.
@@ -87,5 +89,6 @@ def exec_command(
             all_processes=all_processes,
             shims=shim_names(shim),
             layout=layout,
+            hint=not quiet,
         )
     )

@@ -37,6 +37,7 @@ class TraceContext:
     Attributes:
         trace_id: The trace.
         nested: An enclosing `tracerd exec` of the same trace started us.
+        is_new: It begins with this command, and has an id of its own.
         parent_pid: The process in whose span the command begins, or None.
         socket: Where the daemon listens, absolute.
         w3c_trace_id: The 32 digits for TRACEPARENT: those that came in, else those of the trace id, else a hash of it.
@@ -58,6 +59,7 @@ class TraceContext:
         self.trace_id = trace or present or new(w3c_trace_id)
         self.w3c_trace_id = w3c_trace_id or self.trace_id.w3c_digits or _hash(self.trace_id)
         parent = named.get("TRACERD_PARENT", "")
+        self.is_new = not (trace or present)
         self.nested = self.trace_id == present and is_hex(parent, _SPAN_DIGITS)
         self.parent_pid = int(parent[:_PID_DIGITS], 16) if self.nested else None
 

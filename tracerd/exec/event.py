@@ -1,16 +1,26 @@
 """The events of a command, as lines: its process's name, its span, and the arrow from who started it."""
 
+import os
+
 from tracerd import redact
 from tracerd.exec.options import FULL, NAME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from tracerd.exec.programs import Ended
+
     Json = str | int | float | list[str] | dict[str, "Json"]
 
 MAX_ARGV_BYTES = 65536
 """More of a command line is not recorded: all that exec writes fits into the buffer of a socket."""
 
 MAX_HINT_CHARACTERS = 40
+
+MAX_COMMAND_CHARACTERS = 1000
+"""Of the command line that `tracerd list` shows; more is in the span."""
+
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./-_")
+"""What a shell takes as it is."""
 
 # A JSON encoder of its own, for to import json takes as long as all modules of exec together.
 _ESCAPES = {code: f"\\u{code:04x}" for code in range(32)} | {ord('"'): '\\"', ord("\\"): "\\\\"}
@@ -43,7 +53,7 @@ def line(**event: "Json") -> str:
 
 
 class CommandLabel:
-    """What is recorded of a command line: the span's name, the process's name, and `args`."""
+    """What is recorded of a command line: the span's name, the process's name, `args`, and the line as one text."""
 
     def __init__(self, argv: list[str], cwd: str | None, shown: str, name: str | None) -> None:
         program = basename(argv[0])
@@ -62,6 +72,18 @@ class CommandLabel:
             program = program if shown == NAME else "command"
             self.process = name or program
         self.span = name or program
+        words = self.args.get("argv")
+        line = command_line(words) if isinstance(words, list) else program if shown == NAME else ""
+        self.command = line if len(line) <= MAX_COMMAND_CHARACTERS else line[: MAX_COMMAND_CHARACTERS - 3] + "..."
+
+
+def command_line(argv: list[str]) -> str:
+    """A command line as a shell takes it."""
+    return " ".join(word if word and not set(word) - _PLAIN else _shell_word(word) for word in argv)
+
+
+def _shell_word(word: str) -> str:
+    return "'" + word.replace("'", "'\\''") + "'"
 
 
 def basename(path: str) -> str:
@@ -90,6 +112,28 @@ def _hint(argv: list[str]) -> str:
     word = basename(word) if word else ""
     fits = len(word) <= MAX_HINT_CHARACTERS and word.isprintable() and " " not in word and redact.HIDDEN not in word
     return word if fits else ""
+
+
+def trace(pid: int, command: str, ended: "Ended | None", dur_us: int, processes: int, *, is_ours: bool) -> str:
+    """What is said of the whole trace; of several such lines the last one counts, key by key.
+
+    Args:
+        pid: The command's process.
+        command: The command line; empty if it is not to be recorded.
+        ended: How it ended; None: it begins.
+        dur_us: How long it took.
+        processes: How many processes it has started; 0 if that is not known.
+        is_ours: Whether the log may be removed when it is old.
+    """
+    args: dict[str, Json] = {"command": command} if command else {}
+    if is_ours:
+        args["begun_by"] = "exec"
+    if ended:
+        args |= {key: value for key, value in ended.args().items() if key in ("exit_code", "signal")}
+        args |= {"dur_us": max(0, dur_us), "cpus": len(os.sched_getaffinity(0))}
+        if processes:
+            args["processes"] = processes + 1
+    return line(ph="M", name="tracerd_trace", pid=pid, tid=pid, args=args)
 
 
 def process_name(pid: int, name: str) -> str:

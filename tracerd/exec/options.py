@@ -30,6 +30,7 @@ class Options:
         all_processes: Record each process that the command starts.
         shims: The programs for which shims stand first in the command's PATH.
         layout: One of `LAYOUTS`; None: lanes if there are processes that tell nothing but their span.
+        hint: Say at the end how to see the trace, if there is no `output` and the trace has no name.
         quiet: No warnings, and no wait for an acknowledgement.
     """
 
@@ -46,6 +47,7 @@ class Options:
         all_processes: bool = False,
         shims: list[str] | None = None,
         layout: str | None = None,
+        hint: bool = True,
         quiet: bool = False,
     ) -> None:
         self.command = command
@@ -58,12 +60,13 @@ class Options:
         self.all_processes = all_processes
         self.shims = shims or []
         self.layout = layout
+        self.hint = hint
         self.quiet = quiet
 
 
-LONG = {"-o": "--output"}
+LONG = {"-o": "--output", "-q": "--quiet"}
 WITH_VALUE = ("--name", "--output", "--trace", "--args", "--shim", "--layout")
-FLAGS = ("--no-start", "--follow", "--all")
+FLAGS = ("--no-start", "--follow", "--all", "--quiet")
 
 
 def parse(words: list[str]) -> Options | None:
@@ -103,6 +106,7 @@ def parse(words: list[str]) -> Options | None:
         all_processes="--all" in flags,
         shims=shim_names(values.get("--shim", "")),
         layout=layout,
+        hint="--quiet" not in flags,
     )
 
 

@@ -38,6 +38,7 @@ class ProcessTracer:
     """The strace and the recorder of one command.
 
     Attributes:
+        processes: When it has finished, how many it has recorded.
         untraceable: When it has finished, the programs that strace may have kept from working.
 
     Args:
@@ -53,6 +54,7 @@ class ProcessTracer:
         found = find_program("strace", environ)
         if found is None:
             raise NoProcessTracerError("there is no strace; install it, such as with apt-get install strace")
+        self.processes = 0
         self.untraceable = ""
         self._strace = found
         from tracerd.exec.descriptors import require_room
@@ -89,7 +91,8 @@ class ProcessTracer:
         word = os.read(self._done, _MAX_ANSWER_BYTES) if answered else b""
         os.close(self._done)
         if word.startswith(_DONE):
-            self.untraceable = word.removeprefix(_DONE).decode(errors="replace")
+            processes, _, self.untraceable = word.removeprefix(_DONE).decode(errors="replace").partition(" ")
+            self.processes = int(processes)
             return ""
         return (
             "--all: the recorder of processes ended early" if answered else "--all: processes are still being recorded"
@@ -189,5 +192,5 @@ def _report(tree: "Tree", daemon: "DaemonSocket | None", done: int) -> None:
         daemon.finish(PROBE_S)
         if not (daemon.broken or daemon.pending or daemon.dropped):
             names = ", ".join(sorted(tree.untraceable))
-            os.write(done, (_DONE + names.encode(errors="replace"))[:_MAX_ANSWER_BYTES])
+            os.write(done, (_DONE + f"{tree.processes} {names}".encode(errors="replace"))[:_MAX_ANSWER_BYTES])
     os.close(done)

@@ -216,7 +216,7 @@ class Run:
             self._give_up(command.failure)
         if self._daemon and not command.error and not self._recorded_by_another:
             mark = event.begin(command.pid, self._label.span, started_us, span_id(command.pid, self._random))
-            self._daemon.write(self._name_line(command.pid) + mark)
+            self._daemon.write(self._trace_line(command.pid) + self._name_line(command.pid) + mark)
 
     def _become_command(self) -> "NoReturn":
         """Replace exec by the command, without recording it."""
@@ -228,6 +228,15 @@ class Run:
 
     def _name_line(self, pid: int) -> str:
         return event.process_name(pid, self._label.process)
+
+    def _trace_line(self, pid: int, ended: Ended | None = None, dur_us: int = 0) -> str:
+        """Describes the trace, when it begins and when it ends; only the outermost exec does."""
+        if self._context is None or self._context.nested:
+            return ""
+        # Nothing but us knows of the log: the daemon may remove it when it is old.
+        is_ours = self._context.is_new and self._output is None and self._environ.get(b"TRACERD_KEEP") != b"all"
+        processes = self._process_tracer.processes if self._process_tracer else 0
+        return event.trace(pid, self._label.command, ended, dur_us, processes, is_ours=is_ours)
 
     # ------------------------------------------------------------------ report
 
@@ -262,7 +271,7 @@ class Run:
             lines = self._name_line(pid) + lines
         if self._context and self._context.parent_pid is not None:
             lines += event.arrow(self._context.parent_pid, pid, started_us, f"0x{span}")
-        return lines
+        return lines + self._trace_line(pid, ended, ended_us - started_us)
 
     def _write(self, lines: str, pid: int, context: TraceContext) -> None:
         """Write the events; if the daemon ended while the command ran, to the next one, if there is one."""
@@ -292,11 +301,21 @@ class Run:
             self._warn(f"the daemon did not answer, {why}{lost}")
         elif numbers.split()[2:3] not in (["0"], []):
             self._warn(f"the daemon could not store {numbers.split()[2]} events: is the disk full?")
-        elif self._output is not None and not self._options.follow and self._options.layout != PROCESSES:
+        elif self._output is not None:
             self._lay_out(self._output)
+        elif self._options.hint and self._context and self._context.is_new:
+            write_stderr(
+                f"tracerd exec: `tracerd open {self._context.trace_id}` shows it, `tracerd summary` sums it up"
+            )
 
     def _lay_out(self, output: str) -> None:
-        """Lay the file out anew. With `--follow` it stays as it is: the daemon may write it again at any time."""
+        """Lay the file out anew.
+
+        With `--follow` it stays as it is, for the daemon may write it again at any time; and where an exec around us
+        records every process, the one that lays it out would be a step of the build.
+        """
+        if self._options.follow or self._options.layout == PROCESSES or self._recorded_by_another:
+            return
         from tracerd.exec.lay_out import lay_out
 
         if why := lay_out(output, self._options.layout, self._environ):

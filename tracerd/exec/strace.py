@@ -109,6 +109,7 @@ class Tree:
     def __init__(self, shown: str, offset_ns: int, random: bytes) -> None:
         self.root: int | None = None
         self.root_ended = False
+        self.processes = 0
         self.untraceable: set[str] = set()
         self._shown = shown
         self._offset_ns = offset_ns
@@ -216,6 +217,7 @@ class Tree:
         self._process_of_thread.pop(pid, None)
         if process.is_thread:
             return ""
+        self.processes += 1
         events = ""
         starts = [process.start_us, *process.changed_us]
         if process.labels:

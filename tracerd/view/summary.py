@@ -40,7 +40,7 @@ def facts(summary: Summary, trace_id: str) -> Iterator[Fact]:
         ),
     )
     yield "failed", _failed(summary.failed)
-    yield "again", _again(summary.again)
+    yield "again", _again(summary)
     yield "critical path", _path(summary)
     yield "open it", f"tracerd open {printable(trace_id)}"
 
@@ -140,7 +140,9 @@ def _failed(steps: list[Step]) -> str:
     return shown + _more(len(steps))
 
 
-def _again(groups: list[list[Step]]) -> str:
+def _again(summary: Summary) -> str:
+    """What took a hundredth of the build in vain; a compiler that is asked for its version again is no news."""
+    groups = [group for group in summary.again if wasted_ns(group) * 100 >= summary.wall]
     if not groups:
         return "nothing ran twice"
     shown = ", ".join(
