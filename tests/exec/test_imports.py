@@ -13,6 +13,7 @@ OURS = {
     "tracerd",
     "tracerd.errors",
     "tracerd.exec",
+    "tracerd.exec.after",
     "tracerd.exec.command",
     "tracerd.exec.daemon_socket",
     "tracerd.exec.environment",
@@ -66,7 +67,7 @@ def test_a_shim_imports_little(sandbox: Sandbox, traced: bool) -> None:
     found = imported(sandbox, sys.executable, "-IS", "-X", "importtime", shim, PATH=path, **trace)
 
     recording = {"command", "daemon_socket", "event", "options", "run"}
-    expected = OURS | {"tracerd.exec.shim"}
+    expected = OURS - {"tracerd.exec.after"} | {"tracerd.exec.shim"}
     if not traced:
         expected -= {"tracerd.redact", *(f"tracerd.exec.{name}" for name in recording)}
     assert {name for name in found if name.startswith("tracerd")} == expected

@@ -47,6 +47,7 @@ def _trace_id(value: str) -> TraceId:
 @click.option(
     "--no-start", is_flag=True, help="Do not start a daemon; if none is running, the command is not recorded."
 )
+@click.option("--summary", is_flag=True, help="At the end, print what `tracerd summary` shows, on stderr.")
 @click.option("-q", "--quiet", is_flag=True, help="Do not say at the end how to see the trace.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def exec_command(
@@ -59,6 +60,7 @@ def exec_command(
     layout: str | None,
     follow: bool,
     no_start: bool,
+    summary: bool,
     quiet: bool,
     command: tuple[str, ...],
 ) -> None:
@@ -90,5 +92,6 @@ def exec_command(
             shims=shim_names(shim),
             layout=layout,
             hint=not quiet,
+            summary=summary,
         )
     )

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 def warn_problem(source: "Source") -> None:
-    """Warn of a file that ends too early, once it has been read."""
+    """Warn of a file that ends too early, once it has been read; and say which trace was chosen among several."""
+    if source.note:
+        click.echo(printable(source.note), err=True)
     if source.problem:
         click.echo(f"{printable(source.trace_id)} {source.problem}: what is whole was read", err=True)
 

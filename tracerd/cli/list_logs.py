@@ -1,12 +1,19 @@
 """`tracerd list`: which traces there are."""
 
+import sys
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tracerd.cli.options import directory_option
 from tracerd.text import printable, printable_json
+
+if TYPE_CHECKING:
+    from tracerd.store.attributes import Attributes
+    from tracerd.store.traces import StoredTrace
 
 
 @click.command("list")
@@ -16,49 +23,106 @@ from tracerd.text import printable, printable_json
     "--long",
     "long_",
     is_flag=True,
-    help="Also show size, events, repaired, refused, lost, start and last write.",
+    help="Also show size, events, repaired, refused, lost, start, last write, and of commands of exec how they ended.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per trace and line, with all that -l shows.")
 def list_command(directory: Path, long_: bool, as_json: bool) -> None:
-    """List the logs, one path on each line, the oldest last write first."""
-    import orjson
+    """List the logs, one path on each line, the oldest last write first.
 
-    from tracerd.store.traces import list_logs, start_s, totals
+    On a terminal there is a table instead: when each trace began, and of commands of `tracerd exec` how they ended.
+    """
+    from tracerd.store.traces import list_logs
 
     logs = list_logs(directory.absolute())
-    if not long_ and not as_json:
+    if as_json:
+        for line in _json_lines(logs):
+            click.echo(line)
+    elif long_:
+        _print_table(_LONG_HEAD, _long_rows(logs))
+    elif sys.stdout and sys.stdout.isatty():
+        _print_table(_HEAD, _rows(logs))
+    else:
         for log in logs:
             click.echo(printable(str(log.path)))
-        return
-    if long_ and not as_json:
-        click.echo(_row("size", "events", "repaired", "refused", "lost", "start", "last write", "path"))
+
+
+_HEAD = ("start", "took", "exit", "processes", "trace", "command")
+_LONG_HEAD = (
+    *("size", "events", "repaired", "refused", "lost", "start", "last write"),
+    *("took", "exit", "processes", "path", "command"),
+)
+_LEFT = {"trace", "path", "command"}
+
+
+def _described(logs: "Sequence[StoredTrace]") -> "Iterator[tuple[StoredTrace, Attributes]]":
+    from tracerd.store.attributes import read_attributes
+
     for log in logs:
         try:
-            counted, started_s = totals(log), start_s(log)
+            yield log, read_attributes(log.path)
         except FileNotFoundError:  # removed since
             continue
-        if as_json:
-            entry = {
-                "trace_id": log.trace_id.encode(errors="backslashreplace").decode(),
-                "path": str(log.path).encode(errors="backslashreplace").decode(),
-                "size": log.log_size,
-                "events": counted.stored,
-                "repaired": counted.repaired,
-                "refused": counted.refused,
-                "lost": counted.lost,
-                "start_s": started_s,
-                "last_write_s": log.last_write_s,
-            }
-            click.echo(printable_json(orjson.dumps(entry)))
-        else:
-            numbers = (log.log_size, counted.stored, counted.repaired, counted.refused, counted.lost)
-            times = (_time(started_s), _time(log.last_write_s))
-            click.echo(_row(*map(str, numbers), *times, printable(str(log.path))))
 
 
-def _row(*cells: str) -> str:
-    widths = (12, 10, 8, 8, 8, 19, 19, 0)
-    return "  ".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
+def _rows(logs: "Sequence[StoredTrace]") -> Iterator[list[str]]:
+    for log, said in _described(logs):
+        yield [_time(said.start_s), *_ended(said), printable(log.trace_id), printable(said.command or "")]
+
+
+def _long_rows(logs: "Sequence[StoredTrace]") -> Iterator[list[str]]:
+    from tracerd.store.traces import totals
+
+    for log, said in _described(logs):
+        counted = totals(log)
+        numbers = (log.log_size, counted.stored, counted.repaired, counted.refused, counted.lost)
+        times = (_time(said.start_s), _time(log.last_write_s))
+        yield [*map(str, numbers), *times, *_ended(said), printable(str(log.path)), printable(said.command or "")]
+
+
+def _ended(said: "Attributes") -> list[str]:
+    from tracerd.view.tables import duration_text
+
+    took = "" if said.dur_us is None else duration_text(round(said.dur_us * 1000))
+    code = "" if said.exit_code is None else str(said.exit_code)
+    return [took, said.signal or code, "" if said.processes is None else str(said.processes)]
+
+
+def _json_lines(logs: "Sequence[StoredTrace]") -> Iterator[bytes]:
+    import orjson
+
+    from tracerd.store.traces import totals
+
+    for log, said in _described(logs):
+        counted = totals(log)
+        entry = {
+            "trace_id": log.trace_id.encode(errors="backslashreplace").decode(),
+            "path": str(log.path).encode(errors="backslashreplace").decode(),
+            "size": log.log_size,
+            "events": counted.stored,
+            "repaired": counted.repaired,
+            "refused": counted.refused,
+            "lost": counted.lost,
+            "start_s": said.start_s,
+            "last_write_s": log.last_write_s,
+            "command": said.command,
+            "begun_by": said.begun_by,
+            "exit_code": said.exit_code,
+            "signal": said.signal,
+            "dur_us": said.dur_us,
+            "processes": said.processes,
+        }
+        yield printable_json(orjson.dumps(entry))
+
+
+def _print_table(head: Sequence[str], rows: Iterator[list[str]]) -> None:
+    """Columns as wide as their widest cell."""
+    cells = [list(head), *rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    for row in cells:
+        columns = zip(row, widths, head, strict=True)
+        click.echo(
+            "  ".join(c.ljust(width) if name in _LEFT else c.rjust(width) for c, width, name in columns).rstrip()
+        )
 
 
 def _time(seconds: float | None) -> str:

@@ -31,6 +31,7 @@ class Options:
         shims: The programs for which shims stand first in the command's PATH.
         layout: One of `LAYOUTS`; None: lanes if there are processes that tell nothing but their span.
         hint: Say at the end how to see the trace, if there is no `output` and the trace has no name.
+        summary: Say at the end what the trace shows of a build.
         quiet: No warnings, and no wait for an acknowledgement.
     """
 
@@ -48,6 +49,7 @@ class Options:
         shims: list[str] | None = None,
         layout: str | None = None,
         hint: bool = True,
+        summary: bool = False,
         quiet: bool = False,
     ) -> None:
         self.command = command
@@ -61,12 +63,13 @@ class Options:
         self.shims = shims or []
         self.layout = layout
         self.hint = hint
+        self.summary = summary
         self.quiet = quiet
 
 
 LONG = {"-o": "--output", "-q": "--quiet"}
 WITH_VALUE = ("--name", "--output", "--trace", "--args", "--shim", "--layout")
-FLAGS = ("--no-start", "--follow", "--all", "--quiet")
+FLAGS = ("--no-start", "--follow", "--all", "--quiet", "--summary")
 
 
 def parse(words: list[str]) -> Options | None:
@@ -107,6 +110,7 @@ def parse(words: list[str]) -> Options | None:
         shims=shim_names(values.get("--shim", "")),
         layout=layout,
         hint="--quiet" not in flags,
+        summary="--summary" in flags,
     )
 
 

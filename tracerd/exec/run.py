@@ -25,7 +25,7 @@ from tracerd.exec.environment import (
     given,
     span_id,
 )
-from tracerd.exec.options import ARGS, FULL, PROCESSES, Options
+from tracerd.exec.options import ARGS, FULL, Options
 from tracerd.exec.programs import (
     NOT_EXECUTABLE,
     Ended,
@@ -215,8 +215,9 @@ class Run:
         if command.failure:
             self._give_up(command.failure)
         if self._daemon and not command.error and not self._recorded_by_another:
+            named = self._trace_line(command.pid) + event.process_name(command.pid, self._label.process)
             mark = event.begin(command.pid, self._label.span, started_us, span_id(command.pid, self._random))
-            self._daemon.write(self._trace_line(command.pid) + self._name_line(command.pid) + mark)
+            self._daemon.write(named + mark)
 
     def _become_command(self) -> "NoReturn":
         """Replace exec by the command, without recording it."""
@@ -225,9 +226,6 @@ class Run:
         command = self._options.command
         write_stderr(f"tracerd exec: {command[0]}: {become(command, self._environ)}")
         os._exit(NOT_EXECUTABLE)
-
-    def _name_line(self, pid: int) -> str:
-        return event.process_name(pid, self._label.process)
 
     def _trace_line(self, pid: int, ended: Ended | None = None, dur_us: int = 0) -> str:
         """Describes the trace, when it begins and when it ends; only the outermost exec does."""
@@ -260,15 +258,20 @@ class Run:
         if self._daemon and self._quiet:
             self._daemon.finish(NESTED_S)
             self._daemon.close()
-        elif self._daemon:
-            self._wait_for_acknowledgement(self._daemon)
+        elif self._daemon and self._context:
+            from tracerd.exec.after import after
+
+            wait_s = EXPORT_S if self._output is not None else ANSWER_S
+            # What an exec around us records would be a step of its build.
+            start = None if self._recorded_by_another else self._environ
+            after(self._daemon, wait_s, self._options, self._context, self._output, start, self._warn)
 
     def _lines(self, pid: int, ended: Ended, started_us: int, ended_us: int) -> str:
         span = span_id(pid, self._random)
         args = self._label.args | {"span": span} | ended.args()
         lines = event.span(pid, self._label.span, started_us, ended_us, args, mark="" if ended.error else span)
         if ended.error:  # it has no name yet
-            lines = self._name_line(pid) + lines
+            lines = event.process_name(pid, self._label.process) + lines
         if self._context and self._context.parent_pid is not None:
             lines += event.arrow(self._context.parent_pid, pid, started_us, f"0x{span}")
         return lines + self._trace_line(pid, ended, ended_us - started_us)
@@ -287,39 +290,8 @@ class Run:
             lost = f", and there is no {self._options.output}" if self._output else ""
             self._warn(f"the daemon ended while the command ran: the end of the trace is missing{lost}")
             return
-        self._daemon.write(f"OPEN {context.trace_id}\n{self._name_line(pid)}{lines}")
+        self._daemon.write(f"OPEN {context.trace_id}\n{event.process_name(pid, self._label.process)}{lines}")
         self._warn("the daemon was started anew while the command ran: the trace may lack processes")
-
-    def _wait_for_acknowledgement(self, daemon: DaemonSocket) -> None:
-        errors, numbers = daemon.acknowledged(EXPORT_S if self._output is not None else ANSWER_S)
-        daemon.close()
-        if errors:
-            self._warn(errors[0])
-        elif not numbers:
-            why = f"it ended: {daemon.broken}" if daemon.broken else "does it hang?"
-            lost = f"; {self._options.output} may be missing" if self._output else ""
-            self._warn(f"the daemon did not answer, {why}{lost}")
-        elif numbers.split()[2:3] not in (["0"], []):
-            self._warn(f"the daemon could not store {numbers.split()[2]} events: is the disk full?")
-        elif self._output is not None:
-            self._lay_out(self._output)
-        elif self._options.hint and self._context and self._context.is_new:
-            write_stderr(
-                f"tracerd exec: `tracerd open {self._context.trace_id}` shows it, `tracerd summary` sums it up"
-            )
-
-    def _lay_out(self, output: str) -> None:
-        """Lay the file out anew.
-
-        With `--follow` it stays as it is, for the daemon may write it again at any time; and where an exec around us
-        records every process, the one that lays it out would be a step of the build.
-        """
-        if self._options.follow or self._options.layout == PROCESSES or self._recorded_by_another:
-            return
-        from tracerd.exec.lay_out import lay_out
-
-        if why := lay_out(output, self._options.layout, self._environ):
-            self._warn(f"{self._options.output} has a row for each process, for it could not be laid out: {why}")
 
     def _warn(self, text: str) -> None:
         if self._has_warned or self._quiet:

@@ -17,9 +17,10 @@ from tracerd.core.begin_marks import resolved
 from tracerd.errors import NoSuchTraceError, UnsafePathError, ViewError
 from tracerd.rows.document import GZIP_MAGIC, Decompressed, Document
 from tracerd.rows.elements import HEAD_BYTES, is_document
+from tracerd.store.attributes import logs_of_command
 from tracerd.store.files import open_for_reading
 from tracerd.store.log import BLOCK_BYTES
-from tracerd.store.traces import SUFFIX, Snapshot, StoredTrace, find_log, snapshot
+from tracerd.store.traces import SUFFIX, Snapshot, StoredTrace, find_log, list_logs, snapshot
 from tracerd.trace_json.export import Summary, log_blocks
 
 STDIN: Final = "-"
@@ -38,6 +39,7 @@ class Source:
         log: The log that it is; None if it is a document, compressed, or stdin, and so can only be read to its end.
 
     Attributes:
+        note: What to say of the choice of this trace; empty: nothing.
         problem: Why the file ends too early, as words that follow its name; empty if it does not. Known after `blocks`.
         position: How many bytes of the file `blocks` has read so far.
     """
@@ -48,6 +50,7 @@ class Source:
         self.size = size
         self.log = log
         self.problem = ""
+        self.note = ""
         self.position = 0
         self._kept: IO[bytes] | None = None  # what came from stdin
 
@@ -173,20 +176,32 @@ class Source:
 def find_trace(directory: Path, name: str) -> Source:
     """The trace that a person means: as `find_log` says, else a file by its path, or stdin as `-`.
 
+    Without any of these, the newest trace whose command has these words in it.
+
     Raises:
         NoSuchTraceError: None fits, or more than one.
         ViewError: It cannot be read.
     """
     if name == STDIN:
         return Source("stdin", None, 0, None)
+    logs: list[StoredTrace] = []
+    note = ""
     try:
         log = find_log(directory, name)
     except NoSuchTraceError:
-        if "/" in name or not Path(name).is_file():
+        if "/" not in name and Path(name).is_file():
+            log = find_log(directory, f"./{name}")
+        elif any(trace.trace_id.startswith(name) for trace in list_logs(directory)):
             raise
-        log = find_log(directory, f"./{name}")
+        elif logs := logs_of_command(directory, name):
+            log = logs[-1]
+            note = f"{log.trace_id} is the newest of {len(logs)} traces with {name!r} in their command"
+        else:
+            raise
     if _is_log(log):
-        return Source(log.trace_id, log.path, log.log_size, log)
+        source = Source(log.trace_id, log.path, log.log_size, log)
+        source.note = note if len(logs) > 1 else ""
+        return source
     return Source(name, log.path, log.log_size, None)
 
 

@@ -1,0 +1,120 @@
+"""What exec does when its command has ended and all is stored: the file on lanes, the summary, how to see the trace.
+
+Other programs of ours do it, in a bounded time: exec itself imports nothing that could, and whatever goes wrong with
+them, it ends as its command has ended.
+"""
+
+import os
+import select
+import sys
+import time
+
+from tracerd.exec.environment import Environ, TraceContext
+from tracerd.exec.options import PROCESSES, Options
+from tracerd.exec.programs import write_stderr
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Callable
+
+    from tracerd.exec.daemon_socket import DaemonSocket
+else:
+    import _signal as signal
+
+CHILD_S = 10.0
+"""How long each of them may take. With 3,000 processes it takes some tenths of a second, most of it to start Python."""
+
+_MAX_OUTPUT_BYTES = 65536
+
+
+def after(
+    daemon: "DaemonSocket",
+    wait_s: float,
+    options: Options,
+    context: TraceContext,
+    output: str | None,
+    environ: Environ | None,
+    warn: "Callable[[str], None]",
+) -> None:
+    """Wait until the daemon has stored all, and do what the options ask for.
+
+    With `--follow` the file stays as the daemon has written it: it may be written again at any time.
+
+    Args:
+        daemon: The connection; it is closed.
+        wait_s: How long the daemon may take.
+        options: The command and how to record it.
+        context: The trace.
+        output: The path of the file of `-o`, if there is one.
+        environ: For what is started; None: nothing must be started.
+        warn: Warns of what is wrong.
+    """
+    errors, numbers = daemon.acknowledged(wait_s)
+    daemon.close()
+    if why := _problem(daemon, errors, numbers, options.output):
+        warn(why)
+        return
+    if environ is None:
+        return
+    if output is not None and not options.follow and options.layout != PROCESSES:
+        layout = [options.layout] if options.layout else []
+        _, why = _run(["tracerd.builds.relayout", output, *layout], environ)
+        if why:
+            warn(f"{options.output} has a row for each process, for it could not be laid out: {why}")
+    if options.summary:
+        text, why = _run(["tracerd", "summary", output or str(context.trace_id)], environ)
+        for line in text.splitlines():
+            write_stderr(line)
+        if why:
+            warn(f"there is no summary: {why}")
+    elif output is None and options.hint and context.is_new:
+        write_stderr(f"tracerd exec: `tracerd open {context.trace_id}` shows it, `tracerd summary` sums it up")
+
+
+def _problem(daemon: "DaemonSocket", errors: list[str], numbers: str, output: str | None) -> str:
+    """What the answer of the daemon says is wrong; empty: nothing."""
+    if errors:
+        return errors[0]
+    if not numbers:
+        why = f"it ended: {daemon.broken}" if daemon.broken else "does it hang?"
+        return f"the daemon did not answer, {why}{f'; {output} may be missing' if output else ''}"
+    lost = numbers.split()[2:3]
+    return f"the daemon could not store {lost[0]} events: is the disk full?" if lost not in (["0"], []) else ""
+
+
+def _run(arguments: list[str], environ: Environ) -> tuple[str, str]:
+    """Run a module of ours; what it has written, or why it failed."""
+    reader, writer = os.pipe()
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    # -P: a directory `tracerd` that happens to lie in the current directory is not ours.
+    command = [sys.executable, "-P", "-m", *arguments]
+    actions = [(os.POSIX_SPAWN_DUP2, fd, to) for fd, to in ((null, 0), (writer, 1), (writer, 2))]
+    try:
+        pid = os.posix_spawn(sys.executable, command, environ, file_actions=actions)
+    finally:
+        os.close(null)
+        os.close(writer)
+    output = _read(reader, time.monotonic() + CHILD_S)
+    os.close(reader)
+    if output is None:
+        os.kill(pid, signal.SIGKILL)
+    _, status = os.waitpid(pid, 0)
+    if output is None:
+        return "", f"it takes more than {CHILD_S:.0f} s"
+    text = output.decode(errors="replace")
+    lines = text.strip().splitlines()
+    return ("", (lines[-1] if lines else "it died").removeprefix("Error: ")) if status else (text, "")
+
+
+def _read(reader: int, until: float) -> bytes | None:
+    """What a child writes until it ends, or the last of it; None if that is too late."""
+    poll = select.poll()
+    poll.register(reader, select.POLLIN)
+    output = b""
+    while poll.poll(max(0.0, until - time.monotonic()) * 1000):
+        data = os.read(reader, 4096)
+        if not data:
+            return output
+        output = (output + data)[-_MAX_OUTPUT_BYTES:]
+    return None
