@@ -255,7 +255,9 @@ def test_all_is_complete_ten_times(sandbox: Sandbox) -> None:
 
 @needs("strace")
 def test_all_with_closed_descriptors(sandbox: Sandbox) -> None:
-    done = sandbox.run("sh", "-c", f"'{TRACERD}' exec -o t.json --layout processes --all -- sh -c '/bin/true; exit 3' <&- >&- 2>&-")
+    done = sandbox.run(
+        "sh", "-c", f"'{TRACERD}' exec -o t.json --layout processes --all -- sh -c '/bin/true; exit 3' <&- >&- 2>&-"
+    )
     assert (done.returncode, sandbox.spans()) == (3, ["sh", "true"])
 
 
