@@ -3,8 +3,10 @@
 import gzip
 import json
 import os
+import shlex
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -125,12 +127,16 @@ def test_exec_prints_a_summary(sandbox: Sandbox) -> None:
     assert lines[-1].startswith("open it:       tracerd open tr-")
 
 
-def test_exec_says_how_to_see_its_trace_unless_somebody_knows(sandbox: Sandbox) -> None:
-    said = sandbox.run(TRACERD, "exec", "true").stderr.decode()
-    assert said.startswith("tracerd exec: `tracerd open tr-")
-    assert said.count("\n") == 1
-    for known in (["-q"], ["--trace", "known"], ["-o", "t.json"]):
-        assert sandbox.run(TRACERD, "exec", *known, "true").stderr == b""
+def test_exec_says_on_a_terminal_how_to_see_its_trace_unless_somebody_knows(sandbox: Sandbox) -> None:
+    def said(*words: str) -> bytes:
+        command = shlex.join([str(TRACERD), "exec", *words, "true"])
+        return sandbox.run("script", "-qec", command, "/dev/null", stdin=subprocess.DEVNULL).stdout
+
+    assert said().startswith(b"tracerd exec: `tracerd open tr-")
+    assert said().count(b"\n") == 1
+    for known in (["--trace", "known"], ["-o", "t.json"]):
+        assert said(*known) == b""
+    assert sandbox.run(TRACERD, "exec", "true").stderr == b""  # as a script would see it
 
 
 # ------------------------------------------------------------------ list

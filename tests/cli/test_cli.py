@@ -79,7 +79,8 @@ def test_list_tells_what_was_counted(daemon: Daemon) -> None:
     }
     heading, row = tracerd("list", "-d", daemon.dir, "-l").stdout.decode().splitlines()
     assert re.split(r"  +", heading.strip()) == [
-        "size", "events", "repaired", "refused", "lost", "start", "last write", "path",
+        "size", "events", "repaired", "refused", "lost", "start", "last write",
+        "took", "exit", "processes", "command", "path",
     ]  # fmt: skip
     assert row.split()[1:5] == ["2", "1", "2", "0"]
     assert row.endswith(str(daemon.dir / "t.jsonl"))

@@ -48,7 +48,6 @@ def _trace_id(value: str) -> TraceId:
     "--no-start", is_flag=True, help="Do not start a daemon; if none is running, the command is not recorded."
 )
 @click.option("--summary", is_flag=True, help="At the end, print what `tracerd summary` shows, on stderr.")
-@click.option("-q", "--quiet", is_flag=True, help="Do not say at the end how to see the trace.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def exec_command(
     name: str | None,
@@ -61,7 +60,6 @@ def exec_command(
     follow: bool,
     no_start: bool,
     summary: bool,
-    quiet: bool,
     command: tuple[str, ...],
 ) -> None:
     """Run a command, record it, and end as it ends.
@@ -91,7 +89,6 @@ def exec_command(
             all_processes=all_processes,
             shims=shim_names(shim),
             layout=layout,
-            hint=not quiet,
             summary=summary,
         )
     )

@@ -49,7 +49,7 @@ def list_command(directory: Path, long_: bool, as_json: bool) -> None:
 _HEAD = ("start", "took", "exit", "processes", "trace", "command")
 _LONG_HEAD = (
     *("size", "events", "repaired", "refused", "lost", "start", "last write"),
-    *("took", "exit", "processes", "path", "command"),
+    *("took", "exit", "processes", "command", "path"),
 )
 _LEFT = {"trace", "path", "command"}
 
@@ -71,12 +71,14 @@ def _rows(logs: "Sequence[StoredTrace]") -> Iterator[list[str]]:
 
 def _long_rows(logs: "Sequence[StoredTrace]") -> Iterator[list[str]]:
     from tracerd.store.traces import totals
+    from tracerd.view.tables import shortened
 
     for log, said in _described(logs):
         counted = totals(log)
         numbers = (log.log_size, counted.stored, counted.repaired, counted.refused, counted.lost)
         times = (_time(said.start_s), _time(log.last_write_s))
-        yield [*map(str, numbers), *times, *_ended(said), printable(str(log.path)), printable(said.command or "")]
+        command = shortened(printable(said.command or ""))
+        yield [*map(str, numbers), *times, *_ended(said), command, printable(str(log.path))]
 
 
 def _ended(said: "Attributes") -> list[str]:

@@ -25,6 +25,7 @@ else:
 CHILD_S = 10.0
 """How long each of them may take. With 3,000 processes it takes some tenths of a second, most of it to start Python."""
 
+_STDERR = 2
 _MAX_OUTPUT_BYTES = 65536
 
 
@@ -68,7 +69,7 @@ def after(
             write_stderr(line)
         if why:
             warn(f"there is no summary: {why}")
-    elif output is None and options.hint and context.is_new:
+    elif output is None and context.is_new and os.isatty(_STDERR):  # a script may compare what its commands write
         write_stderr(f"tracerd exec: `tracerd open {context.trace_id}` shows it, `tracerd summary` sums it up")
 
 

@@ -30,7 +30,6 @@ class Options:
         all_processes: Record each process that the command starts.
         shims: The programs for which shims stand first in the command's PATH.
         layout: One of `LAYOUTS`; None: lanes if there are processes that tell nothing but their span.
-        hint: Say at the end how to see the trace, if there is no `output` and the trace has no name.
         summary: Say at the end what the trace shows of a build.
         quiet: No warnings, and no wait for an acknowledgement.
     """
@@ -48,7 +47,6 @@ class Options:
         all_processes: bool = False,
         shims: list[str] | None = None,
         layout: str | None = None,
-        hint: bool = True,
         summary: bool = False,
         quiet: bool = False,
     ) -> None:
@@ -62,14 +60,13 @@ class Options:
         self.all_processes = all_processes
         self.shims = shims or []
         self.layout = layout
-        self.hint = hint
         self.summary = summary
         self.quiet = quiet
 
 
 LONG = {"-o": "--output", "-q": "--quiet"}
 WITH_VALUE = ("--name", "--output", "--trace", "--args", "--shim", "--layout")
-FLAGS = ("--no-start", "--follow", "--all", "--quiet", "--summary")
+FLAGS = ("--no-start", "--follow", "--all", "--summary")
 
 
 def parse(words: list[str]) -> Options | None:
@@ -109,7 +106,6 @@ def parse(words: list[str]) -> Options | None:
         all_processes="--all" in flags,
         shims=shim_names(values.get("--shim", "")),
         layout=layout,
-        hint="--quiet" not in flags,
         summary="--summary" in flags,
     )
 

@@ -215,9 +215,9 @@ class Run:
         if command.failure:
             self._give_up(command.failure)
         if self._daemon and not command.error and not self._recorded_by_another:
+            named = self._trace_line(command.pid) + event.process_name(command.pid, self._label.process)
             mark = event.begin(command.pid, self._label.span, started_us, span_id(command.pid, self._random))
-            name = event.process_name(command.pid, self._label.process)
-            self._daemon.write(self._trace_line(command.pid) + name + mark)
+            self._daemon.write(named + mark)
 
     def _become_command(self) -> "NoReturn":
         """Replace exec by the command, without recording it."""
