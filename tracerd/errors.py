@@ -1,4 +1,4 @@
-"""Errors raised on purpose: each carries one line that tells its reader what to do."""
+"""Errors raised on purpose: each has one line that names the problem and what to do."""
 
 
 class TracerdError(Exception):

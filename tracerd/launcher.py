@@ -81,7 +81,7 @@ def _connect_to_new(
     pause_s = _FIRST_PAUSE_S
     while time.monotonic() < until:
         locked = _try_lock(lock)
-        # Only now: whoever had the lock before us may have started a daemon.
+        # Only now: the program that had the lock before us may have started a daemon.
         if (connection := _try_to_connect(connect, path)) is not None:
             return connection
         if locked and not tried:

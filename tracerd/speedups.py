@@ -1,7 +1,7 @@
 """The optional extension, and which way runs: its C, or Python alone.
 
 One contract: C says how many lines are plain and moves plain lines; what is not plain goes to Python untouched. So
-both ways have the same results, and whoever uses these functions also works where they are None.
+both ways have the same results, and what uses these functions also works where they are None.
 """
 
 import os

@@ -421,7 +421,7 @@ def test_trace_with_clients_is_exported_at_the_stop(way: str) -> None:
 def test_trace_within_its_grace_is_exported_at_the_stop() -> None:
     with short_dir() as home, Daemon(home) as daemon:
         out = home / "out.json"
-        # The daemon is told to stop right after the last client has gone.
+        # The daemon receives SIGTERM right after the last client has gone.
         daemon.session(b"OPEN grace\nEMIT_TEF_AT_EXIT %s\n" % bytes(out) + event(1) + b"DIE\n")
         assert daemon.process.wait(30) == 0
         assert exported(out) == [1]

@@ -192,7 +192,7 @@ def test_second_signal_gives_up_the_exports(daemon: Daemon, tmp_path: Path) -> N
         replies = [client.line() for _ in range(len(outs))]
         assert daemon.process.wait(30) == 0
     # Two at a time: the last ones cannot have been done by then.
-    assert b"told to stop at once" in replies[-2]
+    assert b"had to stop at once" in replies[-2]
     assert not outs[-1].exists()
     assert [path for path in tmp_path.iterdir() if path not in outs] == []
 

@@ -1,7 +1,7 @@
 """Hostile neighbours: what a second real user puts in our way is neither followed nor believed.
 
-That others cannot connect, read or list, and what our own user may find in the way of sockets, locks, logs and
-exports, is in tests/store/test_locks.py.
+That others cannot connect, read or list is in tests/store/test_access.py; what our own user may find in the way of
+sockets, locks, logs and exports, in the files beside it.
 """
 
 import os
@@ -19,12 +19,13 @@ from tests.harness import (
     Daemon,
     event,
     exported,
+    needs_root,
     program,
     short_dir,
     wait_until,
     words_of,
 )
-from tests.store.test_locks import BECOME_NOBODY, NOBODY, as_nobody, needs_root
+from tests.store.other_user import BECOME_NOBODY, NOBODY, as_nobody
 
 pytestmark = needs_root
 

@@ -75,7 +75,7 @@ class Service:
         self.ended()
 
     def ended(self) -> None:
-        """The daemon was told to stop: it does, and says so."""
+        """The daemon received a signal to stop: it stops, and reports that."""
         assert self._processes[-1].wait(PATIENCE_S) == 0, (self.home / "stderr").read_text()
         assert self.manager.message()[0] == "STOPPING=1"
         assert self.path.is_socket()

@@ -208,7 +208,7 @@ def test_odd_lines_are_harmless_and_told_once(options: list[str], tmp_path: Path
         assert options == ["--json"] or (line.isprintable() and len(line) < 900)
         assert options != ["--json"] or json.loads(line)["event"] is not None
     name = r"o\x1b[1m"
-    told = f"{name}: a line is no event and is left out; `tracerd check {name}` tells which\n"
+    told = f"{name}: a line is no event and is left out; `tracerd check {name}` lists it\n"
     assert done.stderr.decode() in (told, "")
     assert options or (done.stderr.decode(), len(done.stdout.splitlines())) == (told, 9 + 10)
 

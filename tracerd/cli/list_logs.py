@@ -66,5 +66,5 @@ def _time(seconds: float | None) -> str:
         return "-"
     try:
         return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    except (ValueError, OverflowError, OSError):  # a log from elsewhere may tell any time
+    except (ValueError, OverflowError, OSError):  # a log from elsewhere may have any time
         return "-"

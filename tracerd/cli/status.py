@@ -24,16 +24,18 @@ def status(socket: Path, as_json: bool) -> None:
         click.echo(reply.decode().rstrip("\n"))
         return
     try:
-        told = msgspec.json.decode(reply, type=DaemonStatus)
+        daemon = msgspec.json.decode(reply, type=DaemonStatus)
     except msgspec.DecodeError:
         raise NoDaemonError(f"what answers on {socket} is no tracerd of this version") from None
-    totals = told.totals
-    click.echo(f"tracerd {told.version}, pid {told.pid}, up {told.uptime_s:.0f} s, logs in {printable(told.directory)}")
+    totals = daemon.totals
     click.echo(
-        f"{told.clients - 1} clients besides this one; events: {totals.stored} stored, {totals.repaired} repaired, "
+        f"tracerd {daemon.version}, pid {daemon.pid}, up {daemon.uptime_s:.0f} s, logs in {printable(daemon.directory)}"
+    )
+    click.echo(
+        f"{daemon.clients - 1} clients besides this one; events: {totals.stored} stored, {totals.repaired} repaired, "
         f"{totals.refused} refused, {totals.lost} lost"
     )
-    for trace_id, trace in told.traces.items():
+    for trace_id, trace in daemon.traces.items():
         waiting = f", {trace.waiting} wait until the log can be written" if trace.waiting else ""
         click.echo(
             f"trace {printable(trace_id)}: {trace.stored} stored, {trace.refused} refused, {trace.lost} lost{waiting}"

@@ -151,4 +151,4 @@ def _follow(live: "Live", output: "Output") -> None:
 
 def _warn_fault(trace_id: str) -> None:
     shown = printable(trace_id)
-    click.echo(f"{shown}: a line is no event and is left out; `tracerd check {shown}` tells which", err=True)
+    click.echo(f"{shown}: a line is no event and is left out; `tracerd check {shown}` lists it", err=True)

@@ -37,7 +37,7 @@ class Connection:
         self.peer = peer
         self.reader = MessageReader(max_line_bytes)
         self.comm: str | None = None
-        """The client's name, once somebody has asked for it."""
+        """The client's name, once it was asked for."""
         self.recv_bytes = RECV_BYTES
         """How much to read at a time."""
         self.received = 0

@@ -156,7 +156,7 @@ class ExportQueue:
 
     def _give_up_if_hurried(self) -> None:
         if self._hurry:
-            raise ExportError("given up, because the daemon was told to stop at once")
+            raise ExportError("given up, because the daemon had to stop at once")
 
     def _progress(self, _size: int) -> None:
         self._give_up_if_hurried()

@@ -47,7 +47,7 @@ class StderrHandler(logging.Handler):
         while (line := self._waiting.get()) is not None:
             dropped, self._dropped = self._dropped, 0
             if dropped:
-                line += f"\n{dropped} lines were left out before: nobody had read them"
+                line += f"\n{dropped} earlier lines were left out: stderr was not being read"
             try:
                 rest = line.encode(errors="backslashreplace") + b"\n"
                 while rest:

@@ -40,9 +40,9 @@ class Clock:
 
 
 def clock_at(line_no: int, readings: ClockReadings) -> Clock:
-    """The clocks that times of a trace can be told from, by a clock line."""
+    """The clocks that a trace may have its times from, as a clock line has them."""
     named = {"CLOCK_MONOTONIC": readings.monotonic_us * 1000, "CLOCK_REALTIME": readings.realtime_us * 1000}
-    if (readings.boottime_us - readings.monotonic_us) * 1000 > DAY_NS:  # else nobody can tell them apart
+    if (readings.boottime_us - readings.monotonic_us) * 1000 > DAY_NS:  # else they cannot be told apart
         named["CLOCK_BOOTTIME"] = readings.boottime_us * 1000
     return Clock(line_no, named, readings.boot_id)
 

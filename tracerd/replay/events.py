@@ -243,6 +243,6 @@ def _is_counter_value(value: object) -> bool:
 
 
 def has_ended(event: Event) -> bool:
-    """Whether the args of a process's span tell how it ended."""
+    """Whether the args of a process's span have how it ended."""
     args = event.args
     return not isinstance(args, Unset) and any(word in bytes(args) for word in (b'"exit_code"', b'"signal"'))

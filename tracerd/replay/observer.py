@@ -34,7 +34,7 @@ class Record(Protocol):
 
         Args:
             ts: In nanoseconds, as all times here.
-            dur: PENDING if only its end will tell.
+            dur: PENDING until its end is known.
             name: Its number in Names.
             cat: The same for its cat.
             line_no: Where it stands.

@@ -82,20 +82,12 @@ class Trace:
         thread = self._threads.find(event.pid, event.tid, line_no)
         if not thread.is_used and (phase != "M" or event.name == "thread_name"):
             self._threads.use(thread, line_no)
-        if (
-            not thread.has_pid
-            and not self._lacks_pid
-            and (phase in "XBECstf" or (phase in "iIR" and event.s not in "gp"))
-        ):
-            self._lacks_pid = True
-            self._add_finding(NO_PID, f"{phase} has no pid: it is shown in a process 0, as all events without one")
+        if not thread.has_pid and not self._lacks_pid:
+            self._check_pid(phase, event)
         ts = 0 if isinstance(event.ts, Unset) else self._time(event.ts, "ts")
         dur = 0 if isinstance(event.dur, Unset) else self._time(event.dur, "dur")
-        if ts < 0:
-            self._add_finding(NEGATIVE_TS, f"ts {event.ts} is negative: dropped")
+        if not 0 <= ts < COARSE_NS and not self._is_shown(event, thread, ts):
             return
-        if ts >= COARSE_NS:
-            self._check_decimals(event, thread.process.pid)
         if self._observer is not None:
             self._observer.take(line_no, event, thread, ts, dur)
         self._order.push(ts, is_x=phase == "X")
@@ -104,10 +96,8 @@ class Trace:
             thread.process.first = thread.process.first or (line_no, ts, ts + max(dur, 0))
         match phase:
             case "X" | "B" | "E":
-                if phase == "X" and event.cat == "process" and has_ended(event):
-                    self._lives.setdefault(thread.process.pid, []).append((ts, ts + dur, line_no))
-                if phase == "X" and dur < 0:
-                    self._add_finding(NEGATIVE_DUR, f"dur {event.dur} is negative")
+                if phase == "X" and (dur < 0 or event.cat == "process"):
+                    self._check_complete(event, thread, ts, dur)
                 self._add(thread.track, phase, ts, dur, event)
                 if phase != "E" and not isinstance(event.bind_id, Unset):
                     self._bind(event, self._bound)
@@ -127,12 +117,27 @@ class Trace:
     def _add_finding(self, kind: Kind, reason: str) -> None:
         self._report(Finding(self._line_no, kind, reason))
 
-    def _check_decimals(self, event: Event, pid: ThreadId) -> None:
-        ts = event.ts
+    def _check_pid(self, phase: str, event: Event) -> None:
+        if phase in "XBECstf" or (phase in "iIR" and event.s not in "gp"):
+            self._lacks_pid = True
+            self._add_finding(NO_PID, f"{phase} has no pid: it is shown in a process 0, as all events without one")
+
+    def _check_complete(self, event: Event, thread: Thread, ts: int, dur: int) -> None:
+        if event.cat == "process" and has_ended(event):
+            self._lives.setdefault(thread.process.pid, []).append((ts, ts + dur, self._line_no))
+        if dur < 0:
+            self._add_finding(NEGATIVE_DUR, f"dur {event.dur} is negative")
+
+    def _is_shown(self, event: Event, thread: Thread, ts_ns: int) -> bool:
+        if ts_ns < 0:
+            self._add_finding(NEGATIVE_TS, f"ts {event.ts} is negative: dropped")
+            return False
+        ts, pid = event.ts, thread.process.pid
         if isinstance(ts, float) and ts >= COARSE_US and not ts.is_integer() and pid not in self._coarse:
             self._coarse.add(pid)
             step = f"{math.ulp(ts):g} us"
             self._add_finding(COARSE_TIME, f"ts {ts:f} has decimals: Perfetto reads so large a time in steps of {step}")
+        return True
 
     def _time(self, time: int | float, key: str) -> int:
         if isinstance(time, int) and 0 <= time <= MAX_TIME_US:

@@ -30,7 +30,7 @@ class Process:
         name: What its events call it; empty if they do not.
         threads: The names of its threads that have one.
         events: How many events it has written, metadata too.
-        errors: How many of them tell of an error.
+        errors: How many of them report an error.
         start: When its first event is, in ns; None if it has written nothing but metadata.
         end: When its last event is over.
     """

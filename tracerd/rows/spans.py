@@ -14,7 +14,7 @@ INSTANT = 1
 OVERLAPPING = 2
 """It overlaps others of its track, or lies too deep, and so has no parent and no children here."""
 ERROR = 4
-"""It tells of an error."""
+"""It reports an error."""
 
 _SPAN_FLAGS = bytes(flags for flags in range(8) if not flags & INSTANT)
 

@@ -1,4 +1,4 @@
-"""What a service manager and a daemon tell each other: sockets passed to us, and how we are.
+"""What a service manager and a daemon send each other: sockets passed to us, and our state.
 
 Two small protocols of environment variables, sd_listen_fds(3) and sd_notify(3), which others than systemd speak too.
 """
@@ -20,7 +20,7 @@ NOTIFY_S = 1.0
 
 
 def take_sockets(environ: MutableMapping[str, str] = os.environ) -> list[socket.socket]:
-    """The listening sockets passed to this process; from now on the environment does not tell of them.
+    """The listening sockets passed to this process; from now on the environment does not name them.
 
     Raises:
         PassedSocketError: One is no listening Unix stream socket.
@@ -51,7 +51,7 @@ def _listening_socket(fd: int) -> socket.socket:
 
 
 def notify(*assignments: str) -> None:
-    """Tell the service manager how we are, in lines such as `READY=1`; without one, nothing happens."""
+    """Report our state to the service manager, in lines such as `READY=1`; without one, nothing happens."""
     address = os.fsencode(os.environ.get("NOTIFY_SOCKET", ""))
     if not address:
         return
@@ -62,4 +62,4 @@ def notify(*assignments: str) -> None:
         try:
             manager.sendto("\n".join(assignments).encode(errors="replace"), address)
         except OSError as error:
-            logger.warning("the service manager cannot be told %s: %s", assignments[0], error)
+            logger.warning("cannot send %s to the service manager: %s", assignments[0], error)

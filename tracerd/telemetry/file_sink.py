@@ -85,7 +85,7 @@ def _lock(fd: int, until_s: float) -> None:
 
 
 def _write(fd: int, line: bytes) -> None:
-    """Append a whole line or nothing; whoever was killed within a line has left a part without an end."""
+    """Append a whole line or nothing; a process that was killed within a line has left a part without an end."""
     size = os.fstat(fd).st_size
     if size and os.pread(fd, 1, size - 1) != b"\n":
         line = b"\n" + line

@@ -1,4 +1,4 @@
-"""Who is at the other end of a TCP connection on this machine, as the kernel tells it in /proc/net/tcp."""
+"""Who is at the other end of a TCP connection on this machine, as the kernel lists it in /proc/net/tcp."""
 
 import contextlib
 import os
@@ -24,7 +24,7 @@ class _Row:
 
 
 def owner(client: Address, server: Address) -> int | None:
-    """The user id of the process that made this connection; None if the kernel does not tell."""
+    """The user id of the process that made this connection; None if the kernel does not list it."""
     ends = _hex(client), _hex(server)
     return next((row.uid for row in _rows() if (row.local, row.remote) == ends), None)
 

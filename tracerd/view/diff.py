@@ -87,7 +87,7 @@ class Comparison:
     # ---------------------------------------------------------- for scripts
 
     def as_json(self, ids: tuple[str, str], top: int | None) -> dict[str, object]:
-        """All of it but what has grown, as docs/view.md tells."""
+        """All of it but what has grown, as in docs/view.md."""
         return {
             "a": _trace_json(ids[0], self._a),
             "b": _trace_json(ids[1], self._b),

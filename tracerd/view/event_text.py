@@ -49,7 +49,7 @@ class Clock:
             self._offset_us = readings.realtime_us - readings.monotonic_us
 
     def epoch_us(self, ts: int | float | None) -> int | None:
-        """When that was, in microseconds since 1970; None if nobody knows."""
+        """When that was, in microseconds since 1970; None if that is not known."""
         if ts is None or self._offset_us is None or abs(ts) >= MAX_US:
             return None
         return round(ts) + self._offset_us

@@ -22,7 +22,7 @@ class Figures:
         total: Their sum: a span inside another one of its group counts in both.
         self_total: The sum of their self times.
         unfinished: How many spans were never ended, or have a negative duration: no other figure counts them.
-        errors: How many spans, unfinished ones too, tell of an error.
+        errors: How many spans, unfinished ones too, report an error.
     """
 
     durations: "array[int]" = field(default_factory=lambda: array("q"))

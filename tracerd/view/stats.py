@@ -65,7 +65,7 @@ class Stats:
     # ---------------------------------------------------------- for scripts
 
     def as_json(self, trace_id: str, top: int | None) -> dict[str, object]:
-        """All of it, as docs/view.md tells.
+        """All of it, as in docs/view.md.
 
         Args:
             trace_id: The trace.

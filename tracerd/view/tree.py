@@ -24,7 +24,7 @@ class ProcessRow:
 
 @dataclass(frozen=True, slots=True)
 class SpanRow:
-    """A span, or an instant that tells of an error; times are in ns.
+    """A span, or an instant that reports an error; times are in ns.
 
     Attributes:
         pid: The process.
@@ -35,7 +35,7 @@ class SpanRow:
         start: When it begins.
         dur: How long it is; None if it was never ended, or has a negative duration.
         self_time: The part of that in which no finished child ran.
-        is_error: Whether it tells of an error.
+        is_error: Whether it reports an error.
         is_overlapping: Whether it overlaps others of its thread.
         is_instant: Whether it is an instant.
         is_async: Whether it is async.

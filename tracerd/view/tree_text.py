@@ -12,7 +12,7 @@ _INDENT = "  "
 
 
 def as_text(tree: Tree, trace_id: str) -> Iterator[tuple[str, bool]]:
-    """Lines, and of each whether it tells of an error."""
+    """Lines, and of each whether it reports an error."""
     recording = tree.recording
     counted = (plural(len(recording.processes), "process"), plural(recording.events, "event"))
     dur = duration_text(recording.end - recording.start)
@@ -80,7 +80,7 @@ def _span_line(tree: Tree, row: SpanRow) -> str:
 
 
 def as_json(row: ProcessRow | SpanRow) -> dict[str, object]:
-    """A row as docs/view.md tells."""
+    """A row, as in docs/view.md."""
     if isinstance(row, ProcessRow):
         return {"type": "process"} | process_json(row.process, row.spans)
     return {

@@ -1,0 +1,18 @@
+"""Another user, whom only root can act as."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+NOBODY = 65534
+"""Its uid, and its gid."""
+
+
+# The interpreter itself may lie where only root can start it.
+BECOME_NOBODY = f"import os, socket, sys; os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})\n"
+
+
+def as_nobody(source: str, *arguments: str | Path) -> str:
+    """What a few lines of Python print when another user runs them."""
+    command = [sys.executable, "-I", "-S", "-c", BECOME_NOBODY + source, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, check=True, timeout=30).stdout.decode().strip()
