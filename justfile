@@ -22,7 +22,7 @@ test *options:
 # The whole of what takes minutes, and hours; random examples by the thousand.
 long *options:
     pytest -m long {{options}}
-    pytest -n auto --hypothesis-profile long tests/core tests/replay tests/store tests/view {{options}}
+    pytest -n auto --hypothesis-profile long tests/core tests/replay tests/store tests/trace_json tests/view {{options}}
 
 # Format, lint, types, imports, spelling: what needs no run.
 lint:
@@ -39,7 +39,7 @@ lint:
 coverage:
     coverage erase
     # Not what another user runs: who may not write the data here.
-    coverage run -m pytest -n auto -k 'not users_daemon' tests/core tests/rows tests/store tests/view
+    coverage run -m pytest -n auto -k 'not users_daemon' tests/core tests/rows tests/store tests/trace_json tests/view
     coverage combine --quiet
     coverage report --include 'tracerd/core/*' --fail-under 97
     coverage report --include 'tracerd/store/*' --fail-under 90

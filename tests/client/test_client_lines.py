@@ -18,7 +18,7 @@ from tracerd.client import Client, lifecycle
 from tracerd.client.encode import MAX_LINE_BYTES
 from tracerd.client.log_handler import LogHandler
 from tracerd.core.lines import check_line
-from tracerd.core.perfetto import export_line
+from tracerd.trace_json.perfetto import export_line
 
 Writes = tuple[Client, list[bytes]]
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from tracerd.core.json_text import is_too_deep
 from tracerd.core.lines import MAX_REPAIRED_BYTES, BadLine, check_line, check_run
-from tracerd.core.perfetto import export_line, export_run
 from tracerd.core.tef import HEAD, SEPARATOR, perfetto_text, tail
+from tracerd.trace_json.perfetto import export_line, export_run
 
 DEEPEST = b'{"a":' + b"[" * 255 + b"]" * 255 + b"}"
 TOO_DEEP = b'{"a":' + b"[" * 256 + b"]" * 256 + b"}"

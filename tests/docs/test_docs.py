@@ -25,9 +25,9 @@ from tracerd.core.messages import Message, Refused
 from tracerd.core.protocol import MessageReader
 from tracerd.daemon.connection import MAX_OUTBOX_BYTES
 from tracerd.daemon.listeners import BACKLOG
-from tracerd.store.export import export_to_file
 from tracerd.store.traces import snapshot
 from tracerd.trace_id import MAX_TRACE_ID_BYTES
+from tracerd.trace_json.export import export_to_file
 
 README = (ROOT / "README.md").read_text()
 PROTOCOL = (ROOT / "docs/protocol.md").read_text()

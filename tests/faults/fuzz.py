@@ -23,10 +23,10 @@ from tests.core.test_lines import has_surrogate_escape, is_good_event, is_strict
 from tracerd.core.messages import Events, Message
 from tracerd.core.protocol import MessageReader
 from tracerd.core.tef import OWN_PREFIXES
-from tracerd.store.export import write_tef
 from tracerd.store.log import LogWriter
 from tracerd.store.rejects import read_rejects
 from tracerd.store.traces import snapshot
+from tracerd.trace_json.export import write_tef
 
 CORPUS = Path(__file__).parent / "corpus"
 CAPTURES = Path(__file__).parent.parent / "captures"

@@ -18,8 +18,8 @@ from tracerd.core.messages import Events
 from tracerd.core.protocol import MessageReader
 from tracerd.replay.kinds import Findings
 from tracerd.replay.player import Player
-from tracerd.store.export import export_to_file
 from tracerd.store.traces import snapshot
+from tracerd.trace_json.export import export_to_file
 
 
 def predicted(log: bytes, *, piece: int | None = None) -> dict[str, int]:

@@ -16,12 +16,12 @@ from tracerd.daemon.trace_files import TraceFiles
 from tracerd.errors import ExportError
 from tracerd.store import files as files_module
 from tracerd.store.directory import TraceDirectory
-from tracerd.store.export import write_tef
 from tracerd.store.log import LogWriter
 from tracerd.store.rejects import RejectsFile, rejects_path
 from tracerd.store.retention import is_in_use, remove
 from tracerd.store.traces import Snapshot, list_traces, stored_trace
 from tracerd.trace_id import TraceId
+from tracerd.trace_json.export import write_tef
 
 
 @pytest.fixture

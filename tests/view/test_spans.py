@@ -20,8 +20,8 @@ from tracerd.replay.observer import NO_PARENT
 from tracerd.replay.slices import UNNAMED
 from tracerd.rows.recording import Recording, read
 from tracerd.rows.spans import OVERLAPPING
-from tracerd.store.export import export_to_file
 from tracerd.store.traces import snapshot
+from tracerd.trace_json.export import export_to_file
 from tracerd.view.tree import ProcessRow, SpanRow, Tree
 
 by_name = pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in CASES])

@@ -11,7 +11,7 @@ from tracerd.text import printable
 
 if TYPE_CHECKING:
     from tracerd.rows.source import Source
-    from tracerd.store.export import Progress, Summary
+    from tracerd.trace_json.export import Progress, Summary
 
 PROGRESS_BYTES = 50_000_000
 """Files up to this size are read before a progress bar could be read."""

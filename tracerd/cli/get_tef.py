@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import gzip
 
     from tracerd.rows.source import Source
-    from tracerd.store.export import Progress, Summary
+    from tracerd.trace_json.export import Progress, Summary
 
 
 @click.command("get-tef")
@@ -54,8 +54,9 @@ def _redacted(block: bytes) -> bytes:
 def _write(source: "Source", directory: Path, output: str, progress: "Progress", *, redacts: bool) -> "Summary":
     import gzip
 
-    from tracerd.store.export import Forbidden, export_to_file, resolve_target, write_tef
+    from tracerd.store.directory import Forbidden
     from tracerd.store.rejects import rejects_path
+    from tracerd.trace_json.export import export_to_file, resolve_target, write_tef
 
     snapshot = replace(source.snapshot(), transform=_redacted if redacts else None)
 

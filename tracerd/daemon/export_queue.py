@@ -14,9 +14,10 @@ import trio
 
 from tracerd.core.actions import Export
 from tracerd.errors import ExportError
-from tracerd.store.export import Forbidden, export_to_file, resolve_target
+from tracerd.store.directory import Forbidden
 from tracerd.store.traces import Snapshot
 from tracerd.text import printable
+from tracerd.trace_json.export import export_to_file, resolve_target
 
 logger = logging.getLogger(__name__)
 

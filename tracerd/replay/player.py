@@ -5,7 +5,6 @@ import re
 import msgspec
 
 from tracerd.core.lines import BadLine, check_line, decode_run
-from tracerd.core.perfetto import export_line
 from tracerd.core.tef import CLOCK_NAME, CLOCK_PREFIX, COMPLETE, COUNTER, CPU_PROFILE, METADATA
 from tracerd.replay.clocks import Clock, clock_at
 from tracerd.replay.events import (
@@ -37,6 +36,7 @@ from tracerd.replay.observer import Observer
 from tracerd.replay.slices import Names
 from tracerd.replay.trace import Trace
 from tracerd.store.own_lines import decode_clock
+from tracerd.trace_json.perfetto import export_line
 
 NO_ARGS = msgspec.Raw(b"{}")
 _BLANKS = b" \t\r\n"

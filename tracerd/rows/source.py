@@ -13,10 +13,10 @@ from typing import BinaryIO, Final
 from tracerd.errors import NoSuchTraceError, UnsafePathError, ViewError
 from tracerd.rows.document import GZIP_MAGIC, Decompressed, Document
 from tracerd.rows.elements import HEAD_BYTES, is_document
-from tracerd.store.export import Summary, log_blocks
 from tracerd.store.files import open_for_reading
 from tracerd.store.log import BLOCK_BYTES
 from tracerd.store.traces import SUFFIX, Snapshot, StoredTrace, find_log, snapshot
+from tracerd.trace_json.export import Summary, log_blocks
 
 STDIN: Final = "-"
 

@@ -20,10 +20,10 @@ import trio
 from tracerd.core.lines import BadLine, check_line
 from tracerd.daemon.listeners import AnyListener, Listener, PassedListener
 from tracerd.daemon.server import Server
-from tracerd.daemon.stderr_log import StderrHandler
 from tracerd.daemon.trace_files import Fsync
 from tracerd.errors import InvalidTraceIdError, UnsafePathError
 from tracerd.service.background import Parent
+from tracerd.service.stderr_log import StderrHandler
 from tracerd.service.systemd import notify
 from tracerd.socket_path import socket_path
 from tracerd.store.directory import LOCK_NAME, TraceDirectory

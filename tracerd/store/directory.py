@@ -3,9 +3,9 @@
 import logging
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from tracerd.store.export import Forbidden
 from tracerd.store.lock import LOCK_TRIES, Lock
 from tracerd.store.paths import check_private, make_private
 
@@ -13,6 +13,14 @@ logger = logging.getLogger(__name__)
 
 LOCK_NAME = ".lock"
 """The file in the directory that its daemon locks; once made it stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forbidden:
+    """What no export may touch: the trace directory, and single files such as sockets and locks. Resolved paths."""
+
+    directory: str
+    files: frozenset[str]
 
 
 class TraceDirectory:

@@ -5,7 +5,7 @@ from typing import IO
 
 from tracerd.errors import ViewError
 from tracerd.rows.source import Source
-from tracerd.store.export import Progress, Summary, write_tef
+from tracerd.trace_json.export import Progress, Summary, write_tef
 
 
 def served_file(source: Source, progress: Progress) -> tuple[IO[bytes], Summary]:

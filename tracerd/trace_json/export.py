@@ -17,10 +17,10 @@ import msgspec
 
 from tracerd import __version__
 from tracerd.core.lines import BadLine, check_line
-from tracerd.core.perfetto import export_elements, export_line, join_events
 from tracerd.core.tef import CLOCK_PREFIX, HEAD, SEPARATOR, tail
 from tracerd.errors import ExportError, UnsafePathError
 from tracerd.speedups import plain_events
+from tracerd.store.directory import Forbidden
 from tracerd.store.files import close, open_for_reading
 from tracerd.store.log import BLOCK_BYTES, read_blocks
 from tracerd.store.own_lines import ClockReadings, decode_clock
@@ -28,6 +28,7 @@ from tracerd.store.paths import real_path
 from tracerd.store.rejects import read_rejects, rejects_path
 from tracerd.store.temporary import replacing
 from tracerd.store.traces import Snapshot
+from tracerd.trace_json.perfetto import export_elements, export_line, join_events
 
 EXPORT_BLOCK_BYTES = 4 * BLOCK_BYTES if plain_events else BLOCK_BYTES
 """With the extension the interpreter is free for others while a block is scanned: then fewer turns cost them less."""
@@ -194,14 +195,6 @@ def _left_out(number: int, line: bytes, bad: BadLine) -> LeftOut:
 
 
 # ------------------------------------------------------------------ to a file, atomically
-
-
-@dataclass(frozen=True, slots=True)
-class Forbidden:
-    """What no export may touch: the trace directory, and single files such as sockets and locks. Resolved paths."""
-
-    directory: str
-    files: frozenset[str]
 
 
 def resolve_target(path: str, forbidden: Forbidden | None = None) -> str:
