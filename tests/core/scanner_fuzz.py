@@ -45,8 +45,8 @@ def run(count: int, seed: int) -> int:
     # Not before `load`.
     from tests.faults.fuzz import damaged, seeds
     from tracerd import speedups
-    from tracerd.core import perfetto
     from tracerd.core.lines import check_line
+    from tracerd.trace_json import perfetto
 
     assert speedups.plain_lines
     assert speedups.plain_events
