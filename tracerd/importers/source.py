@@ -51,16 +51,23 @@ class Source:
         self._file = self._open()
         self._bytes = Decompressed(self._pieces())
         self._rest = iter(self._bytes)
-        self.head = b""
+        try:
+            self.head = self._read_head()
+        except BaseException:
+            self.close()
+            raise
+
+    def _read_head(self) -> bytes:
         parts: list[bytes] = []
         size = 0
         while size < HEAD_BYTES and (piece := next(self._rest, b"")):
             parts.append(piece)
             size += len(piece)
         self._take(size)
-        self.head = b"".join(parts).removeprefix(_BOM)
-        if not self.head:
+        head = b"".join(parts).removeprefix(_BOM)
+        if not head:
             raise ImportFileError(f"it {self._bytes.problem}" if self._bytes.problem else "it is empty")
+        return head
 
     def pieces(self) -> Iterator[bytes]:
         """Its bytes, in pieces; once."""

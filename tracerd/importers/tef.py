@@ -63,7 +63,7 @@ class Reader:
         """Read all of a file, and say what it is."""
         timeline = self._timeline
         values: dict[bytes, bytes] = {}
-        if is_document(source.head):
+        if source.head.lstrip().startswith(b"[") or is_document(source.head):  # a comma may come first
             document = Document(source.pieces(), WANTED)
             for block in document.blocks():
                 self._take_block(block)
