@@ -1,7 +1,6 @@
 """`tracerd import`: files of other tools into a trace."""
 
 import os
-import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.cli.exporting import PROGRESS_BYTES
 from tracerd.cli.options import directory_option, signed_duration, size, socket_option
+from tracerd.cli.progress import Progress
 from tracerd.text import printable
 
 if TYPE_CHECKING:
@@ -184,8 +183,16 @@ def _counted(count: int, what: str) -> str:
 @contextmanager
 def _progress(files: tuple[str, ...]) -> Generator[Callable[[int], object]]:
     length = sum(os.path.getsize(file) for file in files if os.path.isfile(file))
-    if length > PROGRESS_BYTES and sys.stderr.isatty():
-        with click.progressbar(length=length, label="reading", file=sys.stderr) as bar:
-            yield bar.update
-    else:
-        yield lambda _: None
+    progress = Progress("reading")
+    done = 0
+
+    def read(size: int) -> None:
+        nonlocal done
+        done += size
+        progress.reach(done / length if length else None)
+
+    try:
+        yield read
+        progress.finish()
+    finally:
+        progress.close()
