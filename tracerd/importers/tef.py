@@ -25,7 +25,20 @@ MAX_OPEN: Final = 100_000
 WALL_US: Final = 10**15
 """Times from here on count from 1970, whatever the clock line says: it is the year 2001."""
 
-_SECRETS = (b"://", b"arg", b"ommand", b"cmd", b"assw", b"ecret", b"oken", b"redential", b"uthorization", b"ookie")
+_SECRETS = (
+    b"://",
+    b"argv",
+    b"Args",
+    b"rgument",
+    b"ommand",
+    b"cmd",
+    b"assw",
+    b"ecret",
+    b"oken",
+    b"redential",
+    b"uthorization",
+    b"ookie",
+)
 """What holds none of them holds no command line, no URL and no name of a secret."""
 
 _ASYNC_OF = {"S": "b", "F": "e", "T": "n", "p": "n"}
