@@ -61,6 +61,10 @@ class ViewError(TracerdError):
     """Raised when a trace cannot be shown."""
 
 
+class ImportFileError(TracerdError):
+    """Raised when a file of another tool cannot be imported; the message follows the file's name."""
+
+
 class QueryError(TracerdError):
     """Raised when the text of an expression or a tracker is wrong.
 

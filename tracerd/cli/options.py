@@ -55,6 +55,14 @@ def span_duration(value: str | float) -> float:
     return _quantity(value, _SPAN_SECONDS, what, nothing_allowed=True)
 
 
+def signed_duration(value: str | float) -> float:
+    """A type for options: `2s`, `-1.5ms`; in seconds."""
+    if isinstance(value, str) and value.startswith(("-", "+")):
+        seconds = span_duration(value[1:])
+        return -seconds if value[0] == "-" else seconds
+    return span_duration(value)
+
+
 def size(value: str | float) -> float:
     """A type for options: `500MB`, `2GB`, `1GiB`; in bytes."""
     return _quantity(value, _BYTES, "no size: write a number and B, kB, MB, GB, TB, KiB, MiB, GiB or TiB, such as 2GB")

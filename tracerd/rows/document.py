@@ -6,7 +6,7 @@ control characters in strings become escapes here; `nan` and the like are for th
 
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Final
 
 from tracerd.core.lines import check_line, check_run
@@ -27,14 +27,25 @@ class Document:
 
     Args:
         pieces: Its text.
+        wanted: Keys beside the events whose values are kept; see `Elements`.
 
     Attributes:
         is_complete: Whether it has its end; known after `blocks`.
     """
 
-    def __init__(self, pieces: Iterable[bytes]) -> None:
+    def __init__(self, pieces: Iterable[bytes], wanted: Container[bytes] = ()) -> None:
         self.is_complete = False
-        self._elements = Elements(pieces)
+        self._elements = Elements(pieces, wanted)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether an array has its `]`, which it does not need."""
+        return self._elements.is_closed
+
+    @property
+    def values(self) -> dict[bytes, bytes]:
+        """What was wanted and met so far, as JSON."""
+        return self._elements.values
 
     def blocks(self) -> Iterator[bytes]:
         """Its events in blocks of whole lines, about BLOCK_BYTES each. Elements that are no objects are lines, too."""

@@ -10,7 +10,7 @@ depth. Where no such `}` is found in a piece, its elements are followed bracket 
 """
 
 import re
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Container, Generator, Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -158,14 +158,20 @@ class Elements:
 
     Args:
         pieces: The document, cut anywhere; none of them is empty.
+        wanted: Other keys of an object whose values are kept, each with its quotes.
 
     Attributes:
         is_complete: Whether the document has its end; known when all elements have been taken. An array needs no `]`,
             since programs that may be killed leave it out, but its last element must be whole.
+        is_closed: Whether an array has its `]`.
+        values: What was wanted and met so far, as JSON.
     """
 
-    def __init__(self, pieces: Iterable[bytes]) -> None:
+    def __init__(self, pieces: Iterable[bytes], wanted: Container[bytes] = ()) -> None:
         self.is_complete = False
+        self.is_closed = True
+        self.values: dict[bytes, bytes] = {}
+        self._wanted = wanted
         self._text = _Text(pieces)
 
     def __iter__(self) -> Iterator[list[bytes] | list[msgspec.Raw]]:
@@ -176,6 +182,7 @@ class Elements:
                 text.at += 1
                 last = yield from self._elements()
                 self.is_complete = last is not None
+                self.is_closed = last == b"]"
             case b"{":
                 text.at += 1
                 yield from self._arrays()
@@ -191,8 +198,12 @@ class Elements:
                 text.at += 1
                 if not (yield from self._elements()):
                     return
-            elif not byte or text.value(keep=False) is None:
+                continue
+            keep = key in self._wanted
+            if not byte or (value := text.value(keep=keep)) is None:
                 return
+            if keep:
+                self.values[key] = value
         self.is_complete = key == b"}"
 
     def _elements(self) -> Generator[list[bytes] | list[msgspec.Raw], None, bytes | None]:
@@ -234,3 +245,17 @@ def is_document(head: bytes) -> bool:
             return False
     # Whatever comes first is long. So long is what other tools write before the events, and seldom an event.
     return len(head) >= HEAD_BYTES
+
+
+def first_keys(head: bytes) -> set[bytes]:
+    """The keys, with their quotes, of the object that a file begins with, as far as they are in its first bytes."""
+    text = _Text([head])
+    found: set[bytes] = set()
+    if text.next_byte(_BOM_OR_BLANKS) != b"{":
+        return found
+    text.at += 1
+    while (key := text.next_key()) not in (b"}", b""):
+        found.add(key)
+        if not text.next_byte(_COLON) or text.value(keep=False) is None:
+            break
+    return found

@@ -1,0 +1,190 @@
+"""`tracerd import` through a real daemon: what comes, and with which exit code."""
+
+import gzip
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.harness import Daemon, tracerd
+from tests.perfetto.judge import Judge
+
+EVENTS: list[dict[str, object]] = [
+    {"ph": "M", "name": "process_name", "pid": 1, "tid": 0, "args": {"name": "traceEvents"}},
+    {"ph": "X", "name": "late child", "pid": 1, "tid": 0, "ts": 5, "dur": 2, "args": ["a"]},
+    {"ph": "X", "name": "parent", "pid": 1, "tid": 0, "ts": -10, "dur": 30, "args": None},
+    {"ph": "X", "name": "crosses it", "pid": 1, "tid": 0, "ts": 10, "dur": 30},
+    {"ph": "B", "name": "begun", "pid": 1, "tid": 140234567890123, "ts": 1},
+    {"ph": "E", "pid": 1, "tid": 140234567890123, "ts": 4},
+    {"ph": "b", "cat": "c", "name": "one", "id": 9007199254740993, "pid": 1, "ts": 1},
+    {"ph": "b", "cat": "c", "name": "two", "id": 9007199254740993, "pid": 1, "ts": 2},
+    {"ph": "e", "cat": "c", "name": "one", "id": 9007199254740993, "pid": 1, "ts": 5},
+    {"ph": "e", "cat": "c", "name": "two", "id": 9007199254740993, "pid": 1, "ts": 8},
+    {"ph": "s", "cat": "f", "name": "arrow", "id": 1, "pid": 1, "tid": 0, "ts": 7},
+    {"ph": "f", "cat": "f", "name": "arrow", "id": 1, "pid": 1, "tid": 0, "ts": 12},
+    {"ph": "f", "cat": "f", "name": "arrow", "id": 2, "pid": 1, "tid": 0, "ts": 12},
+    {"ph": "C", "name": "load", "pid": 1, "ts": 3, "args": {"v": "0.5", "w": None}},
+    {"ph": "i", "name": '<b>"\\\u202e', "pid": "text", "tid": "", "ts": 3.25},
+]
+
+
+def text(**more: object) -> bytes:
+    return json.dumps({**more, "traceEvents": EVENTS}).encode()
+
+
+ARRAY = json.dumps(EVENTS).encode()
+SHAPES = {
+    "one line": text(),
+    "pretty": json.dumps({"traceEvents": EVENTS}, indent=2).encode(),
+    "byte order mark": b"\xef\xbb\xbf" + text(),
+    "CRLF": json.dumps({"traceEvents": EVENTS}, indent=1).replace("\n", "\r\n").encode(),
+    "gz": gzip.compress(text()),
+    "two gz members": gzip.compress(text()[:300]) + gzip.compress(text()[300:]),
+    "array": ARRAY,
+    "trailing comma": ARRAY[:-1] + b",\n]",
+    "leading commas": b"[" + b"\n".join(b"," + json.dumps(event).encode() for event in EVENTS) + b"]",
+    "no end": ARRAY[:-1],
+    "no end after a comma": ARRAY[:-1] + b",\n",
+    "late key": text(metadata={"trace": "x" * 150_000}),
+    "keys with the word": text(traceEvent=[1], other={"traceEvents": [{"ph": "X"}]}),
+    "lines": b"".join(json.dumps(event).encode() + b"\n" for event in EVENTS),
+}
+
+
+def run(daemon: Daemon, *arguments: str | Path) -> tuple[int, str, str]:
+    done = tracerd("import", "--socket", daemon.socket, "--dir", daemon.dir, *arguments)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def lines(daemon: Daemon, trace: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in daemon.events(trace)]
+
+
+def spans(daemon: Daemon, trace: str) -> list[tuple[object, float, float]]:
+    """Name, start after the first, and duration of all spans."""
+    found = [event for event in lines(daemon, trace) if event["ph"] == "X"]
+    starts = [float(str(event["ts"])) for event in found]
+    first = min(starts)
+    return sorted(
+        (str(event["name"]), round(start - first, 3), float(str(event["dur"])))
+        for event, start in zip(found, starts, strict=True)
+    )
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_one_file_in_many_shapes_gives_the_same_trace(shape: str, shared_daemon: Daemon, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(SHAPES[shape])
+    trace = shape.replace(" ", "-")
+    code, out, err = run(shared_daemon, file, "--into", trace)
+    assert (code, err) == (0, "")
+    assert "6 spans, " in out
+    assert spans(shared_daemon, trace) == [
+        ("begun", 11, 3),
+        ("crosses it", 20, 30),
+        ("late child", 15, 2),
+        ("parent", 0, 30),
+    ]
+    phases = sorted(str(event["ph"]) for event in lines(shared_daemon, trace))
+    assert [phase for phase in phases if phase not in "MX"] == ["C", "b", "b", "e", "e", "f", "i", "s"]
+    assert "1 span put on 1 lane of their own; 1 arrow end without a span left out" in out
+    assert ("no end" in out) == shape.startswith("no end")
+
+
+def test_perfetto_has_nothing_to_object(daemon: Daemon, perfetto: Judge, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(text())
+    assert run(daemon, file, "--into", "t")[0] == 0
+    done = tracerd("get-tef", "t", "-d", daemon.dir, "-o", tmp_path / "t.json")
+    assert done.returncode == 0
+    rows, problems = perfetto.examine(tmp_path / "t.json", "select count(*) from slice", "select count(*) from flow")
+    assert problems == {}
+    assert rows == [[[7]], [[1]]]
+
+
+def test_what_is_cut_off_is_used_as_far_as_it_is_whole(daemon: Daemon, tmp_path: Path) -> None:
+    """At a tenth of all places: one line, the stated exit code, no traceback."""
+    from tracerd.errors import TracerdError
+    from tracerd.importers.placing import Place
+    from tracerd.importers.run import Importer, Options
+
+    whole = text()
+    file = tmp_path / "file"
+    for at in range(0, len(whole), 10):
+        file.write_bytes(whole[:at])
+        sent: list[bytes] = []
+        try:
+            imported = Importer(Options(), Place(), lambda _: None, is_new=True).read(str(file), sent.append)
+        except TracerdError:
+            assert sent == []
+        else:
+            assert imported.problem == "is cut off", at
+            assert b'{"complete":false}' in sent[-1]
+            assert all(json.loads(line) for line in b"".join(sent).splitlines())
+    assert run(daemon, file)[0] == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\x00\xff" * 500, b"{", b"[]", b"[1,2]", b'{"nodes":[],"samples":[]}', b"\x1f\x8b\x08", b'[{"ph":"X"}]'],
+    ids=repr,
+)
+def test_what_holds_no_event_sends_nothing(content: bytes, daemon: Daemon, tmp_path: Path) -> None:
+    file = tmp_path / "bad"
+    file.write_bytes(content)
+    code, out, err = run(daemon, file)
+    assert (code, out) == (1, "")
+    assert err.startswith(f"{file}: ")
+    assert err.count("\n") == 1
+    assert list(daemon.dir.glob("*.jsonl")) == []
+
+
+def test_of_several_files_the_good_ones_come(daemon: Daemon, tmp_path: Path) -> None:
+    bad, good = tmp_path / "bad", tmp_path / "good"
+    bad.write_bytes(b"no")
+    good.write_bytes(text())
+    code, out, err = run(daemon, bad, good, "--into", "t")
+    assert code == 1
+    assert "6 spans, " in out
+    assert err.startswith(f"{bad}: ")
+    assert len(spans(daemon, "t")) == 4
+
+
+def test_a_bomb_ends_at_the_limit(daemon: Daemon, tmp_path: Path) -> None:
+    file = tmp_path / "bomb.gz"
+    file.write_bytes(gzip.compress(b"[" + b" " * 5_000_000 + text()))
+    code, _, err = run(daemon, file, "--max-size", "3MB")
+    assert code == 1
+    assert "larger than 3.0 MB" in err
+
+
+def test_two_files_of_one_pid_share_no_row(daemon: Daemon, tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).write_bytes(text())
+    assert run(daemon, tmp_path / "a", tmp_path / "b", "--into", "t")[0] == 0
+    pids = {event["pid"] for event in lines(daemon, "t") if event.get("name") == "parent"}
+    assert len(pids) == 2
+
+
+def test_secrets_do_not_come(daemon: Daemon, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    argv = ["curl", "--password", "hunter2", "https://joe:hunter2@example.com"]
+    file.write_text(
+        json.dumps([{"ph": "X", "name": "run", "pid": 2, "tid": 2, "ts": 1, "dur": 1, "args": {"argv": argv}}])
+    )
+    assert run(daemon, file, "--into", "t")[0] == 0
+    assert "hunter2" not in str(daemon.events("t"))
+
+
+def test_more_than_fits_into_memory_comes_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tracerd.importers import sorting
+
+    monkeypatch.setattr(sorting, "RUN_BYTES", 10_000)
+    numbers = list(range(5000))
+    random.Random(1).shuffle(numbers)
+    sorter = sorting.Sorter()
+    for number in numbers:
+        sorter.add((number, 0, number, 0, "X", b"{}"))
+    assert [record[0] for record in sorter.sorted()] == list(range(5000))
+    sorter.close()

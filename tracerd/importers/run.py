@@ -1,0 +1,109 @@
+"""An import: files, one after the other, into one trace."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from tracerd.errors import ImportFileError
+from tracerd.importers.formats import BY_NAME, format_of
+from tracerd.importers.numbers import Numbers
+from tracerd.importers.placing import Place
+from tracerd.importers.source import Source
+from tracerd.importers.timeline import Clock, Timeline
+from tracerd.importers.writer import Laned, Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user wants.
+
+    Attributes:
+        align: What times count from; None: as is known of the format.
+        offset_ns: Added to all times.
+        format: The format of all files; empty: by their content.
+        max_bytes: How much a file may be when inflated.
+    """
+
+    align: Clock | None = None
+    offset_ns: int = 0
+    format: str = ""
+    max_bytes: float = 10_000_000_000
+
+
+@dataclass(slots=True)
+class Imported:
+    """What became of a file.
+
+    Attributes:
+        timeline: What it holds.
+        problem: Why it is not whole; empty if it is.
+        clock: What its times were taken to count from.
+        first_ns: Where its first event lies on the trace's clock.
+        laned: What was done to make Perfetto show it.
+    """
+
+    timeline: Timeline
+    problem: str
+    clock: Clock
+    first_ns: int
+    laned: Laned = field(default_factory=Laned)
+
+
+class Importer:
+    """Imports files into one trace.
+
+    Args:
+        options: What the user wants.
+        place: The clock of the trace.
+        is_new: Whether the trace has nothing but what is imported here.
+        progress: Called with the size of each piece that was read.
+    """
+
+    def __init__(self, options: Options, place: Place, progress: Callable[[int], object], *, is_new: bool) -> None:
+        self._options = options
+        self._place = place
+        self._progress = progress
+        self._numbers = Numbers(keep=is_new)
+
+    def read(self, path: str, send: Callable[[bytes], None]) -> Imported:
+        """Import a file; nothing is sent before it has been read to its end.
+
+        Args:
+            path: The file; `-` is stdin.
+            send: Called with blocks of lines.
+
+        Raises:
+            ImportFileError: It is of no known format, or no event in it can be read; nothing has been sent.
+        """
+        options = self._options
+        timeline = Timeline()
+        with closing(Source(path, options.max_bytes, self._progress)) as source, closing(timeline.records):
+            kind = BY_NAME[options.format] if options.format else format_of(source.head)
+            kind.read(source, timeline)
+            if timeline.is_empty:
+                raise ImportFileError(_why_empty(source, timeline))
+            clock = options.align or timeline.clock
+            shift_ns = self._place.shift(timeline, clock, options.offset_ns)
+            first_ns = timeline.first_ns + shift_ns
+            imported = Imported(timeline, source.problem, clock, first_ns)
+            name = f"{timeline.tool}: {source.name}"
+            writer = Writer(timeline, self._numbers, shift_ns, name, whole_us=self._place.is_wall)
+            for block in writer.blocks():
+                send(block)
+            if source.problem:
+                send(b'{"ph":"M","name":"tracerd_trace","args":{"complete":false}}\n')
+            imported.laned = writer.laned
+            return imported
+
+
+def _why_empty(source: Source, timeline: Timeline) -> str:
+    if source.problem:
+        return f"it {source.problem} before the end of a first event"
+    left_out = "; ".join(left_out_of(timeline))
+    return f"it has no event that can be shown{': ' if left_out else ''}{left_out}"
+
+
+def left_out_of(timeline: Timeline) -> Iterator[str]:
+    """What was left out, for people."""
+    for what, count in timeline.left_out.items():
+        yield f"{count:,} {what} left out"

@@ -1,0 +1,138 @@
+"""A file to be imported: inflated, without its mark of byte order, within a limit, and read once."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import BinaryIO, Final
+
+import msgspec
+
+from tracerd.errors import ImportFileError
+from tracerd.rows.document import Decompressed
+from tracerd.rows.elements import HEAD_BYTES
+from tracerd.store.log import BLOCK_BYTES
+from tracerd.text import size_text
+
+STDIN: Final = "-"
+
+MAX_DOCUMENT_BYTES: Final = 256 * 1024 * 1024
+"""A document that is no array of events is read as a whole."""
+
+_BOM = b"\xef\xbb\xbf"
+
+
+class Source:
+    """A file.
+
+    Args:
+        path: The file; `-` is stdin.
+        max_bytes: How much it may be when inflated.
+        progress: Called with the size of each piece that was read.
+
+    Attributes:
+        name: What to call it.
+        head: How it begins: HEAD_BYTES, if it is so long.
+        problem: Why it is not whole, as words that follow its name; empty if it is. Known at the end.
+        mtime_ns: When it was last written, in ns since 1970; None for stdin.
+
+    Raises:
+        ImportFileError: It cannot be read, or is empty.
+    """
+
+    def __init__(self, path: str, max_bytes: float, progress: Callable[[int], object]) -> None:
+        self.name = "stdin" if path == STDIN else os.path.basename(path)
+        self.problem = ""
+        self.mtime_ns: int | None = None
+        self._path = path
+        self._progress = progress
+        self._left = max_bytes
+        self._max_bytes = max_bytes
+        self._file = self._open()
+        self._bytes = Decompressed(self._pieces())
+        self._rest = iter(self._bytes)
+        try:
+            self.head = self._read_head()
+        except BaseException:
+            self.close()
+            raise
+
+    def _read_head(self) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        while size < HEAD_BYTES and (piece := next(self._rest, b"")):
+            parts.append(piece)
+            size += len(piece)
+        self._take(size)
+        head = b"".join(parts).removeprefix(_BOM)
+        if not head:
+            raise ImportFileError(f"it {self._bytes.problem}" if self._bytes.problem else "it is empty")
+        return head
+
+    def pieces(self) -> Iterator[bytes]:
+        """Its bytes, in pieces; once."""
+        for piece in chain([self.head], self._rest):
+            if piece is not self.head:
+                self._take(len(piece))
+            yield piece
+        self.problem = self._bytes.problem
+
+    def lines(self) -> Iterator[bytes]:
+        """Its lines, without their ends, and without those that are blank; once."""
+        rest = b""
+        for piece in self.pieces():
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                if line := line.strip():
+                    yield line
+        if rest := rest.strip():
+            yield rest
+
+    def document(self) -> object:
+        """All of it, as one JSON value.
+
+        Raises:
+            ImportFileError: It is too large, or no JSON.
+        """
+        parts: list[bytes] = []
+        size = 0
+        for piece in self.pieces():
+            parts.append(piece)
+            size += len(piece)
+            if size > MAX_DOCUMENT_BYTES:
+                raise ImportFileError(f"it is larger than {size_text(MAX_DOCUMENT_BYTES)}, and can only be read whole")
+        try:
+            value: object = msgspec.json.decode(b"".join(parts))
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            why = self.problem or f"is no whole JSON document: {error}"
+            raise ImportFileError(f"it {why}") from None
+        return value
+
+    def close(self) -> None:
+        """Close it."""
+        self._file.close()
+
+    def _open(self) -> BinaryIO:
+        if self._path == STDIN:
+            if not sys.stdin:
+                raise ImportFileError("stdin is closed")
+            return open(sys.stdin.fileno(), "rb", closefd=False)
+        try:
+            file = open(self._path, "rb")  # noqa: SIM115 (closed by `close`)
+            self.mtime_ns = os.fstat(file.fileno()).st_mtime_ns
+        except OSError as error:
+            raise ImportFileError(error.strerror or str(error)) from None
+        return file
+
+    def _pieces(self) -> Iterator[bytes]:
+        try:
+            while piece := self._file.read(BLOCK_BYTES):
+                self._progress(len(piece))
+                yield piece
+        except OSError as error:
+            raise ImportFileError(error.strerror or str(error)) from None
+
+    def _take(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise ImportFileError(f"it is larger than {size_text(self._max_bytes)} inflated; --max-size allows more")

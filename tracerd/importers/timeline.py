@@ -1,0 +1,176 @@
+"""What a file holds, as its reader finds it: spans, moments and numbers, on threads of processes."""
+
+import json
+from collections import Counter
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from hashlib import blake2b
+from typing import Final
+
+import orjson
+
+from tracerd import redact
+from tracerd.importers.sorting import Record, Sorter
+
+MAX_TRACKS: Final = 100_000
+"""Threads of a file that are kept apart; what comes beyond shares one."""
+
+OPEN_NS: Final = 2**62
+"""The duration of a span that was never ended."""
+
+MAX_NS: Final = 2**62
+"""Times beyond are no times."""
+
+
+class Clock(StrEnum):
+    """What the times of a file count from."""
+
+    WALL = "wall"
+    MONOTONIC = "monotonic"
+    START = "start"
+
+
+@dataclass(slots=True)
+class Process:
+    """A process.
+
+    Attributes:
+        number: The pid that the file gives, if it is one.
+        name: What to call it; empty without one.
+    """
+
+    number: int
+    name: str = ""
+
+
+@dataclass(slots=True)
+class Track:
+    """A thread, or the spans of one async id.
+
+    Attributes:
+        process: Its process.
+        number: The tid that the file gives, if it is one.
+        name: What to call it; empty without one.
+        async_id: Of an async track its id; 0 for a thread.
+    """
+
+    process: Process
+    number: int
+    name: str = ""
+    async_id: int = 0
+
+
+@dataclass(slots=True)
+class Timeline:
+    """All of a file.
+
+    Attributes:
+        tool: Who wrote it.
+        clock: What its times count from.
+        base_ns: What is added to the times for that; 0 if they are whole.
+        tracks: By their number in the records.
+        records: In any order.
+        counts: How many there are of what a person counts.
+        left_out: Why something was left out, and how often.
+        notes: What else the user should know.
+        first_ns: The earliest time.
+        last_ns: The latest one.
+    """
+
+    tool: str = ""
+    clock: Clock = Clock.START
+    base_ns: int = 0
+    tracks: list[Track] = field(default_factory=list[Track])
+    records: Sorter = field(default_factory=Sorter)
+    counts: Counter[str] = field(default_factory=Counter[str])
+    left_out: Counter[str] = field(default_factory=Counter[str])
+    notes: list[str] = field(default_factory=list[str])
+    first_ns: int = OPEN_NS
+    last_ns: int = -OPEN_NS
+    _processes: dict[Hashable, Process] = field(default_factory=dict[Hashable, Process])
+    _threads: dict[tuple[Hashable, Hashable], int] = field(default_factory=dict[tuple[Hashable, Hashable], int])
+    _added: int = 0
+
+    def process(self, key: Hashable, name: str = "") -> Process:
+        """The process of a key; a name that is given replaces the one it has."""
+        process = self._processes.get(key)
+        if process is None:
+            process = Process(key if isinstance(key, int) else 0)
+            if len(self._processes) < MAX_TRACKS:
+                self._processes[key] = process
+        if name:
+            process.name = name
+        return process
+
+    def track(self, process: Hashable, thread: Hashable, name: str = "", *, async_id: int = 0) -> int:
+        """The number of a thread's track; a name that is given replaces the one it has."""
+        key = (process, thread)
+        at = self._threads.get(key)
+        if at is None:
+            if len(self.tracks) >= MAX_TRACKS:
+                key = ("", "other threads")
+                at = self._threads.get(key)
+            if at is None:
+                at = self._threads[key] = len(self.tracks)
+                number = thread if isinstance(thread, int) else 0
+                self.tracks.append(Track(self.process(process), number, name, async_id))
+        if name:
+            self.tracks[at].name = name
+        return at
+
+    def add(self, phase: str, track: int, start_ns: int, dur_ns: int, rest: bytes) -> None:
+        """Take an event; `rest` is a JSON object with its name, category and args, without secrets."""
+        if not -MAX_NS < start_ns < MAX_NS or dur_ns > OPEN_NS:
+            self.left_out["events beyond all times"] += 1
+            return
+        self._added += 1
+        if start_ns < self.first_ns:
+            self.first_ns = start_ns
+        end_ns = start_ns + dur_ns if dur_ns < OPEN_NS else start_ns
+        if end_ns > self.last_ns:
+            self.last_ns = end_ns
+        record: Record = (start_ns, -dur_ns, self._added, track, phase, rest)
+        self.records.add(record)
+
+    def span(
+        self, track: int, name: str, start_ns: int, dur_ns: int, args: Mapping[str, object] | None = None, cat: str = ""
+    ) -> None:
+        """Take a span; a negative duration counts as none."""
+        self.counts["span"] += 1
+        self.add("X", track, start_ns, max(dur_ns, 0), rest_of(name, cat, args))
+
+    def instant(
+        self, track: int, name: str, at_ns: int, args: Mapping[str, object] | None = None, cat: str = ""
+    ) -> None:
+        """Take what happened at a moment."""
+        self.counts["moment"] += 1
+        self.add("i", track, at_ns, 0, rest_of(name, cat, args))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no event."""
+        return self._added == 0
+
+
+def rest_of(name: str, cat: str = "", args: Mapping[str, object] | None = None) -> bytes:
+    """The fields of an event that have nothing to do with its time and place, without secrets."""
+    fields: dict[str, object] = {"name": name}
+    if cat:
+        fields["cat"] = cat
+    if args:
+        fields["args"] = args
+    return redact.line(_json(fields))
+
+
+def _json(value: object) -> bytes:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
+    except (TypeError, RecursionError):  # lone surrogates, integers beyond 64 bits
+        return json.dumps(value, default=str).encode()
+
+
+def text_id(*parts: object) -> int:
+    """A number for an id, below 2^53, so that ids of any form keep apart; never 0."""
+    digest = blake2b(repr(parts).encode(errors="replace"), digest_size=8).digest()
+    return (int.from_bytes(digest, "big") >> 12) + 1
