@@ -134,7 +134,9 @@ def to_each_process(pid: int, number: int) -> None:
 
 
 @contextmanager
-def watched(sandbox: Sandbox, argv: list[str], ready: bytes) -> Generator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
+def watched(
+    sandbox: Sandbox, argv: list[str | Path], ready: bytes
+) -> Generator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
     """Exec in a process group of its own, once its command has written a line and the witness is there; its output."""
     with subprocess.Popen(argv, env=sandbox.environ, stdout=subprocess.PIPE, process_group=0) as process:
         assert process.stdout
