@@ -1,7 +1,7 @@
 /* How many of these lines are plain: the one question that C answers for tracerd.
 
-   A plain line is one strict JSON object that `check_line` would return unchanged (`plain_lines`), or that
-   `export_line` would (`plain_events`). The scanner builds nothing. It accepts no wrong line. It may stop at a right one
+   A plain line is one strict JSON object that `check_line` would return unchanged, and none of the daemon's own lines
+   (`plain_lines`), or one that `export_line` would return unchanged (`plain_events`). The scanner builds nothing. It accepts no wrong line. It may stop at a right one
    that needs a closer look, such as a number of 309 digits: what is not plain goes to Python untouched, which repairs,
    refuses and explains. Without this file everything works, only slower.
 
@@ -347,6 +347,25 @@ close:
 
 /* ------------------------------------------------------------------ many lines */
 
+/* Whether a line begins as those that only the daemon writes: OWN_PREFIXES in core/tef.py. */
+ALWAYS_INLINE int begins_with(Text p, const char *prefix) {
+    while (*prefix && *p == (unsigned char)*prefix)
+        p++, prefix++;
+    return !*prefix;
+}
+
+ALWAYS_INLINE int is_own_line(Text p) {
+    if (LIKELY(!begins_with(p, "{\"ph\":\"")))
+        return 0;
+    p += strlen("{\"ph\":\"");
+    if (*p == 'M')
+        return begins_with(p, "M\",\"name\":\"tracerd_clock\",");
+    if (*p != 'i' || !begins_with(p, "i\",\"s\":\"g\",\"cat\":\"tracerd\",\"name\":\"trace"))
+        return 0;
+    p += strlen("i\",\"s\":\"g\",\"cat\":\"tracerd\",\"name\":\"trace");
+    return begins_with(p, " full: later events are refused\",") || begins_with(p, "rd: ");
+}
+
 typedef struct {
     Py_ssize_t lines, bytes;
     unsigned rewritten;
@@ -360,6 +379,8 @@ ALWAYS_INLINE Plain scan(Text text, Py_ssize_t length, Mode mode) {
     Window window = {text - 64, 0};
     while (p < end) {
         unsigned rewritten = 0;
+        if (mode == LINES && UNLIKELY(is_own_line(p)))
+            break;
         Text q = after_object(p, end, &window, mode, &rewritten);
         if (UNLIKELY(!q || *q != '\n'))
             break;
@@ -424,7 +445,8 @@ static void join(char *out, Text p, Py_ssize_t length) {
     } while (0)
 
 PyDoc_STRVAR(plain_lines_doc, "plain_lines(block, /)\n--\n\n"
-             "How many of the first lines are strict JSON objects as they are, and how many bytes these lines have.");
+             "How many of the first lines are strict JSON objects as they are, and none the daemon's own, and how many\n"
+             "bytes these lines have.");
 
 static PyObject *plain_lines(PyObject *Py_UNUSED(module), PyObject *block) {
     char *text;

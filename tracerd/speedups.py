@@ -11,7 +11,8 @@ PURE_PYTHON_VARIABLE = "TRACERD_PURE_PYTHON"
 """The environment variable that keeps the extension from being used, and from being built, if it is not empty."""
 
 plain_lines: Callable[[bytes], tuple[int, int]] | None = None
-"""Of a block: how many of its first lines are strict JSON objects as they are, and the number of their bytes."""
+"""Of a block: how many of its first lines are strict JSON objects as they are, and none of the daemon's own lines, and
+the number of their bytes."""
 
 plain_events: Callable[[bytes, int, int], tuple[int, int, bytes | None]] | None = None
 """Of a block, from start to stop: how many of its first lines may enter a trace.json as they are, the number of their

@@ -47,6 +47,7 @@ def run(count: int, seed: int) -> int:
     from tracerd import speedups
     from tracerd.core import lines as core_lines
     from tracerd.core.lines import check_line
+    from tracerd.core.tef import OWN_PREFIXES
     from tracerd.trace_json import perfetto
 
     assert speedups.plain_lines
@@ -65,8 +66,9 @@ def run(count: int, seed: int) -> int:
             assert passed.count(b"\n") == number, f"seed {seed}: {whole!r}"
             for line in passed.split(b"\n")[:-1]:
                 assert check_line(line) is line, f"seed {seed}: {line!r}"
+                assert not line.startswith(OWN_PREFIXES), f"seed {seed}: {line!r}"
             line, newline, _ = whole[length:].partition(b"\n")
-            stops += bool(newline) and check_line(line) is line
+            stops += bool(newline) and check_line(line) is line and not line.startswith(OWN_PREFIXES)
             done += number + 1
             at += length + len(line) + 1
         at = 0

@@ -14,6 +14,7 @@ from tests.core.lines import DEEPEST, TOO_DEEP
 from tests.core.scanner_fuzz import run
 from tests.harness import PATIENCE_S, ROOT
 from tracerd import speedups
+from tracerd.core.tef import OWN_PREFIXES
 
 native = pytest.mark.skipif(speedups.plain_lines is None, reason="not possible here: the extension is not in use")
 
@@ -49,6 +50,17 @@ def plain_events(block: bytes, start: int, stop: int) -> tuple[int, int, bytes |
 )
 def test_lines_are_counted_up_to_the_first_that_is_not_plain(block: bytes, expected: tuple[int, int]) -> None:
     assert plain_lines(block) == expected
+
+
+@native
+@pytest.mark.parametrize("prefix", OWN_PREFIXES)
+def test_lines_of_the_daemons_own_are_not_plain_and_those_that_nearly_begin_so_are(prefix: bytes) -> None:
+    rest = b'"a":1}\n' if prefix.endswith(b",") else b'lost"}\n'
+    assert plain_lines(b"{}\n" + prefix + rest) == (1, 3)
+    for at in range(2, len(prefix)):
+        if prefix[at : at + 1].isalpha():
+            nearly = prefix[:at] + b"?" + prefix[at + 1 :] + rest
+            assert plain_lines(nearly) == (1, len(nearly))
 
 
 @native

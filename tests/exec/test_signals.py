@@ -5,8 +5,10 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -131,58 +133,46 @@ def to_each_process(pid: int, number: int) -> None:
         os.kill(process, number)
 
 
+@contextmanager
+def watched(
+    sandbox: Sandbox, argv: list[str | Path], ready: bytes
+) -> Generator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
+    """Exec in a process group of its own, once its command has written a line and the witness is there; its output."""
+    with subprocess.Popen(argv, env=sandbox.environ, stdout=subprocess.PIPE, process_group=0) as process:
+        assert process.stdout
+        assert process.stdout.readline() == ready
+        wait_until(lambda: len(group(process.pid)) == 3, "exec, its command, and the witness")
+        yield process, process.stdout
+
+
 @pytest.mark.parametrize("send", [to_the_group, to_each_process, os.kill])
 def test_a_signal_arrives_once(sandbox: Sandbox, prefix: Options, send: Callable[[int, int], None]) -> None:
     """Whether it was sent to the group, to each process of it, or to exec alone; also while exec is slow."""
-    with subprocess.Popen(
-        [*map(str, prefix), sys.executable, "-IS", "-c", COUNT],
-        env=sandbox.environ,
-        stdout=subprocess.PIPE,
-        process_group=0,
-    ) as process:
-        assert process.stdout
-        assert process.stdout.readline() == b"ready\n"
-        wait_until(lambda: len(group(process.pid)) == 3, "exec, its command, and the witness")
+    with watched(sandbox, [*map(str, prefix), sys.executable, "-IS", "-c", COUNT], b"ready\n") as (process, output):
         for is_slow in [False, True] * 5:
             if is_slow and send is not os.kill:
                 wait_until(lambda: state_of(process.pid) == "S", "exec to have taken the signal before")
                 process.send_signal(signal.SIGSTOP)
             send(process.pid, signal.SIGUSR1)
-            assert process.stdout.read(1) == b"+"
+            assert output.read(1) == b"+"
             process.send_signal(signal.SIGCONT)
         process.send_signal(signal.SIGTERM)  # exec passes it on after all that came before: its number is higher
-        assert process.stdout.read() == b""
+        assert output.read() == b""
         assert process.wait(PATIENCE_S) == 0
 
 
 def test_a_hundred_signals_to_the_group_are_a_hundred(sandbox: Sandbox, prefix: Options) -> None:
-    with subprocess.Popen(
-        [*map(str, prefix), sys.executable, "-IS", "-c", COUNT],
-        env=sandbox.environ,
-        stdout=subprocess.PIPE,
-        process_group=0,
-    ) as process:
-        assert process.stdout
-        assert process.stdout.readline() == b"ready\n"
-        wait_until(lambda: len(group(process.pid)) == 3, "exec, its command, and the witness")
+    with watched(sandbox, [*map(str, prefix), sys.executable, "-IS", "-c", COUNT], b"ready\n") as (process, output):
         for _ in range(100):
             os.killpg(process.pid, signal.SIGUSR1)
-            assert process.stdout.read(1) == b"+"
+            assert output.read(1) == b"+"
         process.send_signal(signal.SIGTERM)
-        assert process.stdout.read() == b""
+        assert output.read() == b""
 
 
 def test_a_signal_for_all_processes_of_exec_s_name_is_passed_on(sandbox: Sandbox) -> None:
     """As `pkill -f tracerd` sends it: the process that watches the group is not one of them, nor is the command."""
-    with subprocess.Popen(
-        [TRACERD, "exec", "--", "sh", "-c", "echo; exec sleep 100"],
-        env=sandbox.environ,
-        stdout=subprocess.PIPE,
-        process_group=0,
-    ) as process:
-        assert process.stdout
-        assert process.stdout.readline() == b"\n"
-        wait_until(lambda: len(group(process.pid)) == 3, "exec, its command, and the witness")
+    with watched(sandbox, [TRACERD, "exec", "--", "sh", "-c", "echo; exec sleep 100"], b"\n") as (process, _):
         wait_until(
             lambda: (
                 [b"tracerd" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in group(process.pid)].count(True) == 1

@@ -171,9 +171,7 @@ class Connection:
             self._events = greeting.count(b"\n") - 1  # OPEN is none
             self._inode = os.fstat(connection.fileno()).st_ino
             return connection
-        except (
-            BaseException
-        ) as error:  # an OSError; AttributeError on a system without Unix sockets; what a patch raises
+        except BaseException as error:  # OSError; AttributeError without Unix sockets; what a patch raises
             if connection is not None:
                 connection.close()
             keep(error)

@@ -32,6 +32,7 @@ from tracerd.core.json_text import (
     unmask,
     with_outside,
 )
+from tracerd.core.tef import has_own_line
 from tracerd.speedups import plain_lines
 
 MAX_REPAIRED_BYTES: Final = 1024 * 1024
@@ -63,11 +64,14 @@ def check_run(block: bytes) -> int | None:
     r"""The number of lines in a block, each ended by `\n`, if all are good as they are.
 
     Returns:
-        A number only if `check_line` returns every line unchanged. None if it may not: check line by line.
+        A number only if `check_line` returns every line unchanged, and none begins as the daemon's own do. None if
+        that is not sure: check line by line.
     """
     if plain_lines:
         count, length = plain_lines(block)
         return count if length == len(block) else None
+    if has_own_line(block):
+        return None
     objects = decode_run(block, _OBJECTS)
     return None if objects is None else len(objects)
 

@@ -27,7 +27,7 @@ from tracerd.core.messages import (
     Refused,
     Status,
 )
-from tracerd.core.tef import CLOCK_NAME, CLOCK_PREFIX, OWN_PREFIXES, has_own_line
+from tracerd.core.tef import CLOCK_NAME, CLOCK_PREFIX, OWN_PREFIXES
 from tracerd.errors import InvalidTraceIdError
 from tracerd.trace_id import TraceId
 
@@ -153,7 +153,7 @@ class MessageReader:
 
     def _decode_short(self, block: bytes) -> Iterator[Message]:
         """The messages in a block of whole lines, none of them too long."""
-        if block.startswith(b"{") and (count := _check_run(block)) is not None:
+        if block.startswith(b"{") and (count := check_run(block)) is not None:
             yield Events(block, count, first_line=self.lines + 1)
             self.lines += count
             return
@@ -242,12 +242,8 @@ def _unknown(line_no: int, line: bytes) -> Refused:
     return Refused(line_no, _UNKNOWN, line[:KEPT_BYTES])
 
 
-def _check_run(block: bytes) -> int | None:
-    """As `check_run`, but no line of the daemon's own is good: readers believe these."""
-    return None if has_own_line(block) else check_run(block)
-
-
 def _check_line(line: bytes) -> bytes | BadLine:
+    """As `check_line`, but no line of the daemon's own is good: readers believe these."""
     if not line.startswith(OWN_PREFIXES):
         return check_line(line)
     return BadLine(f"{CLOCK_NAME if line.startswith(CLOCK_PREFIX) else 'a mark'} is the daemon's own line")
@@ -255,7 +251,7 @@ def _check_line(line: bytes) -> bytes | BadLine:
 
 def _check_pieces(run: bytes) -> Iterator[Events | tuple[str, bytes]]:
     """A run cut into good pieces and refused lines with their reasons before them, in order."""
-    if (count := _check_run(run)) is not None:
+    if (count := check_run(run)) is not None:
         yield Events(run, count)
         return
     todo: list[bytes | Events] = [run]  # the next piece last; bytes were checked and may have a bad line
@@ -272,7 +268,7 @@ def _check_pieces(run: bytes) -> Iterator[Events | tuple[str, bytes]]:
         if not 0 < middle < len(piece):
             middle = piece.rfind(b"\n", 0, len(piece) - 1) + 1
         left, right = piece[:middle], piece[middle:]
-        left_count, right_count = _check_run(left), _check_run(right)
+        left_count, right_count = check_run(left), check_run(right)
         if left_count is None and right_count is None and lines <= SOME_LINES:
             yield from _check_lines(piece)
             continue

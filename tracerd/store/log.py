@@ -15,7 +15,6 @@ from tracerd.store.files import close, is_file_at, open_shared
 BLOCK_BYTES = 64 * 1024
 """Bytes a reader handles per C call: during larger ones the daemon would wait too long for the interpreter."""
 
-
 MAX_TAIL_BYTES = DEFAULT_MAX_LINE_BYTES
 """A longer torn line is cut without a look at it: clients wait meanwhile, and it may have any size."""
 
@@ -46,7 +45,7 @@ class LogWriter:
     def cut_torn_tail(self, keep: Callable[[bytes], object]) -> None:
         """Make the log end with a whole line, as a killed daemon may not have left it.
 
-        An unterminated strict object gets its newline; of anything else `keep` gets the begin, then it is cut off.
+        An unterminated strict object gets its newline. Anything else is cut off, and `keep` gets its beginning.
         """
         start = start_of_last_line(self.fd, self.size)
         if start == self.size:
