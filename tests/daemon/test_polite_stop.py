@@ -16,6 +16,7 @@ from tests.harness import Daemon, event, exported, short_dir, tracerd
 def test_die_when_idle_waits_for_all_clients_and_takes_new_ones(daemon: Daemon) -> None:
     with daemon.connect() as first:
         first.send(b"OPEN idle\n" + event(1))
+        assert first.flush() == (1, 0, 0)  # else the event of another client may come first
         daemon.session(b"DIE_WHEN_IDLE\n")
         with daemon.connect() as second:
             second.send(b"OPEN idle\n" + event(2))
