@@ -40,9 +40,9 @@ class Sandbox:
     def exec(self, *words: str | Path, **options: object) -> "subprocess.CompletedProcess[bytes]":
         """Run `tracerd exec` with these words.
 
-        A file of `-o` has a row for each process, unless they say otherwise; without one exec does not say what to do.
+        A file of `-o` has a row for each process, unless they say otherwise.
         """
-        layout = ("--layout", "processes") if "-o" in words and "--layout" not in words else ("-q",)
+        layout = ("--layout", "processes") if "-o" in words and "--layout" not in words else ()
         return self.run(TRACERD, "exec", *layout, *words, **options)
 
     def run(self, *words: str | Path, **options: object) -> "subprocess.CompletedProcess[bytes]":

@@ -156,7 +156,7 @@ def test_what_runs_is_seen_as_begun_and_nothing_else(sandbox: Sandbox) -> None:
     assert sandbox.sh(script, "--all").returncode == 0
 
     begun = [event for event in sandbox.events("now.json") if event.get("cat") == "unfinished"]
-    assert {event["name"] for event in begun} == {"sh", "cat", "tracerd"}
+    assert {str(event["name"]) for event in begun} == {"sh", "cat", "tracerd"}
     names = [args(event)["name"] for event in sandbox.events("now.json") if event["name"] == "process_name"]
     assert "cat fifo" in names or "cat" in names
     assert not [event for event in sandbox.events() if event.get("cat") == "unfinished" or "begin" in event]

@@ -1,6 +1,7 @@
 """What a recording must be: by the replay of `check`, which takes every event the exact way."""
 
 from collections import Counter
+from typing import cast
 
 import msgspec
 
@@ -48,8 +49,8 @@ class _Observer:
         if event.name not in ("process_name", "thread_name") or isinstance(event.args, Unset):
             return
         tid = thread.tid if event.name == "thread_name" else None
-        args = msgspec.json.decode(event.args)
-        name = args.get("name") if isinstance(args, dict) else None
+        args: object = msgspec.json.decode(event.args)
+        name = cast("dict[str, object]", args).get("name") if isinstance(args, dict) else None
         if not isinstance(name, str) or not name or ts < self._named.get((process.pid, tid), ts):
             return
         self._named[process.pid, tid] = ts

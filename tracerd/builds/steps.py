@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import cast
 
 from tracerd.builds.names import program_of, step_name
 
@@ -45,7 +46,7 @@ class Program:
     def argv(self) -> list[str]:
         """The command line; empty if it was not recorded."""
         argv = self.args.get("argv")
-        return [str(word) for word in argv] if isinstance(argv, list) else []
+        return [str(word) for word in cast("list[object]", argv)] if isinstance(argv, list) else []
 
     @property
     def label(self) -> str:

@@ -64,7 +64,7 @@ class Options:
         self.quiet = quiet
 
 
-LONG = {"-o": "--output", "-q": "--quiet"}
+LONG = {"-o": "--output"}
 WITH_VALUE = ("--name", "--output", "--trace", "--args", "--shim", "--layout")
 FLAGS = ("--no-start", "--follow", "--all", "--summary")
 

@@ -1,6 +1,7 @@
 """What the first bytes of a file show of its format."""
 
 from functools import cached_property
+from typing import cast
 
 import msgspec
 
@@ -45,8 +46,8 @@ def _object(line: bytes) -> dict[str, object]:
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return {}
     while isinstance(value, list) and value:
-        value = value[0]
-    return value if isinstance(value, dict) else {}
+        value = cast("list[object]", value)[0]
+    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
 
 
 def _object_of_array(text: bytes) -> dict[str, object]:

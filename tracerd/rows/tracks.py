@@ -18,6 +18,8 @@ from tracerd.rows.span_event import Event
 from tracerd.rows.spans import Id, Spans
 from tracerd.rows.track_events import ERROR_BIT, PHASE, Columns, Labels, TrackEvents
 
+_NO_LINES: frozenset[int] = frozenset()
+
 
 class Tracks:
     """The tracks of one trace.
@@ -94,7 +96,7 @@ class Tracks:
         return self._played
 
     def _play(self, pid: Id, tid: Id | None, columns: Columns) -> None:
-        spans = Spans(pid, tid, frozenset(), self._tick)
+        spans = Spans(pid, tid, _NO_LINES, self._tick)
         if pairs.play(columns, self.labels, self.order, spans, self._tick):
             self._played.append(spans)
         else:
