@@ -116,4 +116,4 @@ def test_the_manager_is_told_of_the_start_and_of_the_stop(kind: str) -> None:
 def test_a_manager_that_has_gone_does_not_disturb_the_daemon() -> None:
     with short_dir() as home, Daemon(home, env=os.environ | {"NOTIFY_SOCKET": str(home / "gone")}) as daemon:
         assert daemon.session(b"OPEN t\n" + event(1) + b"FLUSH\n") == b"OK 1 0 0\n"
-        assert "cannot send READY=1 to the service manager" in daemon.stderr()
+        wait_until(lambda: "cannot send READY=1 to the service manager" in daemon.stderr(), "the daemon to report it")
