@@ -33,7 +33,7 @@ _SECRETS = (
     b"ommand",
     b"cmd",
     b"assw",
-    b"ecret",
+    b"ecre",
     b"oken",
     b"redential",
     b"uthorization",
