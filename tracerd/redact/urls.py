@@ -5,7 +5,13 @@ from collections.abc import Iterator
 
 from tracerd.redact.rules import replaced
 
-_RUN = re.compile(rb"://[^\s\"'<>\\]++")
+_STOP = rb"\s\"'<>\\"
+_LOGIN = rb"(?!@)[^%s/?#@:]*+(?::[^%s/?#@:]*+)?+" % (_STOP, _STOP)
+_RUN = re.compile(
+    rb"://(?:(?:(?<=[Hh][Tt][Tt][Pp]://)|(?<=[Hh][Tt][Tt][Pp][Ss]://))(%s)@[^%s@:]*+(?![@:])|[^%s]++)"
+    % (_LOGIN, _STOP, _STOP)
+)
+"""A word that holds URLs, from its first scheme on; the group is the login of a lone web address of the usual form."""
 _HOST_END = re.compile(rb"[/?#]")
 _USER = re.compile(rb"[^\[:/?#]*+:(?!\d*+(?:[/?#,;)]|\Z))")
 """A user's name, if what follows is no port."""
@@ -16,7 +22,12 @@ def hide_logins(data: bytes) -> bytes:
 
     Of a web address nothing of the login stays, for the name may be a token.
     """
-    spans = [span for run in _RUN.finditer(data) if b"@" in run[0] for span in _secrets(data, *run.span())]
+    spans: list[tuple[int, int]] = []
+    for run in _RUN.finditer(data):
+        if run.lastindex:
+            spans.append(run.span(1))
+        elif b"@" in run[0]:
+            spans += _secrets(data, *run.span())
     return replaced(data, spans) if spans else data
 
 
