@@ -1,0 +1,182 @@
+"""`tracerd export`: traces in the formats of databases and of tracing systems."""
+
+import tempfile
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tracerd.cli.exporting import warn_problem
+from tracerd.cli.options import complete_trace, directory_option
+from tracerd.cli.progress import Passes, progress_of
+from tracerd.cli.reading import check_stdout
+from tracerd.cli.target import STDOUT, Target
+from tracerd.errors import ExportError
+from tracerd.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tracerd.exporters.tables import Tables
+    from tracerd.rows.source import Source
+
+FORMATS = ("ndjson", "sqlite", "duckdb", "parquet", "otlp", "jaeger")
+
+_COPIED_BYTES = 1 << 20
+
+_READS = {"ndjson": 1, "otlp": 3, "jaeger": 1}
+"""How often a trace is read after its names; for databases once for each relation."""
+
+
+def _format(name: str, what: str) -> "Callable[[Callable[..., None]], Callable[..., None]]":
+    metavar = "DIRECTORY" if name == "parquet" else "FILE"
+    return click.option(f"--{name}", metavar=metavar, help=what)
+
+
+@click.command("export")
+@click.argument("traces", nargs=-1, metavar="[TRACE]...", shell_complete=complete_trace)
+@directory_option
+@click.option("--all", "takes_all", is_flag=True, help="All traces of the directory.")
+@click.option("--ndjson", is_flag=True, help="The lines of the logs, with _trace and _line in front, to stdout.")
+@_format("sqlite", "A SQLite database.")
+@_format("duckdb", "A DuckDB database; needs tracerd[sql].")
+@_format("parquet", "A Parquet file for each table, into a directory; needs tracerd[sql].")
+@_format("otlp", "OpenTelemetry's JSON lines: spans, logs and metrics; - is stdout.")
+@_format("jaeger", "A JSON document of spans that Jaeger's page opens; - is stdout.")
+@click.option(
+    "--redact", "redacts", is_flag=True, help="Hide passwords, tokens and keys, as far as they can be recognised."
+)
+def export(
+    traces: tuple[str, ...], directory: Path, takes_all: bool, redacts: bool, **formats: str | bool | None
+) -> None:
+    """Write traces in a format of other programs.
+
+    TRACE is a path, a file name, a trace id, an unambiguous prefix of one, `latest`, or `-` for stdin.
+
+    The tables of the databases are traces, events, spans, logs and points; docs/export.md has their columns.
+    """
+    chosen = [(name, formats[name]) for name in FORMATS if formats[name]]
+    if len(chosen) != 1:
+        raise click.UsageError(f"give one of {', '.join(f'--{name}' for name in FORMATS)}")
+    if takes_all == bool(traces):
+        raise click.UsageError("give TRACE, or --all")
+    [(name, value)] = chosen
+    output = value if isinstance(value, str) else STDOUT
+    directory = directory.absolute()
+    sources = find_sources(directory, traces)
+    reading = read_tables(sources, _READS.get(name, 4), redacts=redacts)
+    if name == "parquet":
+        _write_parquet(reading, sources, directory, output)
+    elif name in ("sqlite", "duckdb"):
+        _write_database(name, reading, sources, directory, output)
+    else:
+        _write_stream(name, reading, sources, directory, output)
+
+
+def find_sources(directory: Path, traces: "Sequence[str]") -> "list[Source]":
+    """These traces; without any, all of the directory.
+
+    Raises:
+        TracerdError: A trace is not found, or there is none.
+    """
+    from tracerd.rows.source import find_trace
+    from tracerd.store.traces import list_logs
+
+    sources = [find_trace(directory, trace) for trace in traces or [f"{log.path}" for log in list_logs(directory)]]
+    if not sources:
+        raise ExportError(f"there are no traces in {directory}")
+    return sources
+
+
+def read_tables(sources: "Sequence[Source]", reads: int, *, redacts: bool = False) -> "Iterator[Tables]":
+    """Each trace in turn, with its progress, and its warnings when it was read."""
+    from tracerd.exporters.tables import Tables
+
+    for source in sources:
+        with progress_of(source) as progress:
+            tables = Tables(source, redacts=redacts, read=Passes(source, progress, reads - 1).read)
+            yield tables
+        warn_problem(source)
+        if bad := tables.bad_lines:
+            lines = "1 line is" if bad == 1 else f"{bad:,} lines are"
+            first = f"{printable(source.trace_id)}:{tables.first_bad_line}"
+            click.echo(f"{first}: {lines} no event and left out; `tracerd check` says why", err=True)
+
+
+def _write_stream(
+    name: str, reading: "Iterable[Tables]", sources: "Sequence[Source]", directory: Path, output: str
+) -> None:
+    if output == STDOUT:
+        check_stdout()
+    targets = [Target(source, directory, output) for source in sources]
+    for target in targets:
+        target.check(output)
+    with targets[0].sink(output) as sink:
+        for part in _parts(name, reading):
+            sink.write(part)
+
+
+def _parts(name: str, reading: "Iterable[Tables]") -> "Iterator[bytes]":
+    from tracerd.exporters.jaeger import jaeger_parts
+    from tracerd.exporters.ndjson import NumberedLines
+    from tracerd.exporters.otlp import otlp_lines
+
+    if name == "jaeger":
+        yield from jaeger_parts(reading)
+        return
+    for trace in reading:
+        if name == "otlp":
+            yield from otlp_lines(trace)
+            continue
+        lines = NumberedLines(trace.trace_id)
+        yield from lines.of(trace.stored_blocks())
+        trace.bad_lines, trace.first_bad_line = lines.bad_lines, lines.first_bad_line
+
+
+def _write_database(
+    name: str, reading: "Iterable[Tables]", sources: "Sequence[Source]", directory: Path, output: str
+) -> None:
+    from tracerd.exporters.duck import write_duckdb
+    from tracerd.exporters.sqlite import write_sqlite
+
+    targets = [Target(source, directory, output) for source in sources]
+    for target in targets:
+        target.check(output)
+    with _temporary() as temporary, targets[0].sink(output) as sink:
+        path = temporary / "database"
+        (write_sqlite if name == "sqlite" else write_duckdb)(path, reading)
+        _copy(path, sink.write)
+
+
+def _write_parquet(reading: "Iterable[Tables]", sources: "Sequence[Source]", directory: Path, output: str) -> None:
+    from tracerd.exporters.duck import write_parquet
+
+    into = Path(output)
+    try:
+        into.mkdir(exist_ok=True)
+    except OSError as error:
+        raise ExportError(f"cannot make the directory {output}: {error.strerror}") from None
+    with _temporary() as temporary:
+        write_parquet(temporary, reading)
+        for path in sorted(temporary.iterdir()):
+            target = str(into / path.name)
+            with Target(sources[0], directory, target).sink(target) as sink:
+                _copy(path, sink.write)
+
+
+@contextmanager
+def _temporary() -> "Generator[Path]":
+    """A directory for what a database writes: only what is whole takes its place."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="tracerd-") as name:
+            yield Path(name)
+    except FileNotFoundError as error:
+        raise ExportError(f"there is no directory for temporary files: {error.strerror}") from None
+
+
+def _copy(path: Path, write: "Callable[[bytes], object]") -> None:
+    with open(path, "rb") as file:
+        while piece := file.read(_COPIED_BYTES):
+            write(piece)

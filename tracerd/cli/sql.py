@@ -1,0 +1,70 @@
+"""`tracerd sql`: traces as tables of SQL."""
+
+import csv
+import io
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import click
+import orjson
+
+from tracerd.cli.export import find_sources, read_tables
+from tracerd.cli.options import complete_trace, directory_option
+from tracerd.cli.reading import check_stdout, print_lines
+from tracerd.text import printable, printable_json
+
+
+@click.command()
+@click.argument("traces", nargs=-1, metavar="[TRACE]... QUERY", shell_complete=complete_trace)
+@directory_option
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each row.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print lines of CSV, the first with the names of the columns.")
+def sql(traces: tuple[str, ...], directory: Path, as_json: bool, as_csv: bool) -> None:
+    """Ask traces a question in SQL; needs tracerd[sql].
+
+    QUERY is one SELECT of DuckDB's SQL over the tables traces, events, spans, logs and points.
+    Without a TRACE they hold all traces of the directory.
+    """
+    from tracerd.exporters.sql import ask
+
+    if not traces:
+        raise click.UsageError("give a QUERY, such as 'SELECT name, count(*) FROM spans GROUP BY name'")
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv exclude each other")
+    check_stdout()
+    *named, query = traces
+    answer = ask(query, read_tables(find_sources(directory.absolute(), named), reads=4))
+    if as_json:
+        for row in answer.rows():
+            line = orjson.dumps(dict(zip(answer.columns, map(_json, row), strict=True)), default=str)
+            sys.stdout.buffer.write(printable_json(line) + b"\n")
+    elif as_csv:
+        print_lines(_csv([answer.columns, *answer.rows()]))
+    else:
+        print_lines(_table(answer.columns, list(answer.rows())))
+
+
+def _json(value: object) -> object:
+    """A value as JSON holds it: integers above 64 bits as texts."""
+    return str(value) if isinstance(value, int) and value.bit_length() > 63 else value
+
+
+def _csv(rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    for row in rows:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="").writerow(row)
+        yield text.getvalue()
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
+    """The rows below their columns; numbers to the right."""
+    texts = [[printable("" if value is None else str(value)) for value in row] for row in rows]
+    names = [printable(column) for column in columns]
+    widths = [max(map(len, column)) for column in zip(names, *texts, strict=True)]
+    right = [all(isinstance(row[at], int | float | None) for row in rows) and bool(rows) for at in range(len(columns))]
+    for line in [names, *texts]:
+        cells = zip(line, widths, right, strict=True)
+        yield "  ".join(
+            text.rjust(width) if is_right else text.ljust(width) for text, width, is_right in cells
+        ).rstrip()

@@ -1,0 +1,68 @@
+"""A query of SQL over traces: the tables that it names, in memory, where it can read and write nothing else."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from tracerd.errors import ExportError
+from tracerd.exporters.duck import TABLES, connect, first_line, load
+from tracerd.exporters.tables import Tables
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_ROWS: Final = 1000
+
+
+class Answer:
+    """The rows that a query gives.
+
+    Attributes:
+        columns: The names of its columns.
+    """
+
+    def __init__(self, database: "DuckDBPyConnection", columns: Sequence[str]) -> None:
+        self.columns = columns
+        self._database = database
+
+    def rows(self) -> Iterator[tuple[object, ...]]:
+        """The rows, in order.
+
+        Raises:
+            ExportError: The query fails on the way.
+        """
+        import duckdb
+
+        try:
+            while some := self._database.fetchmany(_ROWS):
+                yield from some
+        except duckdb.Error as error:
+            raise ExportError(first_line(error)) from None
+
+
+def ask(query: str, traces: Iterable[Tables]) -> Answer:
+    """Run a query.
+
+    Args:
+        query: One statement of DuckDB's SQL.
+        traces: What the tables hold.
+
+    Raises:
+        ExportError: DuckDB is not installed, or the query is wrong, or wants to read or write files.
+        TracerdError: A trace cannot be read.
+    """
+    database = connect()
+    import duckdb
+
+    words = {word.lower() for word in re.findall(r"\w+", query)}
+    load(database, traces, [table for table in TABLES if table in words])
+    try:
+        database.execute("SET enable_external_access = false")
+        database.execute("SET lock_configuration = true")
+        statements = database.extract_statements(query)
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            raise ExportError("write one SELECT: nothing else can be run; `tracerd export --duckdb` makes a database")
+        database.execute(statements[0])
+    except duckdb.Error as error:
+        raise ExportError(first_line(error)) from None
+    return Answer(database, [str(column[0]) for column in database.description or ()])
