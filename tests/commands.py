@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from tracerd.cli import main
 
 
-def command(*arguments: str | Path, **environ: str | None) -> "subprocess.CompletedProcess[bytes]":
+def invoke(*arguments: str | Path, **environ: str | None) -> "subprocess.CompletedProcess[bytes]":
     """Run a command; never raises for its exit code.
 
     Args:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import command
+from tests.commands import invoke
 from tests.harness import short_dir
 
 SUBJECTS = [
@@ -26,7 +26,7 @@ def examine(home: Path, *arguments: str | Path, code: int | None = None, **envir
     env: dict[str, str | None] = {name: None for name in os.environ if name.startswith("TRACERD_")}
     env |= {"TRACERD_SOCKET": str(home / "s"), "TRACERD_DIR": str(home / "logs")}
     env |= {"PATH": "/nowhere"} | environ  # this machine's own units are none of the tests' business
-    done = command("doctor", *arguments, **env)
+    done = invoke("doctor", *arguments, **env)
     assert done.stderr == b""
     found: dict[str, tuple[str, str]] = {}
     for line in done.stdout.decode().splitlines():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import command
+from tests.commands import invoke
 from tests.docs.documents import code, section, tables
 from tests.harness import ROOT, Daemon
 from tests.replay.replay_cases import ROWS, x
@@ -20,7 +20,7 @@ UNENDED = '{"ph":"B","pid":1,"tid":1,"ts":1,"name":"b"}\n'
 
 def check(log: str, directory: Path, *options: str) -> tuple[int, list[str]]:
     (directory / "t.jsonl").write_text(log)
-    done = command("check", "t", "-d", directory, *options)
+    done = invoke("check", "t", "-d", directory, *options)
     assert done.stderr == b""
     return done.returncode, done.stdout.decode().splitlines()
 
@@ -94,7 +94,7 @@ def test_what_the_daemon_recorded_is_checked_while_it_runs(daemon: Daemon) -> No
     with daemon.connect() as client:
         client.send(b"OPEN t\n" + OVERLAPPING.encode() + b'{"ph":"X","ts":1}\n')
         client.flush()
-        done = command("check", "latest", "-d", daemon.dir, "--json")
+        done = invoke("check", "latest", "-d", daemon.dir, "--json")
 
     found = [(entry["line"], entry["kind"]) for entry in map(json.loads, done.stdout.splitlines())]
     assert found == [(3, "overlap"), (4, "left-out")]  # the first line is the daemon's clock
@@ -119,7 +119,7 @@ def test_names_from_a_client_do_no_harm_to_a_terminal(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_are_one_line(arguments: list[str], message: str) -> None:
-    done = command("check", *arguments)
+    done = invoke("check", *arguments)
 
     assert done.returncode == 1
     assert done.stdout == b""
@@ -132,7 +132,7 @@ def test_mistakes_are_one_line(arguments: list[str], message: str) -> None:
     [[], ["a", "b"], ["t", "-d"], ["t", "--json", "x"], ["t", "--all", "x"], ["t", "--nonsense"]],
 )
 def test_misuse_exits_2(arguments: list[str]) -> None:
-    done = command("check", *arguments)
+    done = invoke("check", *arguments)
 
     assert done.returncode == 2
     assert done.stdout == b""
@@ -142,7 +142,7 @@ def test_misuse_exits_2(arguments: list[str]) -> None:
 def test_options_given_twice_are_as_given_once(tmp_path: Path) -> None:
     (tmp_path / "t.jsonl").write_text(UNENDED)
 
-    done = command("check", "t", "-d", "/no/such/dir", "-d", tmp_path, "--json", "--json", "--all", "--all")
+    done = invoke("check", "t", "-d", "/no/such/dir", "-d", tmp_path, "--json", "--json", "--all", "--all")
 
     assert done.returncode == 0
     assert json.loads(done.stdout)["kind"] == "never-ended"
@@ -151,7 +151,7 @@ def test_options_given_twice_are_as_given_once(tmp_path: Path) -> None:
 def test_unreadable_log_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "d.jsonl").mkdir()
 
-    done = command("check", tmp_path / "d.jsonl")
+    done = invoke("check", tmp_path / "d.jsonl")
 
     assert (done.returncode, done.stdout) == (1, b"")
     assert done.stderr.count(b"\n") == 1

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.doctor import SUBJECTS, examine
 from tests.cli.doctor import home as home
-from tests.commands import command
+from tests.commands import invoke
 from tests.harness import Daemon, event, tracerd
 from tracerd import __version__
 from tracerd.cli import doctor_checks as doctor
@@ -44,7 +44,7 @@ def test_a_daemon_in_good_order_fails_in_nothing(home: Path) -> None:
 
 
 def test_json_is_one_object_for_each_finding(home: Path) -> None:
-    done = command("doctor", "--socket", home / "s", "-d", home / "logs", "--json")
+    done = invoke("doctor", "--socket", home / "s", "-d", home / "logs", "--json")
     findings = [json.loads(line) for line in done.stdout.splitlines()]
     assert [finding["subject"] for finding in findings] == SUBJECTS
     assert all(finding.keys() == {"level", "subject", "text"} for finding in findings)
@@ -229,14 +229,14 @@ def test_rejects_without_a_log(home: Path) -> None:
 
 
 def test_names_from_outside_do_no_harm(home: Path) -> None:
-    done = command("doctor", "--socket", home / "\x1b[31ms\u202e", "-d", home / "\x1b[31mlogs")
+    done = invoke("doctor", "--socket", home / "\x1b[31ms\u202e", "-d", home / "\x1b[31mlogs")
     assert b"\x1b" not in done.stdout + done.stderr
     assert "\u202e".encode() not in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("arguments", [["extra"], ["--nonsense"], ["--json", "x"]])
 def test_misuse_exits_2(arguments: list[str]) -> None:
-    done = command("doctor", *arguments)
+    done = invoke("doctor", *arguments)
     assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr.count(b"Error:") == 1
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import command
+from tests.commands import invoke
 from tests.harness import PATIENCE_S, ROOT, Daemon, event
 from tracerd.trace_id import TraceId
 
@@ -43,7 +43,7 @@ def in_shell(shell: str, script: str, **more: str) -> dict[str, str]:
 
 def in_process(*arguments: str, **more: str) -> "subprocess.CompletedProcess[bytes]":
     """What the command alone prints."""
-    return command("env", *arguments, **(dict.fromkeys(NAMES) | more))
+    return invoke("env", *arguments, **(dict.fromkeys(NAMES) | more))
 
 
 @pytest.mark.parametrize(("shell", "way"), WAYS)

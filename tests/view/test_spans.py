@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.commands import invoke
 from tests.harness import tracerd
 from tests.perfetto.judge import Judge
 from tests.perfetto.test_perfetto import CAPTURES, cases
@@ -145,7 +146,7 @@ FIGURES = """
 
 
 def json_of(*arguments: str | Path) -> list[dict[str, Any]]:
-    done = tracerd(*arguments)
+    done = invoke(*arguments)
     assert (done.returncode, done.stderr) == (0, b"")
     return [json.loads(line) for line in done.stdout.splitlines()]
 

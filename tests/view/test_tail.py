@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import invoke
 from tests.docs.documents import code, section, tables
 from tests.harness import PATIENCE_S, ROOT, Daemon, event, events, on_a_terminal, tracerd, wait_until
 from tracerd.rows import follow as live_module
@@ -26,8 +27,8 @@ GOLDEN = ROOT / "docs/view/tail.jsonl"
 SPAN = b'{"ph":"X","name":"%s","pid":%d,"tid":1,"ts":%d,"dur":%d}\n'
 
 
-def tail(directory: Path, *arguments: str | Path, **environ: str) -> "subprocess.CompletedProcess[bytes]":
-    return tracerd("tail", "-d", directory, *arguments, env=os.environ | {"TZ": "UTC"} | environ)
+def tail(directory: Path, *arguments: str | Path) -> "subprocess.CompletedProcess[bytes]":
+    return invoke("tail", "-d", directory, *arguments)
 
 
 def numbers(text: bytes) -> list[int]:
@@ -88,7 +89,8 @@ def test_example_and_its_json_are_those_of_the_documents() -> None:
     )
     assert shown
 
-    assert tail(EXAMPLE.parent, EXAMPLE).stdout.decode() == shown[1]
+    done = tracerd("tail", "./live.jsonl", cwd=EXAMPLE.parent, env=os.environ | {"TZ": "UTC"})
+    assert done.stdout.decode() == shown[1]
     assert tail(EXAMPLE.parent, EXAMPLE, "--json").stdout == GOLDEN.read_bytes()
 
 
@@ -299,7 +301,7 @@ def test_a_trace_that_is_cleared_is_followed_again(arguments: list[str], daemon:
         for number in (10, 20, 30):
             # No pause: what was written, cleared and written anew within a tenth of a second is printed too.
             daemon.session(b"OPEN t\n" + event(number) + b"FLUSH\n")
-            wait_until(lambda: tracerd("clear", "-d", daemon.dir, "--yes", "t").returncode == 0, "the trace to be idle")
+            wait_until(lambda: invoke("clear", "-d", daemon.dir, "--yes", "t").returncode == 0, "the trace to be idle")
             daemon.session(b"OPEN t\n" + event(number + 1) + b"FLUSH\n")
         running.wait_for([0, 1, 2, 10, 11, 20, 21, 30, 31])
 
@@ -476,7 +478,7 @@ def test_no_log_at_all_is_one_line(tmp_path: Path) -> None:
      ["--min-dur", "5"], ["--min-dur", "5 parsecs"], ["--min-dur"], ["--json=1"], ["-d"]],
 )  # fmt: skip
 def test_misuse_exits_2(arguments: list[str]) -> None:
-    done = tracerd("tail", *arguments)
+    done = invoke("tail", *arguments)
     assert (done.returncode, done.stdout) == (2, b"")
 
 

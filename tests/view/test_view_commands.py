@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from click.testing import CliRunner, Result
 
+from tests.commands import invoke
 from tests.harness import ROOT, Daemon, on_a_terminal, tracerd
 from tests.view.view_cases import log
-from tracerd.cli import main
 
 COMMANDS = ("show", "stats", "diff")
 
@@ -41,16 +40,9 @@ def store(tmp_path: Path) -> Path:
 def run(command: str, store: Path, *arguments: str | Path, trace: str | Path = "build-1") -> list[str]:
     """The lines that a command prints; it must succeed and say nothing else. `diff` compares the trace with itself."""
     traces = [trace] * (2 if command == "diff" else 1)
-    done = called(command, *traces, "-d", store, *arguments)
-    assert (done.exit_code, done.stderr) == (0, "")
-    return done.stdout.splitlines()
-
-
-def called(*arguments: str | Path) -> Result:
-    """What a command does in this process: a test of many need not start Python for each."""
-    done = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert done.exception is None or isinstance(done.exception, SystemExit)
-    return done
+    done = invoke(command, *traces, "-d", store, *arguments)
+    assert (done.returncode, done.stderr) == (0, b"")
+    return done.stdout.decode().splitlines()
 
 
 def rows(store: Path, *arguments: str | Path, trace: str | Path = "build-1") -> list[dict[str, Any]]:
@@ -134,10 +126,10 @@ def test_options_given_twice_count_as_given_last(store: Path) -> None:
     ],
 )
 def test_misuse_exits_2(arguments: list[str]) -> None:
-    done = called(*arguments)
+    done = invoke(*arguments)
 
-    assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr.count("Error:") == 1
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.count(b"Error:") == 1
 
 
 # --------------------------------------------------------------- diff
@@ -151,7 +143,7 @@ def slower(store: Path) -> Path:
 
 
 def test_diff_exits_1_for_what_has_grown_by_more(slower: Path) -> None:
-    done = tracerd("diff", "build-1", "build-2", "-d", slower, "--fail-over", "10%", "--json")
+    done = invoke("diff", "build-1", "build-2", "-d", slower, "--fail-over", "10%", "--json")
 
     assert (done.returncode, done.stderr) == (1, b"")
     found = json.loads(done.stdout)
@@ -174,13 +166,13 @@ def test_diff_exits_1_for_what_has_grown_by_more(slower: Path) -> None:
     ],
 )
 def test_diff_exits_0_otherwise(slower: Path, options: list[str]) -> None:
-    assert tracerd("diff", "build-1", "build-2", "-d", slower, *options).returncode == 0
+    assert invoke("diff", "build-1", "build-2", "-d", slower, *options).returncode == 0
 
 
 def test_diff_exits_1_if_the_trace_lasts_longer(slower: Path) -> None:
     (slower / "build-3.jsonl").write_bytes(BUILD + b'{"ph":"X","name":"new","pid":1,"tid":9,"ts":10000,"dur":2000}\n')
 
-    done = tracerd("diff", "build-1", "build-3", "-d", slower, "--fail-over", "10%")
+    done = invoke("diff", "build-1", "build-3", "-d", slower, "--fail-over", "10%")
 
     assert done.returncode == 1
     assert done.stdout.decode().splitlines()[-1] == "over 10%: the whole trace +22.2%"
@@ -189,7 +181,7 @@ def test_diff_exits_1_if_the_trace_lasts_longer(slower: Path) -> None:
 def test_diff_puts_processes_of_one_name_together(slower: Path) -> None:
     (slower / "many.jsonl").write_bytes(BUILD.replace(b'"pid":1', b'"pid":77') + BUILD.replace(b'"pid":2', b'"pid":88'))
 
-    done = tracerd("diff", "build-1", "many", "-d", slower, "--by", "process", "--json")
+    done = invoke("diff", "build-1", "many", "-d", slower, "--by", "process", "--json")
 
     groups = {
         group["process"]: (group["a"]["count"], group["b"]["count"]) for group in json.loads(done.stdout)["groups"]
@@ -202,7 +194,7 @@ def test_diff_puts_processes_of_one_name_together(slower: Path) -> None:
 
 def test_a_trace_json_is_read_as_its_log(store: Path, tmp_path: Path) -> None:
     for name in ("t.json", "t.json.gz"):
-        tracerd("get-tef", "build-1", "-d", store, "-o", tmp_path.parent / name)
+        invoke("get-tef", "build-1", "-d", store, "-o", tmp_path.parent / name)
     array = tmp_path / "array.json"
     array.write_text(json.dumps([json.loads(line) for line in BUILD.splitlines()], indent=2))
 
@@ -224,11 +216,11 @@ def test_bad_lines_are_left_out_and_told(store: Path) -> None:
     (store / "torn.jsonl").write_bytes(BUILD + b'\n{"ph":"X","ts":1}\nnonsense\n{"ph":"X","na')
 
     for command in COMMANDS:
-        done = tracerd(command, "torn", *(["torn"] if command == "diff" else []), "-d", store)
+        done = invoke(command, "torn", *(["torn"] if command == "diff" else []), "-d", store)
         assert done.returncode == 0
         told = b"torn: 4 lines are left out; `tracerd check` says why\n"
         assert done.stderr == told * (2 if command == "diff" else 1)
-    done = tracerd("stats", "torn", "-d", store, "--json")
+    done = invoke("stats", "torn", "-d", store, "--json")
     assert json.loads(done.stdout)["left_out"] == 4
 
 
@@ -269,16 +261,16 @@ def bad(store: Path) -> Path:
 def test_mistakes_are_one_line(bad: Path, trace: str, message: str) -> None:
     for command in COMMANDS:
         other = ["build-1"] if command == "diff" else []
-        done = called(command, *other, trace.format(bad), "-d", bad)
+        done = invoke(command, *other, trace.format(bad), "-d", bad)
 
-        assert (done.exit_code, done.stdout) == (1, "")
-        assert done.stderr.startswith("Error: " + message.format(bad))
-        assert done.stderr.count("\n") == 1
-        assert "\x1b" not in done.stderr
+        assert (done.returncode, done.stdout) == (1, b"")
+        assert done.stderr.decode().startswith("Error: " + message.format(bad))
+        assert done.stderr.count(b"\n") == 1
+        assert b"\x1b" not in done.stderr
 
 
 def test_an_unknown_process_is_one_line(store: Path) -> None:
-    done = tracerd("show", "build-1", "-d", store, "--pid", "7")
+    done = invoke("show", "build-1", "-d", store, "--pid", "7")
 
     assert (done.returncode, done.stdout) == (1, b"")
     assert done.stderr == b"Error: there is no process 7 in this trace, but 1, 2\n"
@@ -409,12 +401,13 @@ def test_json_holds_no_character_that_a_terminal_obeys(command: str, tmp_path: P
     )  # fmt: skip
     traces = {"diff": [name, name], "list": []}.get(command, [name])
 
-    done = called(command, *traces, "-d", tmp_path, "--json")
+    done = invoke(command, *traces, "-d", tmp_path, "--json")
+    shown = done.stdout.decode()
 
-    assert done.exit_code == 0
-    assert "\\u202e" in done.stdout
-    assert done.stdout.replace("\n", "").isprintable()
-    assert any(evil in text for line in done.stdout.splitlines() for text in _texts(json.loads(line)))
+    assert done.returncode == 0
+    assert "\\u202e" in shown
+    assert shown.replace("\n", "").isprintable()
+    assert any(evil in text for line in shown.splitlines() for text in _texts(json.loads(line)))
 
 
 def _texts(value: object) -> list[str]:
