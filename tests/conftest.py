@@ -6,11 +6,15 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests.demo.demos import demo_trace, recorded_demo
 from tests.harness import Daemon, running_daemon
 from tests.perfetto.fixture import perfetto
 from tests.processes import pytest_collection_modifyitems, pytest_runtest_call
 
-__all__ = ["daemon", "perfetto", "pytest_collection_modifyitems", "pytest_runtest_call", "shared_daemon"]
+__all__ = [
+    "daemon", "demo_trace", "perfetto", "pytest_collection_modifyitems", "pytest_runtest_call", "recorded_demo",
+    "shared_daemon",
+]  # fmt: skip
 
 # A suite that is started with nohup, or in the background of a script, would hand its ignored signals down to the
 # programs it starts, and those could not be stopped by them.

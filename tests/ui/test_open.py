@@ -33,11 +33,9 @@ def store(tmp_path: Path) -> Path:
 
 
 @needs_ui
-def test_demo_is_shown_offline_with_its_processes_and_without_a_complaint(tmp_path: Path) -> None:
-    trace = tmp_path / "trace.json"
-    assert tracerd("demo", "-o", trace).returncode == 0
-    names = processes_of(events_of(trace))
-    with opened(trace, "--no-browser") as (url, _):
+def test_demo_is_shown_offline_with_its_processes_and_without_a_complaint(demo_trace: Path) -> None:
+    names = processes_of(events_of(demo_trace))
+    with opened(demo_trace, "--no-browser") as (url, _):
         try:
             shown = show_url(url)
         except Unavailable as why:
