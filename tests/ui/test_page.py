@@ -1,10 +1,12 @@
 """`tracerd open`: nobody else gets the trace."""
 
+import fcntl
 import os
 import re
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -153,10 +155,15 @@ def test_offline_no_other_page_may_load_the_trace() -> None:
 
 @contextmanager
 def taken_port() -> Generator[bool]:
-    """The port of the online page, taken; true if by us."""
-    with socket.socket() as other:
+    """The port of the online page, taken; true if by us.
+
+    There is one such port on the machine: whoever runs these tests beside us waits for the lock, as we do.
+    """
+    lock_path = Path(tempfile.gettempdir()) / f"tracerd-tests-{os.geteuid()}.port-{PORT}"
+    with lock_path.open("w") as lock, socket.socket() as other:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of another test may linger
-        with suppress(OSError):  # somebody else on this machine has it
+        with suppress(OSError):  # another user, or another program, has it
             other.bind(("127.0.0.1", PORT))
             other.listen()
         yield other.getsockname()[1] == PORT
