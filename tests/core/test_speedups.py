@@ -12,7 +12,7 @@ import pytest
 
 from tests.core.lines import DEEPEST, TOO_DEEP
 from tests.core.scanner_fuzz import run
-from tests.harness import PATIENCE_S, ROOT
+from tests.harness import ROOT
 from tracerd import speedups
 from tracerd.core.tef import OWN_PREFIXES
 
