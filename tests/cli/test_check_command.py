@@ -9,7 +9,8 @@ import pytest
 from tests.commands import invoke
 from tests.docs.documents import code, section, tables
 from tests.harness import ROOT, Daemon
-from tests.replay.replay_cases import ROWS, x
+from tests.replay.lines import x
+from tests.replay.replay_cases import ROWS
 from tracerd.replay.kinds import KINDS
 
 CHECK = (ROOT / "docs/check.md").read_text()

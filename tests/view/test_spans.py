@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.commands import invoke
 from tests.perfetto.judge import Judge
-from tests.perfetto.test_perfetto import CAPTURES, cases
+from tests.perfetto.own_cases import CAPTURES, cases
 from tests.replay.replay_cases import ROWS
 from tests.replay.test_check_agrees import ASYNC, ASYNC_PAIRS, COMPLETE, EVENTS, SPANS, log_of
 from tests.view.view_cases import CASES, Case, lines, log
