@@ -23,7 +23,7 @@ STARTERS = (
     harness.serve,
     harness.tracerd,
 )
-FIXTURES = {"daemon", "shared_daemon", "perfetto", "pytester", "recorded_demo"}
+FIXTURES = {"daemon", "shared_daemon", "perfetto", "pytester", "recorded_demo", "sandbox"}
 
 AUDITED = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"}
 """What Python audits when a process is started."""
