@@ -154,7 +154,7 @@ def test_sanitizers_find_nothing(flags: list[str], tmp_path: Path) -> None:
         "PYTHONMALLOC": "malloc",
         "TRACERD_PURE_PYTHON": "",
     }
-    lines = os.environ.get("TRACERD_SANITIZED_LINES", "5000")
+    lines = os.environ.get("TRACERD_SANITIZED_LINES", "2000")
     fuzz = ["-m", "tests.core.scanner_fuzz", "--lines", lines, "--jobs", "1", "--extension", str(extension)]
     subprocess.run([sys.executable, *fuzz], cwd=ROOT, env=environ, check=True, timeout=SANITIZED_S)
 
