@@ -1,16 +1,21 @@
 """Fixtures that many test files use."""
 
+import os
 import signal
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
+from tests.demo.demos import demo_trace, recorded_demo
 from tests.harness import Daemon, running_daemon
 from tests.perfetto.fixture import perfetto
 from tests.processes import pytest_collection_modifyitems, pytest_runtest_call
 
-__all__ = ["daemon", "perfetto", "pytest_collection_modifyitems", "pytest_runtest_call", "shared_daemon"]
+__all__ = [
+    "daemon", "demo_trace", "perfetto", "pytest_collection_modifyitems", "pytest_runtest_call", "recorded_demo",
+    "shared_daemon",
+]  # fmt: skip
 
 # A suite that is started with nohup, or in the background of a script, would hand its ignored signals down to the
 # programs it starts, and those could not be stopped by them.
@@ -22,6 +27,20 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("short", deadline=None, max_examples=50)
 settings.register_profile("long", deadline=None, max_examples=1500)
 settings.load_profile("short")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than the processors: many a test waits for what must happen."""
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Give the tests of a file to one worker, as far as that can be: what they share is made once."""
+    from xdist.scheduler import WorkStealingScheduling  # type: ignore[import-untyped]  # it has no types
+
+    return WorkStealingScheduling(config, log)
 
 
 @pytest.fixture

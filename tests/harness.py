@@ -26,9 +26,9 @@ PATIENCE_S = 30.0
 
 BECOME_USER = """
 import difflib, importlib, os, pkgutil, sys  # difflib: click imports it late
-import tracerd
-for module in pkgutil.walk_packages(tracerd.__path__, "tracerd."):
-    if "pytest" not in module.name:
+for name in ("cli", "core", "daemon", "exporters", "launcher", "rows", "service", "store", "trace_json"):
+    package = importlib.import_module(f"tracerd.{name}")
+    for module in pkgutil.iter_modules(getattr(package, "__path__", []), f"{package.__name__}."):
         importlib.import_module(module.name)
 from tracerd.cli import main
 uid = int(sys.argv.pop(1))
@@ -37,7 +37,8 @@ os.setgid(uid)
 os.setuid(uid)
 main()
 """
-"""The command line as another user, who may have no right to read the Python that the tests run with."""
+"""The command line as another user, who may have no right to read the Python that the tests run with: what daemons and
+`get-tef` need is imported before."""
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user, mount and make devices")
 

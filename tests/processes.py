@@ -12,9 +12,18 @@ from types import ModuleType
 import pytest
 
 from tests import harness
+from tracerd.cli import doctor_checks
 
-STARTERS = (subprocess, harness.Daemon, harness.on_a_terminal, harness.program, harness.serve, harness.tracerd)
-FIXTURES = {"daemon", "shared_daemon", "perfetto", "pytester"}
+STARTERS = (
+    subprocess,
+    doctor_checks,
+    harness.Daemon,
+    harness.on_a_terminal,
+    harness.program,
+    harness.serve,
+    harness.tracerd,
+)
+FIXTURES = {"daemon", "shared_daemon", "perfetto", "pytester", "recorded_demo", "sandbox"}
 
 AUDITED = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"}
 """What Python audits when a process is started."""
@@ -63,6 +72,7 @@ watch = Watch()
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     """Fail a test without the marker that starts a process."""
+    watch.started.clear()
     watch.on = item.get_closest_marker("processes") is None
     try:
         yield

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import short_dir, tracerd
+from tests.commands import invoke
+from tests.harness import short_dir
 
 SUBJECTS = [
     "socket", "daemon", "directory", "lock", "space", "unit", "speedups", "descriptors", "clock", "environment",
@@ -22,10 +23,10 @@ def home() -> Iterator[Path]:
 
 def examine(home: Path, *arguments: str | Path, code: int | None = None, **environ: str) -> dict[str, tuple[str, str]]:
     """What the command says of each subject: level and text."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("TRACERD_")}
+    env: dict[str, str | None] = {name: None for name in os.environ if name.startswith("TRACERD_")}
     env |= {"TRACERD_SOCKET": str(home / "s"), "TRACERD_DIR": str(home / "logs")}
     env |= {"PATH": "/nowhere"} | environ  # this machine's own units are none of the tests' business
-    done = tracerd("doctor", *arguments, env=env)
+    done = invoke("doctor", *arguments, **env)
     assert done.stderr == b""
     found: dict[str, tuple[str, str]] = {}
     for line in done.stdout.decode().splitlines():

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import invoke
 from tests.docs.documents import code, section, tables
-from tests.harness import ROOT, Daemon, tracerd
-from tests.replay.replay_cases import ROWS, x
+from tests.harness import ROOT, Daemon
+from tests.replay.lines import x
+from tests.replay.replay_cases import ROWS
 from tracerd.replay.kinds import KINDS
 
 CHECK = (ROOT / "docs/check.md").read_text()
@@ -19,7 +21,7 @@ UNENDED = '{"ph":"B","pid":1,"tid":1,"ts":1,"name":"b"}\n'
 
 def check(log: str, directory: Path, *options: str) -> tuple[int, list[str]]:
     (directory / "t.jsonl").write_text(log)
-    done = tracerd("check", "t", "-d", directory, *options)
+    done = invoke("check", "t", "-d", directory, *options)
     assert done.stderr == b""
     return done.returncode, done.stdout.decode().splitlines()
 
@@ -93,7 +95,7 @@ def test_what_the_daemon_recorded_is_checked_while_it_runs(daemon: Daemon) -> No
     with daemon.connect() as client:
         client.send(b"OPEN t\n" + OVERLAPPING.encode() + b'{"ph":"X","ts":1}\n')
         client.flush()
-        done = tracerd("check", "latest", "-d", daemon.dir, "--json")
+        done = invoke("check", "latest", "-d", daemon.dir, "--json")
 
     found = [(entry["line"], entry["kind"]) for entry in map(json.loads, done.stdout.splitlines())]
     assert found == [(3, "overlap"), (4, "left-out")]  # the first line is the daemon's clock
@@ -118,7 +120,7 @@ def test_names_from_a_client_do_no_harm_to_a_terminal(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_are_one_line(arguments: list[str], message: str) -> None:
-    done = tracerd("check", *arguments)
+    done = invoke("check", *arguments)
 
     assert done.returncode == 1
     assert done.stdout == b""
@@ -131,7 +133,7 @@ def test_mistakes_are_one_line(arguments: list[str], message: str) -> None:
     [[], ["a", "b"], ["t", "-d"], ["t", "--json", "x"], ["t", "--all", "x"], ["t", "--nonsense"]],
 )
 def test_misuse_exits_2(arguments: list[str]) -> None:
-    done = tracerd("check", *arguments)
+    done = invoke("check", *arguments)
 
     assert done.returncode == 2
     assert done.stdout == b""
@@ -141,7 +143,7 @@ def test_misuse_exits_2(arguments: list[str]) -> None:
 def test_options_given_twice_are_as_given_once(tmp_path: Path) -> None:
     (tmp_path / "t.jsonl").write_text(UNENDED)
 
-    done = tracerd("check", "t", "-d", "/no/such/dir", "-d", tmp_path, "--json", "--json", "--all", "--all")
+    done = invoke("check", "t", "-d", "/no/such/dir", "-d", tmp_path, "--json", "--json", "--all", "--all")
 
     assert done.returncode == 0
     assert json.loads(done.stdout)["kind"] == "never-ended"
@@ -150,7 +152,7 @@ def test_options_given_twice_are_as_given_once(tmp_path: Path) -> None:
 def test_unreadable_log_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "d.jsonl").mkdir()
 
-    done = tracerd("check", tmp_path / "d.jsonl")
+    done = invoke("check", tmp_path / "d.jsonl")
 
     assert (done.returncode, done.stdout) == (1, b"")
     assert done.stderr.count(b"\n") == 1

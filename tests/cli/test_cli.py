@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
+from tests.commands import invoke
 from tests.harness import CLOCK_PREFIX, Daemon, tracerd
 from tracerd import __version__
 from tracerd.cli import main
@@ -37,8 +37,8 @@ def store(tmp_path: Path) -> Path:
 
 def test_version_and_help() -> None:
     assert tracerd("--version").stdout.decode() == f"tracerd {__version__} ({implementation})\n"
-    for command in ([], *([name] for name in main.commands)):
-        done = tracerd(*command, "--help")
+    for words in ([], *([name] for name in main.commands)):
+        done = invoke(*words, "--help")
         assert (done.returncode, done.stderr) == (0, b"")
 
 
@@ -47,27 +47,27 @@ def test_version_and_help() -> None:
     [["nonsense"], ["get-tef"], ["get-tef", "a", "b"], ["serve", "--max-line-bytes", "x"], ["list", "extra"]],
 )
 def test_misuse_exits_2_with_one_error(arguments: list[str]) -> None:
-    done = tracerd(*arguments)
+    done = invoke(*arguments)
     assert done.returncode == 2
     assert done.stdout == b""
     assert done.stderr.count(b"Error:") == 1
 
 
 def test_list_prints_paths_oldest_first(store: Path) -> None:
-    done = tracerd("list", "-d", store)
+    done = invoke("list", "-d", store)
     assert done.stdout.decode().splitlines() == [str(store / "old.jsonl"), str(store / "new.jsonl")]
     assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_list_of_nothing_is_empty(tmp_path: Path) -> None:
-    done = tracerd("list", "-d", tmp_path / "missing")
+    done = invoke("list", "-d", tmp_path / "missing")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_list_tells_what_was_counted(daemon: Daemon) -> None:
     daemon.session(b'OPEN t\n{"a":nan}\n' + GOOD + b"garbage\nEMIT_TEF relative\n")
     daemon.stop()
-    (entry,) = map(json.loads, tracerd("list", "-d", daemon.dir, "--json").stdout.splitlines())
+    (entry,) = map(json.loads, invoke("list", "-d", daemon.dir, "--json").stdout.splitlines())
     assert {key: entry[key] for key in ("trace_id", "path", "size", "events", "repaired", "refused", "lost")} == {
         "trace_id": "t",
         "path": str(daemon.dir / "t.jsonl"),
@@ -77,7 +77,7 @@ def test_list_tells_what_was_counted(daemon: Daemon) -> None:
         "refused": 2,
         "lost": 0,
     }
-    heading, row = tracerd("list", "-d", daemon.dir, "-l").stdout.decode().splitlines()
+    heading, row = invoke("list", "-d", daemon.dir, "-l").stdout.decode().splitlines()
     assert re.split(r"  +", heading.strip()) == [
         "size", "events", "repaired", "refused", "lost", "start", "last write",
         "took", "exit", "processes", "command", "path",
@@ -90,23 +90,22 @@ def test_list_of_a_running_trace_counts_its_lines(daemon: Daemon) -> None:
     with daemon.connect() as client:
         client.send(b"OPEN t\n" + GOOD * 3)
         client.flush()
-        (entry,) = map(json.loads, tracerd("list", "-d", daemon.dir, "--json").stdout.splitlines())
+        (entry,) = map(json.loads, invoke("list", "-d", daemon.dir, "--json").stdout.splitlines())
     assert entry["events"] == 3
 
 
 def test_dir_follows_the_environment(tmp_path: Path) -> None:
-    environ = {**os.environ, "TRACERD_DIR": str(tmp_path)}
-    assert tracerd("dir", env=environ).stdout.decode() == f"{tmp_path}\n"
-    environ = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
-    assert tracerd("dir", env=environ).stdout.decode() == f"{tmp_path}/.local/share/tracerd\n"
+    assert invoke("dir", TRACERD_DIR=str(tmp_path)).stdout.decode() == f"{tmp_path}\n"
+    done = invoke("dir", TRACERD_DIR=None, XDG_DATA_HOME=None, HOME=str(tmp_path))
+    assert done.stdout.decode() == f"{tmp_path}/.local/share/tracerd\n"
 
 
 def test_status_shows_the_traces_that_have_clients(daemon: Daemon) -> None:
     with daemon.connect() as client:
         client.send(b"OPEN t\n" + GOOD * 2)
         client.flush()
-        done = tracerd("status", "--socket", daemon.socket)
-        told = json.loads(tracerd("status", "--socket", daemon.socket, "--json").stdout)
+        done = invoke("status", "--socket", daemon.socket)
+        told = json.loads(invoke("status", "--socket", daemon.socket, "--json").stdout)
     assert done.returncode == 0
     first, _counts, trace, who = done.stdout.decode().splitlines()
     assert first.startswith(f"tracerd {__version__}, pid {daemon.process.pid}, up ")
@@ -115,27 +114,25 @@ def test_status_shows_the_traces_that_have_clients(daemon: Daemon) -> None:
     assert told["traces"]["t"]["clients"][0]["pid"] == os.getpid()
 
 
-@pytest.mark.parametrize("command", ["status", "stop"])
-def test_without_a_daemon_one_line_says_so(tmp_path: Path, command: str) -> None:
-    done = tracerd(command, "--socket", tmp_path / "s")
+@pytest.mark.parametrize("name", ["status", "stop"])
+def test_without_a_daemon_one_line_says_so(tmp_path: Path, name: str) -> None:
+    done = invoke(name, "--socket", tmp_path / "s")
     assert done.returncode == 1
     assert done.stderr.decode() == f"Error: no daemon is running on {tmp_path}/s; `tracerd serve` starts one\n"
 
 
 def test_the_socket_is_found_by_the_environment(daemon: Daemon) -> None:
-    environ = {**os.environ, "TRACERD_SOCKET": str(daemon.socket)}
-    assert tracerd("status", env=environ).returncode == 0
-    environ = {"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(daemon.socket.parent)}
+    assert invoke("status", TRACERD_SOCKET=str(daemon.socket)).returncode == 0
     expected = f"Error: no daemon is running on {daemon.socket.parent}/tracerd.socket; `tracerd serve` starts one\n"
-    assert tracerd("status", env=environ).stderr.decode() == expected
+    done = invoke("status", TRACERD_SOCKET=None, XDG_RUNTIME_DIR=str(daemon.socket.parent))
+    assert done.stderr.decode() == expected
 
 
 @pytest.mark.parametrize("way", ["list", "list -l", "list --json", "dir", "status", "get-tef", "env", "--help"])
-def test_stdout_that_takes_nothing_is_one_line(daemon: Daemon, way: str) -> None:
-    daemon.session(b"OPEN t\n" + GOOD)
-    options = {"list": ["-d", daemon.dir], "status": ["--socket", daemon.socket], "get-tef": ["t", "-d", daemon.dir]}
-    command, *flags = way.split()
-    arguments = [command, *flags, *options.get(command, [])]
+def test_stdout_that_takes_nothing_is_one_line(shared_daemon: Daemon, store: Path, way: str) -> None:
+    options = {"list": ["-d", store], "status": ["--socket", shared_daemon.socket], "get-tef": ["new", "-d", store]}
+    name, *flags = way.split()
+    arguments = [name, *flags, *options.get(name, [])]
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [sys.executable, "-m", "tracerd", *map(str, arguments)], stdout=full, stderr=subprocess.PIPE, check=False
@@ -151,8 +148,8 @@ def test_list_skips_a_log_that_is_removed_meanwhile(store: Path, monkeypatch: py
         return there
 
     monkeypatch.setattr("tracerd.store.traces.list_logs", listed)
-    done = CliRunner().invoke(main, ["list", "--json", "-d", str(store)])
-    assert (done.exit_code, done.stderr) == (0, "")
+    done = invoke("list", "--json", "-d", store)
+    assert (done.returncode, done.stderr) == (0, b"")
     assert [json.loads(line)["trace_id"] for line in done.stdout.splitlines()] == ["old"]
 
 
@@ -171,11 +168,11 @@ STRANGE_CLOCKS = {
 @pytest.mark.parametrize("strange", STRANGE_CLOCKS.values(), ids=STRANGE_CLOCKS)
 def test_strange_clock_line_from_elsewhere_does_no_harm(tmp_path: Path, strange: bytes) -> None:
     (tmp_path / "foreign.jsonl").write_bytes(CLOCK_PREFIX + strange + b"\n" + GOOD)
-    listed = tracerd("list", "-l", "-d", tmp_path)
+    listed = invoke("list", "-l", "-d", tmp_path)
     assert (listed.returncode, listed.stderr) == (0, b"")
     assert re.search(rb"0  +(-|\d{4,5}-\d\d-\d\d \S+)  \d{4}-", listed.stdout.splitlines()[1])
-    assert tracerd("list", "--json", "-d", tmp_path).returncode == 0
-    done = tracerd("get-tef", "foreign", "-d", tmp_path)
+    assert invoke("list", "--json", "-d", tmp_path).returncode == 0
+    done = invoke("get-tef", "foreign", "-d", tmp_path)
     assert done.returncode == 0
     assert len(events(done.stdout)) == 1
     assert b"Traceback" not in done.stderr
@@ -183,7 +180,7 @@ def test_strange_clock_line_from_elsewhere_does_no_harm(tmp_path: Path, strange:
 
 def test_names_from_outside_do_no_harm_to_a_terminal(tmp_path: Path) -> None:
     (tmp_path / "\x1b[31mred\u202e.jsonl").write_bytes(GOOD)
-    for command in (["list"], ["list", "-l"], ["get-tef", "nothing\x1b[0m"]):
-        done = tracerd(*command, "-d", tmp_path)
+    for words in (["list"], ["list", "-l"], ["get-tef", "nothing\x1b[0m"]):
+        done = invoke(*words, "-d", tmp_path)
         assert b"\x1b" not in done.stdout + done.stderr
         assert "\u202e".encode() not in done.stdout + done.stderr

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import PATIENCE_S, ROOT, Daemon, event, tracerd
+from tests.commands import invoke
+from tests.harness import PATIENCE_S, ROOT, Daemon, event
 from tracerd.trace_id import TraceId
 
 NAMES = ["TRACERD_SOCKET", "TRACE_TEF_TLDR_SOCKET", "TRACERD_TRACE_ID", "TRACE_TEF_TLDR_TRACE_ID"]
@@ -33,11 +34,16 @@ def environment(**more: str) -> dict[str, str]:
 def in_shell(shell: str, script: str, **more: str) -> dict[str, str]:
     """What a program finds that a shell starts after this script."""
     show = f'{sys.executable} -c "import json, os; print(json.dumps(dict(os.environ)))"'
-    command = [shell, "-c", f"{script}\n{show}"]
-    done = subprocess.run(command, env=environment(**more), capture_output=True, check=False, timeout=PATIENCE_S)
+    words = [shell, "-c", f"{script}\n{show}"]
+    done = subprocess.run(words, env=environment(**more), capture_output=True, check=False, timeout=PATIENCE_S)
     assert (done.returncode, done.stderr) == (0, b"")
     found: dict[str, str] = json.loads(done.stdout)
     return {name: value for name, value in found.items() if name in NAMES}
+
+
+def in_process(*arguments: str, **more: str) -> "subprocess.CompletedProcess[bytes]":
+    """What the command alone prints."""
+    return invoke("env", *arguments, **(dict.fromkeys(NAMES) | more))
 
 
 @pytest.mark.parametrize(("shell", "way"), WAYS)
@@ -78,42 +84,44 @@ def test_new_begins_a_trace_and_without_it_the_trace_stays(shell: str, way: str)
 
 
 def test_without_a_trace_only_the_socket_is_told() -> None:
-    done = tracerd("env", env=environment(TRACERD_SOCKET="/s", TRACERD_TRACE_ID=""))
+    done = in_process(TRACERD_SOCKET="/s", TRACERD_TRACE_ID="")
     assert done.stdout == b"export TRACERD_SOCKET=/s;\nexport TRACE_TEF_TLDR_SOCKET=/s;\n"
 
 
-def test_paths_are_absolute(tmp_path: Path) -> None:
-    done = tracerd("env", cwd=tmp_path, env=environment(TRACERD_SOCKET="here/../s"))
+def test_paths_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = in_process(TRACERD_SOCKET="here/../s")
     assert done.stdout.splitlines()[0].decode() == f"export TRACERD_SOCKET={tmp_path}/s;"
 
 
 def test_the_socket_is_where_the_rule_says() -> None:
-    environ = environment(XDG_RUNTIME_DIR="/run/user/7")
-    environ.pop("TRACERD_SOCKET", None)
-    assert tracerd("env", env=environ).stdout.splitlines()[0] == b"export TRACERD_SOCKET=/run/user/7/tracerd.socket;"
+    assert (
+        in_process(XDG_RUNTIME_DIR="/run/user/7").stdout.splitlines()[0]
+        == b"export TRACERD_SOCKET=/run/user/7/tracerd.socket;"
+    )
 
 
 def test_json_is_one_object() -> None:
     path = "/a b'\"\n\\.socket"
-    done = tracerd("env", "--json", env=environment(TRACERD_SOCKET=path, TRACERD_TRACE_ID="t"))
+    done = in_process("--json", TRACERD_SOCKET=path, TRACERD_TRACE_ID="t")
     assert done.stdout.count(b"\n") == 1
     assert json.loads(done.stdout) == dict(zip(NAMES, [path, path, "t", "t"], strict=True))
-    found = json.loads(tracerd("env", "--json", "--new", env=environment()).stdout)
+    found = json.loads(in_process("--json", "--new").stdout)
     assert found.keys() == set(NAMES)
 
 
 @pytest.mark.parametrize("trace_id", ["two words", "../up", "-x", "a" * 201])
 def test_a_trace_id_that_the_daemon_would_refuse_is_told(trace_id: str) -> None:
-    done = tracerd("env", env=environment(TRACERD_TRACE_ID=trace_id))
+    done = in_process(TRACERD_TRACE_ID=trace_id)
     assert (done.returncode, done.stdout) == (1, b"")
     assert done.stderr.startswith(b"Error: TRACERD_TRACE_ID: a trace id must not ")
     assert done.stderr.endswith(b"; --new makes another one\n")
-    assert tracerd("env", "--new", env=environment(TRACERD_TRACE_ID=trace_id)).returncode == 0
+    assert in_process("--new", TRACERD_TRACE_ID=trace_id).returncode == 0
 
 
 @pytest.mark.parametrize("arguments", [["--fish", "--json"], ["extra"], ["--new=yes"]])
 def test_misuse_exits_2_and_evaluates_to_nothing(arguments: list[str]) -> None:
-    done = tracerd("env", *arguments, env=environment())
+    done = in_process(*arguments)
     assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr.count(b"Error:") == 1
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import CLOCK_PREFIX, tracerd
+from tests.commands import invoke
+from tests.harness import CLOCK_PREFIX
 
 GOOD = b'{"ph":"X","ts":1,"dur":2,"name":"a"}\n'
 BAD = b'{"ph":"X","ts":1}\n'
@@ -31,7 +32,7 @@ def store(tmp_path: Path) -> Path:
 
 
 def test_get_tef_writes_to_stdout_and_says_what_is_left_out(store: Path) -> None:
-    done = tracerd("get-tef", "latest", "-d", store)
+    done = invoke("get-tef", "latest", "-d", store)
     assert done.returncode == 0
     assert [event["name"] for event in events(done.stdout)] == ["a"]
     assert done.stdout.endswith(b"}}")
@@ -44,7 +45,7 @@ def test_get_tef_writes_to_stdout_and_says_what_is_left_out(store: Path) -> None
 
 def test_get_tef_writes_files_and_compresses_by_name(store: Path, tmp_path: Path) -> None:
     for name in ("t.json", "t.json.gz"):
-        done = tracerd("get-tef", "old", "-d", store, "-o", tmp_path / name)
+        done = invoke("get-tef", "old", "-d", store, "-o", tmp_path / name)
         assert (done.returncode, done.stdout) == (0, b"")
     plain = (tmp_path / "t.json").read_bytes()
     assert len(events(plain)) == 1
@@ -52,12 +53,12 @@ def test_get_tef_writes_files_and_compresses_by_name(store: Path, tmp_path: Path
 
 
 def test_get_tef_writes_into_a_device_and_a_pipe(store: Path, tmp_path: Path) -> None:
-    assert tracerd("get-tef", "old", "-d", store, "-o", "/dev/null").returncode == 0
+    assert invoke("get-tef", "old", "-d", store, "-o", "/dev/null").returncode == 0
     assert Path("/dev/null").is_char_device()
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
-        assert tracerd("get-tef", "old", "-d", store, "-o", pipe).returncode == 0
+        assert invoke("get-tef", "old", "-d", store, "-o", pipe).returncode == 0
         document, _ = reader.communicate()
     assert len(events(document)) == 1
     assert pipe.is_fifo()
@@ -67,9 +68,9 @@ def test_get_tef_compresses_into_a_pipe_by_name(store: Path, tmp_path: Path) -> 
     pipe = tmp_path / "pipe.gz"
     os.mkfifo(pipe)
     with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
-        assert tracerd("get-tef", "old", "-d", store, "-o", pipe).returncode == 0
+        assert invoke("get-tef", "old", "-d", store, "-o", pipe).returncode == 0
         compressed, _ = reader.communicate()
-    assert gzip.decompress(compressed) == tracerd("get-tef", "old", "-d", store).stdout
+    assert gzip.decompress(compressed) == invoke("get-tef", "old", "-d", store).stdout
 
 
 @pytest.mark.parametrize("name", ["new.jsonl", "old.rejected", "new.rejected", ".lock", "absent.json", "sub/x.json"])
@@ -77,7 +78,7 @@ def test_get_tef_writes_nothing_into_the_directory_of_logs(store: Path, name: st
     (store / "sub").mkdir()
     (store / ".lock").write_text("1\n")
     before = {path: path.read_bytes() for path in store.iterdir() if path.is_file()}
-    done = tracerd("get-tef", "old", "-d", store, "-o", store / name)
+    done = invoke("get-tef", "old", "-d", store, "-o", store / name)
     assert (done.returncode, done.stdout) == (1, b"")
     expected = f"Error: {store / name} belongs to tracerd itself; choose a file outside of its directory\n"
     assert done.stderr.decode() == expected
@@ -88,9 +89,9 @@ def test_get_tef_writes_nothing_into_the_directory_of_logs(store: Path, name: st
 def test_get_tef_of_a_log_elsewhere_may_write_beside_it_but_not_over_its_rejects(store: Path, tmp_path: Path) -> None:
     log, rejects = store / "old.jsonl", store / "old.rejected"
     rejects.write_bytes(b"{}\n")
-    assert tracerd("get-tef", log, "-d", tmp_path / "other", "-o", store / "t.json").returncode == 0
+    assert invoke("get-tef", log, "-d", tmp_path / "other", "-o", store / "t.json").returncode == 0
     assert len(events((store / "t.json").read_bytes())) == 1
-    done = tracerd("get-tef", log, "-d", tmp_path / "other", "-o", rejects)
+    done = invoke("get-tef", log, "-d", tmp_path / "other", "-o", rejects)
     assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
     assert rejects.read_bytes() == b"{}\n"
 
@@ -100,7 +101,7 @@ def test_get_tef_does_not_overwrite_its_log(store: Path) -> None:
     before = log.read_bytes()
     (store.parent / "link").symlink_to(log)
     for output in (log, store.parent / "link"):
-        done = tracerd("get-tef", str(log), "-o", output)
+        done = invoke("get-tef", str(log), "-o", output)
         assert done.returncode == 1
         assert done.stderr.decode() == f"Error: {output} is the log itself; choose another file\n"
     assert log.read_bytes() == before
@@ -116,7 +117,7 @@ def test_get_tef_does_not_overwrite_its_log(store: Path) -> None:
     ],
 )
 def test_get_tef_errors_are_one_line(store: Path, arguments: list[str], message: str) -> None:
-    done = tracerd("get-tef", *arguments, "-d", store)
+    done = invoke("get-tef", *arguments, "-d", store)
     assert done.returncode == 1
     assert done.stderr.decode().startswith(message)
     assert done.stderr.count(b"\n") == 1
@@ -125,8 +126,8 @@ def test_get_tef_errors_are_one_line(store: Path, arguments: list[str], message:
 def test_a_reader_that_has_gone_ends_get_tef_quietly(tmp_path: Path) -> None:
     log = tmp_path / "large.jsonl"
     log.write_bytes(GOOD * 100_000)
-    command = [sys.executable, "-m", "tracerd", "get-tef", str(log)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    get_tef = [sys.executable, "-m", "tracerd", "get-tef", str(log)]
+    with subprocess.Popen(get_tef, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.read(1)
@@ -137,8 +138,8 @@ def test_a_reader_that_has_gone_ends_get_tef_quietly(tmp_path: Path) -> None:
 
 
 def test_get_tef_into_a_closed_stdout_is_one_line(store: Path) -> None:
-    command = f'"{sys.executable}" -m tracerd get-tef old -d "{store}" >&-'
-    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, check=False)
+    script = f'"{sys.executable}" -m tracerd get-tef old -d "{store}" >&-'
+    done = subprocess.run(["sh", "-c", script], stderr=subprocess.PIPE, check=False)
     assert (done.returncode, done.stderr) == (1, b"Error: cannot write to stdout: it is closed\n")
 
 
@@ -146,7 +147,7 @@ def test_clock_line_that_is_no_json_is_counted_as_left_out(tmp_path: Path) -> No
     log = tmp_path / "foreign.jsonl"
     lacks_readings = CLOCK_PREFIX + b'"args":{"realtime_us":5}}\n'
     log.write_bytes(CLOCK_PREFIX + b"oops\n" + lacks_readings + GOOD)
-    done = tracerd("get-tef", log)
+    done = invoke("get-tef", log)
     metadata = json.loads(done.stdout)["metadata"]
     assert (metadata["events"], metadata["left_out"], metadata["clock"]) == (1, 1, None)
     assert done.stderr.startswith(b"1 events written; 1 lines of the log left out:\n  line 1: not JSON")

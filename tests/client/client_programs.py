@@ -10,6 +10,9 @@ from tests.harness import PATIENCE_S, Daemon
 
 Event = dict[str, object]
 
+DEVELOPMENT = "1" if sys.version_info >= (3, 11, 7) else ""
+"""Of PYTHONDEVMODE: in that mode 3.11.2 crashes by itself, now and then, if a thread ends as the interpreter does."""
+
 
 def environment(socket: Path, trace_id: str = "t", **more: str) -> dict[str, str]:
     """In which a program finds its daemon and its trace."""

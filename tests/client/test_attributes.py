@@ -4,7 +4,8 @@ import json
 import math
 
 from tests.client.client_programs import events, named, run
-from tests.harness import Daemon, tracerd
+from tests.commands import invoke
+from tests.harness import Daemon
 from tests.perfetto.judge import Judge
 
 SOURCE = """
@@ -41,7 +42,7 @@ def test_each_set_of_labels_is_a_curve_in_perfetto(daemon: Daemon, perfetto: Jud
 def test_attributes_are_those_that_readers_show(daemon: Daemon) -> None:
     run(SOURCE, daemon.socket)
     events(daemon)
-    told = json.loads(tracerd("stats", "t", "-d", daemon.dir, "--json").stdout)
+    told = json.loads(invoke("stats", "t", "-d", daemon.dir, "--json").stdout)
 
     expected = {"name": "nightly", "tags": ["ci", "linux"], "session": "s", "retries": 2}
     assert told["attributes"] == expected

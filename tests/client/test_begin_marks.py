@@ -13,7 +13,8 @@ import pytest
 from tests.client.client_programs import Event, environment, run
 from tests.client.test_client_lines import Writes
 from tests.client.test_client_lines import writes as writes
-from tests.harness import Daemon, tracerd, wait_until
+from tests.commands import invoke
+from tests.harness import Daemon, wait_until
 
 HANGS = """
 import sys, time
@@ -27,7 +28,7 @@ with trace.span("outer", "c", secret=1), trace.span("inner"):
 
 def exported(log: Path) -> list[Event]:
     """What get-tef makes of a log, without the names of processes."""
-    document: dict[str, list[Event]] = json.loads(tracerd("get-tef", str(log)).stdout)
+    document: dict[str, list[Event]] = json.loads(invoke("get-tef", str(log)).stdout)
     return [event for event in document["traceEvents"] if event["ph"] != "M"]
 
 

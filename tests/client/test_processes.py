@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from tests.client.client_programs import Event, events, run
+from tests.client.client_programs import DEVELOPMENT, Event, events, run
 from tests.harness import Daemon
 
 # Every program prints, for each event that it makes, name, process and thread: what must be in the log, once each.
@@ -212,7 +212,7 @@ def test_each_event_is_there_once_with_its_process_and_thread(
     program: str, shared_daemon: Daemon, trace_id: str
 ) -> None:
     # A warning, such as of a socket that is not closed, would be printed.
-    done = run(HEAD + program, shared_daemon.socket, trace_id, PYTHONWARNINGS="always", PYTHONDEVMODE="1")
+    done = run(HEAD + program, shared_daemon.socket, trace_id, PYTHONWARNINGS="always", PYTHONDEVMODE=DEVELOPMENT)
 
     assert (done.returncode, done.stderr) == (0, "")
     said = Counter((name, int(pid), int(tid)) for name, pid, tid in map(str.split, done.stdout.splitlines()))

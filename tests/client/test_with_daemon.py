@@ -15,36 +15,52 @@ import pytest
 
 from tests.client.client_programs import environment, events, named
 from tests.harness import Daemon, short_dir, words_of
+from tracerd.client.connection import TIMEOUT_S
 
-TURNS = 4
-MOST_ADDED_S = 0.1
+MOST_WAITED_S = 0.1
+FLUSHES = 5
+"""One after the first event, and one for each 5000 spans."""
 
 SPANS = 20_000
 TOO_MANY_SPANS = 60_000
 """About 7 MB: more than the socket and the library hold together."""
 
 PROGRAM = """
-import atexit, sys, time
+import atexit, select, sys, threading, time
 
-begin = None
+waited_s = 0.0
 
-def taken():
-    # The time of the main thread, without that in which it could have run and others did: CPU, and what it waited.
-    with open("/proc/self/schedstat") as file:
-        cpu_ns, ready_ns, _ = map(int, file.read().split())
-    return time.monotonic_ns() - ready_ns
+class Poll:
+    # Adds up the timeouts that have expired: what the main thread has waited for a daemon that did nothing.
+    def __init__(self):
+        self._poll = poll()
 
-def tell():
-    if begin is not None:
-        print(taken() - begin)
+    def register(self, *arguments):
+        self._poll.register(*arguments)
 
-atexit.register(tell)  # runs after what the client registers
+    def poll(self, timeout_ms):
+        found = self._poll.poll(timeout_ms)
+        if not found:
+            wait(timeout_ms / 1000)
+        return found
+
+def wait(duration_s):
+    global waited_s
+    if threading.current_thread() is threading.main_thread():
+        waited_s += duration_s
+
+def counted_sleep(duration_s):
+    wait(duration_s)
+    sleep(duration_s)
+
+poll, select.poll = select.poll, Poll
+sleep, time.sleep = time.sleep, counted_sleep
+atexit.register(lambda: print(waited_s))  # runs after what the client registers
 import tracerd.client as trace
 
 trace.instant("first")
 trace.flush()
 for line in sys.stdin:
-    begin = begin or taken()
     for number in range(int(line)):
         with trace.span("work", number=number):
             pass
@@ -75,10 +91,6 @@ def go_on(program: "subprocess.Popen[bytes]", spans: int = SPANS) -> None:
     assert words_of(program) == ["done"]
 
 
-def nothing(_daemon: Daemon) -> None:
-    pass
-
-
 def hang(daemon: Daemon) -> None:
     daemon.process.send_signal(signal.SIGSTOP)
     os.waitid(os.P_PID, daemon.process.pid, os.WSTOPPED | os.WNOWAIT)
@@ -97,10 +109,10 @@ def first_event_is_there(daemon: Daemon) -> bool:
     return (daemon.dir / "t.jsonl").exists()
 
 
-def seconds(happens: Callable[[Daemon], None] | None) -> float:
-    """How long the program takes after that has happened, to its end; None: there is no daemon at all.
+def waited_s(happens: Callable[[Daemon], None] | None) -> float:
+    """How long the program's main thread has waited in vain when this has happened; None: there is no daemon at all.
 
-    Other programs on the machine do not count.
+    It is the sum of the timeouts that have expired: how busy the machine is does not count.
     """
     with short_dir() as home:
         socket = home / "s"
@@ -112,12 +124,12 @@ def seconds(happens: Callable[[Daemon], None] | None) -> float:
                         time.sleep(0.005)
                     happens(daemon)
                 output, errors = program.communicate(b"%d\n" % SPANS)
-                done, taken_ns = output.split()
+                done, waited = output.split()
                 assert (program.returncode, done, errors) == (7, b"done", b"")
         finally:
             if daemon is not None:
                 daemon.kill()
-    return int(taken_ns) / 1e9
+    return float(waited)
 
 
 STATES: dict[str, Callable[[Daemon], None] | None] = {
@@ -129,16 +141,12 @@ STATES: dict[str, Callable[[Daemon], None] | None] = {
 
 
 def test_no_state_of_the_daemon_delays_or_changes_the_program() -> None:
-    everything = STATES | {"present": nothing}
-    fastest = dict.fromkeys(everything, float("inf"))
-    for _ in range(TURNS):
-        for state, happens in everything.items():
-            fastest[state] = min(fastest[state], seconds(happens))
-        if all(fastest[state] - fastest["present"] < MOST_ADDED_S for state in STATES):
-            break
+    waited = {state: waited_s(happens) for state, happens in STATES.items()}
 
-    added = {state: fastest[state] - fastest["present"] for state in STATES}
-    assert max(added.values()) < MOST_ADDED_S, added
+    assert waited["absent"] == waited["killed"] == 0
+    assert 0 < waited["hung"] < MOST_WAITED_S
+    # Before its end, and after the next one's start, a daemon on a busy machine may be slow.
+    assert waited["restarted"] <= TIMEOUT_S * (FLUSHES + 1)
 
 
 def test_a_present_daemon_has_everything(daemon: Daemon) -> None:
@@ -169,7 +177,7 @@ def test_what_a_daemon_missed_is_told_when_it_returns(absent: bool, daemon: Daem
         program.communicate()
 
     found = events(daemon)
-    told = [event["args"] for event in found if event["cat"] == "tracerd"]
+    told = [event["args"] for event in found if event.get("cat") == "tracerd"]
     dropped = SPANS * 2 + TOO_MANY_SPANS - len(named(found, "work"))
     assert dropped > 0
     # More than one of them, if the machine is so busy that the daemon falls behind again.

@@ -5,10 +5,8 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from contextlib import ExitStack
 from pathlib import Path
-from statistics import median
 
 import pytest
 
@@ -167,38 +165,29 @@ def test_families_at_the_same_time_do_not_mix(shared_daemon: Daemon, tmp_path: P
 def test_endless_stream_of_new_clients_does_not_delay_an_export(shared_daemon: Daemon, tmp_path: Path) -> None:
     with ExitStack() as stack:
         clients = [stack.enter_context(shared_daemon.connect()) for _ in range(5)]
-        for _ in range(2):
-            churn = stack.enter_context(program(CHURN, shared_daemon.socket, "churn"))
+        churns = [stack.enter_context(program(CHURN, shared_daemon.socket, "churn")) for _ in range(2)]
+        for churn in churns:
             assert words_of(churn) == ["busy"]
-        took_s: list[float] = []
+        # The backlog is full all the time: the daemon has 4097 clients to serve before each of these exports. One that
+        # waited for a pause would never be answered.
         for turn, client in enumerate(clients):
             out = tmp_path / f"{turn}.json"
-            client.send(b"OPEN calm-%d\n" % turn + events(range(100)))
-            began = time.monotonic()
-            client.send(b"EMIT_TEF %s\n" % bytes(out))
+            client.send(b"OPEN calm-%d\n" % turn + events(range(100)) + b"EMIT_TEF %s\n" % bytes(out))
             assert client.flush() == (100, 0, 0)
-            took_s.append(time.monotonic() - began)
             assert exported(out) == list(range(100))
-        sys.stderr.write(f"exports took {took_s} s\n")
-        # The backlog is full all the time: the daemon has 4097 clients to serve before each of these exports, which
-        # takes it a quarter of a second or more. An export that waited for a pause would never come, so any bound
-        # tells. The median is what a user sees; one of five may meet a machine whose processors are all taken, by
-        # the churn alone or by other tests.
-        assert median(took_s) < 2
-        assert max(took_s) < 10
+            assert all(churn.poll() is None for churn in churns)
 
 
 def test_endless_stream_of_new_clients_does_not_delay_an_export_at_exit(shared_daemon: Daemon, tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     with ExitStack() as stack:
-        for _ in range(2):
-            churn = stack.enter_context(program(CHURN, shared_daemon.socket, "churn-at-exit"))
+        churns = [stack.enter_context(program(CHURN, shared_daemon.socket, "churn-at-exit")) for _ in range(2)]
+        for churn in churns:
             assert words_of(churn) == ["busy"]
-        began = time.monotonic()
         shared_daemon.session(b"OPEN calm-at-exit\nEMIT_TEF_AT_EXIT %s\n" % bytes(out) + event(7))
         wait_until(out.exists, "the export at exit")
         assert exported(out) == [7]
-        assert time.monotonic() - began < 10
+        assert all(churn.poll() is None for churn in churns)
 
 
 def test_export_while_a_client_writes_is_a_prefix_with_all_that_was_acknowledged(

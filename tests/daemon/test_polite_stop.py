@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import Daemon, event, exported, short_dir, tracerd
+from tests.commands import invoke
+from tests.harness import Daemon, event, exported, short_dir
 
 
 def test_die_when_idle_waits_for_all_clients_and_takes_new_ones(daemon: Daemon) -> None:
@@ -65,7 +66,7 @@ def answers_again(daemon: Daemon) -> Generator[None]:
 
 
 def test_stop_command_alone_returns_when_the_daemon_has_gone(daemon: Daemon) -> None:
-    result = tracerd("stop", "--socket", daemon.socket)
+    result = invoke("stop", "--socket", daemon.socket)
     assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
     assert not daemon.socket.exists()
     assert daemon.process.wait(5) == 0
@@ -74,7 +75,7 @@ def test_stop_command_alone_returns_when_the_daemon_has_gone(daemon: Daemon) -> 
 def test_stop_command_waits_for_a_slow_daemon(daemon: Daemon) -> None:
     os.kill(daemon.process.pid, signal.SIGSTOP)
     with answers_again(daemon):
-        assert tracerd("stop", "--socket", daemon.socket).returncode == 0
+        assert invoke("stop", "--socket", daemon.socket).returncode == 0
     assert daemon.process.wait(5) == 0
 
 
@@ -83,7 +84,7 @@ def test_stop_command_says_how_many_clients_it_leaves_alone(daemon: Daemon) -> N
         one.send(b"OPEN polite\n" + event(1))
         one.flush()
         two.status()
-        result = tracerd("stop", "--socket", daemon.socket)
+        result = invoke("stop", "--socket", daemon.socket)
         assert (result.returncode, result.stdout) == (0, b"")
         said = result.stderr.decode()
         assert said.count("\n") == 1
@@ -97,7 +98,7 @@ def test_stop_command_says_how_many_clients_it_leaves_alone(daemon: Daemon) -> N
 def test_stop_command_now_does_not_wait_for_clients(daemon: Daemon) -> None:
     with daemon.connect() as client:
         client.send(b"OPEN now\n" + event(1))
-        result = tracerd("stop", "--now", "--socket", daemon.socket)
+        result = invoke("stop", "--now", "--socket", daemon.socket)
         assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
         assert daemon.process.wait(5) == 0
     assert daemon.numbers("now") == [1]
@@ -115,7 +116,7 @@ def test_stop_command_without_a_daemon_fails_in_one_line(options: list[str], lef
         elif left_behind == "another program":
             other.bind(os.fsencode(path))
             other.listen()
-        result = tracerd("stop", "--socket", path, *options)
+        result = invoke("stop", "--socket", path, *options)
         assert (result.returncode, result.stdout) == (1, b"")
         assert result.stderr.count(b"\n") == 1
         assert bytes(path) in result.stderr

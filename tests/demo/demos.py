@@ -5,14 +5,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NotRequired, TypedDict
+from typing import NamedTuple, NotRequired, TypedDict
 
 import pytest
 
-from tests.harness import PATIENCE_S, ROOT, short_dir, tracerd, wait_until
+from tests.harness import PATIENCE_S, ROOT, short_dir, wait_until
 
 
 class Args(TypedDict):
@@ -52,14 +52,16 @@ def processes_of(events: list[Event]) -> dict[int, str]:
 class Demo:
     """A demo that runs as a person would start it, in a session and with a temporary directory of its own."""
 
-    def __init__(self, home: Path, *options: str, **environ: str) -> None:
+    def __init__(self, home: Path, *options: str, files: Mapping[str, str], **environ: str) -> None:
         self.cwd = home / "work"
         self.cwd.mkdir()
+        for name, content in files.items():
+            (self.cwd / name).write_text(content)
         self.temporary = home / "t"
         self.temporary.mkdir()
         environ = {"PYTHONPATH": str(ROOT), "TMPDIR": str(self.temporary)} | environ
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tracerd", "demo", *options],
+            [sys.executable, "-P", "-m", "tracerd", "demo", *options],
             cwd=self.cwd,
             env=os.environ | environ,
             start_new_session=True,
@@ -102,9 +104,10 @@ class Demo:
 
 
 @contextmanager
-def demo(*options: str, **environ: str) -> Generator[Demo]:
+def demo(*options: str, files: Mapping[str, str] = {}, **environ: str) -> Generator[Demo]:
+    """Run a demo in a directory that holds these files."""
     with short_dir() as home:
-        running = Demo(home, *options, **environ)
+        running = Demo(home, *options, files=files, **environ)
         try:
             yield running
         finally:
@@ -114,9 +117,36 @@ def demo(*options: str, **environ: str) -> Generator[Demo]:
             running.process.communicate()
 
 
-@pytest.fixture(scope="module")
-def trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The trace.json of one demo."""
-    path = tmp_path_factory.mktemp("demo") / "trace.json"
-    assert tracerd("demo", "-o", path).returncode == 0
-    return path
+class Recorded(NamedTuple):
+    """A demo that has run to its end: what it printed and left, before any test could touch it."""
+
+    code: int
+    out: str
+    err: str
+    files: dict[str, bytes]
+    """Those of the directory it was started in."""
+    left_nothing: bool
+    strangers: list[str]
+    """What it made where the user's own daemon has its socket and logs: nothing."""
+    trace: Path
+
+
+@pytest.fixture(scope="session")
+def recorded_demo(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    """One demo for all tests that read its trace: it takes three seconds of processor time."""
+    kept = tmp_path_factory.mktemp("demo")
+    users = tmp_path_factory.mktemp("user")
+    with demo(TRACERD_SOCKET=str(users / "s"), TRACERD_DIR=str(users / "logs")) as running:
+        code, out, err = running.finish()
+        files = {path.name: path.read_bytes() for path in running.cwd.iterdir()}
+        left_nothing = running.left_nothing()
+    assert code == 0, err
+    trace = kept / "trace.json"
+    trace.write_bytes(files["trace.json"])
+    return Recorded(code, out, err, files, left_nothing, [path.name for path in users.iterdir()], trace)
+
+
+@pytest.fixture
+def demo_trace(recorded_demo: Recorded) -> Path:
+    """The trace.json of a demo; not to be written to."""
+    return recorded_demo.trace

@@ -4,36 +4,30 @@ import gzip
 import json
 import os
 import re
-import shutil
 import signal
-import subprocess
-import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from tests.demo.demos import demo, events_of, processes_of, tid_of
-from tests.demo.demos import trace as trace
-from tests.harness import ROOT, Daemon, tracerd, wait_until
+from tests.demo.demos import Demo, Recorded, demo, events_of, processes_of, tid_of
+from tests.harness import ROOT, Daemon, short_dir, tracerd, wait_until
 from tests.perfetto.judge import Judge, Unavailable
 from tests.perfetto.screenshot import README_PICTURE, show
 
 
-def test_demo_writes_a_trace_says_what_it_holds_and_leaves_nothing_else(tmp_path: Path) -> None:
-    users = {"TRACERD_SOCKET": str(tmp_path / "s"), "TRACERD_DIR": str(tmp_path / "logs")}
-    with demo(**users) as running:
-        code, out, err = running.finish()
-        assert (code, err) == (0, "")
-        assert running.left_nothing()
-        document = json.loads((running.cwd / "trace.json").read_bytes())
-        assert [path.name for path in running.cwd.iterdir()] == ["trace.json"]
-
-    assert list(tmp_path.iterdir()) == []
+def test_demo_writes_a_trace_says_what_it_holds_and_leaves_nothing_else(recorded_demo: Recorded) -> None:
+    assert (recorded_demo.code, recorded_demo.err) == (0, "")
+    assert recorded_demo.left_nothing
+    assert list(recorded_demo.files) == ["trace.json"]
+    assert recorded_demo.strangers == []
+    document = json.loads(recorded_demo.files["trace.json"])
     events = document["traceEvents"]
     processes = {event["pid"] for event in events}
     assert document["metadata"] | {"refused": 0, "left_out": 0, "complete": True} == document["metadata"]
-    first, title, *steps, how, keys = out.splitlines()
+    first, title, *steps, how, keys = recorded_demo.out.splitlines()
     summary = rf"trace.json: {len(processes)} processes, {len(events)} events, recorded in [0-9.]+ s"
     assert re.fullmatch(summary, first)
     assert title == "The slowest steps:"
@@ -45,8 +39,8 @@ def test_demo_writes_a_trace_says_what_it_holds_and_leaves_nothing_else(tmp_path
     assert "`build`" in keys
 
 
-def test_demo_has_something_of_everything(trace: Path) -> None:
-    events = events_of(trace)
+def test_demo_has_something_of_everything(demo_trace: Path) -> None:
+    events = events_of(demo_trace)
     names = processes_of(events)
     threads = {(event["pid"], tid_of(event)) for event in events if event["name"] == "thread_name"}
     logs = [event for event in events if event.get("cat") == "log"]
@@ -59,33 +53,33 @@ def test_demo_has_something_of_everything(trace: Path) -> None:
     assert len(logs) == len(names)
 
 
-def test_processes_of_the_demo_run_side_by_side(trace: Path) -> None:
-    waits = [e for e in events_of(trace) if e["ph"] == "X" and e["cat"] == "process" and tid_of(e) != e["pid"]]
+def test_processes_of_the_demo_run_side_by_side(demo_trace: Path) -> None:
+    waits = [e for e in events_of(demo_trace) if e["ph"] == "X" and e["cat"] == "process" and tid_of(e) != e["pid"]]
 
     overlaps = [(a, b) for a in waits for b in waits if tid_of(a) < tid_of(b) and a["ts"] < b["ts"] + b["dur"]]
     assert any(b["ts"] < a["ts"] + a["dur"] for a, b in overlaps)
 
 
-def test_perfetto_reads_the_demo_without_a_problem(perfetto: Judge, trace: Path) -> None:
+def test_perfetto_reads_the_demo_without_a_problem(perfetto: Judge, demo_trace: Path) -> None:
     processes = "select pid, name from process where pid > 0"
     arrows = """select f.name, pi.pid from flow join slice o on o.id = slice_out join slice f on f.id = slice_in
         join thread_track ti on ti.id = f.track_id join thread using (utid) join process pi using (upid)"""
-    [named, bound], problems = perfetto.examine(trace, processes, arrows)
+    [named, bound], problems = perfetto.examine(demo_trace, processes, arrows)
 
     assert problems == {}
     assert all(name for _, name in named)
     # Each process but the first has an arrow from where it was started; each that packed has one to the check.
-    assert len(bound) == sum(event["ph"] == "s" for event in events_of(trace)) == 2 * (len(named) - 2) + 1
+    assert len(bound) == sum(event["ph"] == "s" for event in events_of(demo_trace)) == 2 * (len(named) - 2) + 1
     assert {pid for _, pid in bound} == {pid for pid, name in named if name != "build"}
 
 
-def test_perfetto_shows_the_demo_with_all_processes_named_and_no_complaint(trace: Path) -> None:
+def test_perfetto_shows_the_demo_with_all_processes_named_and_no_complaint(demo_trace: Path) -> None:
     try:
-        shown = show(trace)
+        shown = show(demo_trace)
     except Unavailable as why:
         pytest.skip(str(why))
 
-    processes = [f"{name} {pid}" for pid, name in processes_of(events_of(trace)).items()]
+    processes = [f"{name} {pid}" for pid, name in processes_of(events_of(demo_trace)).items()]
     assert shown["shown"]
     assert (shown["complaints"], shown["import_errors"], shown["badge"]) == ([], 0, [])
     assert sorted(shown["tracks"]) == sorted(processes)
@@ -117,14 +111,6 @@ def test_a_bad_trace_would_be_noticed(
 def test_picture_of_the_readme_is_small() -> None:
     assert README_PICTURE.read_bytes().startswith(b"\x89PNG")
     assert README_PICTURE.stat().st_size < 300_000
-
-
-def test_last_output_counts_and_gz_compresses(tmp_path: Path) -> None:
-    done = tracerd("demo", "-o", tmp_path / "a.json", "-o", tmp_path / "b.json.gz")
-
-    assert done.returncode == 0, done.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["b.json.gz"]
-    assert json.loads(gzip.decompress((tmp_path / "b.json.gz").read_bytes()))["traceEvents"]
 
 
 @pytest.mark.parametrize(
@@ -198,32 +184,51 @@ def test_daemon_that_does_not_start_is_told_in_one_line(tmp_path: Path) -> None:
         assert running.left_nothing()
 
 
-def test_demo_takes_its_own_code_whatever_lies_in_the_current_directory() -> None:
-    with demo("--help") as running:
-        assert running.finish()[0] == 0
-        (running.cwd / "tracerd.py").write_text("raise SystemExit('not this one')\n")
-        (running.cwd / "json.py").write_text("raise SystemExit('not this one')\n")
-        environ = os.environ | {"PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-P", "-m", "tracerd", "demo"]
-        done = subprocess.run(command, cwd=running.cwd, env=environ, capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stderr) == (0, "")
+# ------------------------------------------------------------------ all that could be in its way, in one run
 
 
-def test_demo_does_not_disturb_a_running_daemon(daemon: Daemon, tmp_path: Path) -> None:
-    environ = os.environ | {"TRACERD_SOCKET": str(daemon.socket), "TRACERD_DIR": str(daemon.dir)}
-    done = tracerd("demo", "-o", tmp_path / "t.json", env=environ)
+class Awkward(NamedTuple):
+    """A demo that has run in an awkward place."""
 
-    assert done.returncode == 0, done.stderr
-    with daemon.connect() as client:
-        status = client.status()
-    assert (status["clients"], status["totals"]) == (1, {"stored": 0, "repaired": 0, "refused": 0, "lost": 0})
-    assert not list(daemon.dir.glob("*.jsonl"))
+    running: Demo
+    code: int
+    err: str
+    status: dict[str, object]
+    """Of the user's own daemon."""
+    logs: list[str]
+    """Those of that daemon."""
+    leftovers: list[str]
+    """What is left in the temporary directory, which has a name of 100 letters: no socket could be in there."""
 
 
-def test_long_temporary_directory_is_no_obstacle(tmp_path: Path) -> None:
-    long = tmp_path / ("x" * 100)
-    long.mkdir()
-    done = tracerd("demo", "-o", tmp_path / "t.json", env=os.environ | {"TMPDIR": str(long)})
+@pytest.fixture(scope="module")
+def awkward(shared_daemon: Daemon) -> Iterator[Awkward]:
+    with short_dir() as home:
+        long = home / ("x" * 100)
+        long.mkdir()
+        users = {"TRACERD_SOCKET": str(shared_daemon.socket), "TRACERD_DIR": str(shared_daemon.dir)}
+        files = dict.fromkeys(("tracerd.py", "json.py"), "raise SystemExit('not this one')\n")
+        with demo("-o", "a.json", "-o", "b.json.gz", files=files, TMPDIR=str(long), **users) as running:
+            code, _, err = running.finish()
+            with shared_daemon.connect() as client:
+                status = client.status()
+            logs = [path.name for path in shared_daemon.dir.glob("*.jsonl")]
+            yield Awkward(running, code, err, status, logs, [path.name for path in long.iterdir()])
 
-    assert done.returncode == 0, done.stderr
-    shutil.rmtree(long)
+
+def test_demo_takes_its_own_code_whatever_lies_in_the_current_directory(awkward: Awkward) -> None:
+    assert (awkward.code, awkward.err) == (0, "")
+
+
+def test_last_output_counts_and_gz_compresses(awkward: Awkward) -> None:
+    assert sorted(path.name for path in awkward.running.cwd.iterdir()) == ["b.json.gz", "json.py", "tracerd.py"]
+    assert json.loads(gzip.decompress((awkward.running.cwd / "b.json.gz").read_bytes()))["traceEvents"]
+
+
+def test_demo_does_not_disturb_a_running_daemon(awkward: Awkward) -> None:
+    totals = {"stored": 0, "repaired": 0, "refused": 0, "lost": 0}
+    assert (awkward.status["clients"], awkward.status["totals"], awkward.logs) == (1, totals, [])
+
+
+def test_long_temporary_directory_is_no_obstacle(awkward: Awkward) -> None:
+    assert (awkward.code, awkward.leftovers) == (0, []), awkward.err

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import PATIENCE_S, Daemon, needs_root, tracerd
+from tests.commands import invoke
+from tests.harness import PATIENCE_S, Daemon, needs_root
 
 UNSHARE = ["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork"]
 
@@ -51,7 +52,7 @@ def test_programs_in_namespaces_of_their_own(daemon: Daemon, tmp_path: Path) -> 
     assert ok == "OK 1 0 0"
     [client] = json.loads(status)["traces"]["t"]["clients"]
     assert client["pid"] != 1
-    [event] = json.loads(tracerd("get-tef", "t", "-d", daemon.dir).stdout)["traceEvents"]
+    [event] = json.loads(invoke("get-tef", "t", "-d", daemon.dir).stdout)["traceEvents"]
     assert event["pid"] == 1
     [clock] = [json.loads(line)["args"] for line in daemon.log("t").splitlines() if b"tracerd_clock" in line]
     # Both read the clock of this machine; the daemon did so after the event was written, and before now.

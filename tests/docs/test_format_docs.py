@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import invoke
 from tests.docs.documents import FORMAT, code, line_tables, section
-from tests.harness import CLOCK_PREFIX, tracerd
+from tests.harness import CLOCK_PREFIX
 from tracerd.store.traces import snapshot
 from tracerd.trace_json.export import export_to_file
 
@@ -30,7 +31,7 @@ def test_lines_are_left_out_as_shown(line: str, reason: str, tmp_path: Path) -> 
 def test_events_are_rewritten_as_shown(stored: str, written: str, tmp_path: Path) -> None:
     (tmp_path / "t.jsonl").write_text(f"{stored}\n")
 
-    done = tracerd("get-tef", "t", "-d", tmp_path)
+    done = invoke("get-tef", "t", "-d", tmp_path)
 
     assert f'"traceEvents":[{written}],"metadata":'.encode() in done.stdout
     if '"C"' not in stored:
@@ -43,7 +44,7 @@ def test_empty_trace_is_as_shown_and_gz_compresses(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "t.jsonl").write_bytes(b"")
 
-    done = tracerd("get-tef", "t", "-d", tmp_path / "logs", "-o", tmp_path / "t.json.gz")
+    done = invoke("get-tef", "t", "-d", tmp_path / "logs", "-o", tmp_path / "t.json.gz")
 
     assert done.returncode == 0, done.stderr
     assert gzip.decompress((tmp_path / "t.json.gz").read_bytes()).startswith(start.encode())

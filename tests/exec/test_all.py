@@ -3,21 +3,13 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 
 import pytest
 
-from tests.exec.sandbox import Event, Sandbox, own_sandbox
+from tests.exec.sandbox import Event, Sandbox
 from tests.perfetto.judge import Judge
 
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with own_sandbox() as made:
-        made.serve()
-        yield made
 
 
 def marks(sandbox: Sandbox) -> list[Event]:

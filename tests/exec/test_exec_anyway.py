@@ -5,21 +5,13 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
-from tests.exec.sandbox import TRACERD, Sandbox, own_sandbox
+from tests.exec.sandbox import TRACERD, Sandbox
 
 COMMAND = ("sh", "-c", "cat; exit 5")
 ALL = pytest.param("--all", marks=pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed"))
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with own_sandbox() as made:
-        made.serve()
-        yield made
 
 
 def runs(done: "subprocess.CompletedProcess[bytes]", lines: int) -> str:

@@ -5,24 +5,17 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 import pytest
 
-from tests.exec.sandbox import TRACERD, Sandbox, own_sandbox
+from tests.exec.sandbox import TRACERD, Sandbox
 from tests.harness import PATIENCE_S, wait_until
 
 Options = tuple[str | Path, ...]
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with own_sandbox() as made:
-        made.serve()
-        yield made
 
 
 @pytest.fixture(params=["exec", "--no-start", "--all", "shim"])

@@ -10,12 +10,12 @@ import struct
 import sys
 import termios
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import pytest
 
-from tests.exec.sandbox import Sandbox, own_sandbox
+from tests.exec.sandbox import Sandbox
 from tests.harness import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
@@ -70,13 +70,6 @@ def terminal(sandbox: Sandbox) -> Generator[Terminal]:
         yield opened
     finally:
         opened.close()
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with own_sandbox() as made:
-        made.serve()
-        yield made
 
 
 @pytest.fixture(params=["", "--all "], ids=["exec", "exec --all"])

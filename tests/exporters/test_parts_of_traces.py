@@ -2,14 +2,13 @@
 
 import gzip
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from tests.commands import invoke
 from tests.exporters.extracts import documents, extract
 from tests.harness import tracerd
 from tests.replay.test_check_agrees import EVENTS, log_of
@@ -46,7 +45,7 @@ def left(tmp_path: Path, *options: str, log: bytes = RUN) -> list[str]:
     """What is left of a run, as phase and name; M and the mark of lost events are not repeated."""
     path = tmp_path / "run.jsonl"
     path.write_bytes(log)
-    done = tracerd("get-tef", path, *options)
+    done = invoke("get-tef", path, *options)
     assert done.stderr == b""
     events = json.loads(done.stdout)["traceEvents"]
     assert events[0]["ph"] == "M"
@@ -90,7 +89,7 @@ def test_what_is_left(options: list[str], expected: list[str] | None, tmp_path: 
         path, out = tmp_path / "run.jsonl", tmp_path / "out.json"
         path.write_bytes(RUN.replace(b'"cat": "tracerd"', b'"cat": "x"'))
         out.write_text("old")
-        done = tracerd("get-tef", path, *options, "-o", out)
+        done = invoke("get-tef", path, *options, "-o", out)
         assert (done.returncode, done.stdout) == (1, b"")
         assert done.stderr == b"Error: the trace run has no event that passes; nothing was written\n"
         assert out.read_text() == "old"
@@ -102,7 +101,7 @@ def test_what_is_left(options: list[str], expected: list[str] | None, tmp_path: 
 @pytest.mark.parametrize("text", ["soon", "5", "2026-01-01", "2026-01-01T00:00:00", "5 d", "--", "1e9999", ""])
 def test_what_is_no_moment_is_an_error_of_the_command_line(option: str, text: str, tmp_path: Path) -> None:
     (tmp_path / "run.jsonl").write_bytes(RUN)
-    done = tracerd("get-tef", tmp_path / "run.jsonl", option, text)
+    done = invoke("get-tef", tmp_path / "run.jsonl", option, text)
 
     if text == "5":
         assert parse_moment(text).ns == 5000
@@ -114,7 +113,7 @@ def test_what_is_no_moment_is_an_error_of_the_command_line(option: str, text: st
 
 def test_a_time_of_day_needs_a_clock_line(tmp_path: Path) -> None:
     (tmp_path / "run.jsonl").write_bytes(log_of(EVENTS_OF_A_RUN))
-    done = tracerd("get-tef", tmp_path / "run.jsonl", "--from", "2026-01-01T00:00:00Z")
+    done = invoke("get-tef", tmp_path / "run.jsonl", "--from", "2026-01-01T00:00:00Z")
 
     assert done.returncode == 1
     assert b"this trace has no clock line, so it knows no time of day" in done.stderr
@@ -134,10 +133,10 @@ def test_logs_documents_compressed_files_and_stdin_give_the_same(tmp_path: Path)
     (tmp_path / "log.gz").write_bytes(gzip.compress(RUN))
     (tmp_path / "document.json").write_text(json.dumps({"traceEvents": EVENTS_OF_A_RUN}))
     options = ["--name", "step", "--name", "run", "--rebase", "--close-open"]
-    command = [sys.executable, "-m", "tracerd", "get-tef", *options]
 
-    def events(trace: str | Path, stdin: bytes = b"") -> object:
-        done = subprocess.run([*command, str(trace)], input=stdin, capture_output=True, check=True)
+    def events(trace: str | Path, stdin: bytes | None = None) -> object:
+        words = ["get-tef", *options, trace]
+        done = invoke(*words) if stdin is None else tracerd(*words, input=stdin)
         return json.loads(done.stdout)["traceEvents"]
 
     expected = events(tmp_path / "log")
@@ -178,7 +177,7 @@ def test_the_document_says_how_many_events_it_leaves_out(tmp_path: Path) -> None
 def test_files_of_a_size_are_listed_and_hold_everything(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     path.write_bytes(RUN)
-    done = tracerd("get-tef", path, "--split-size", "700B", "-o", tmp_path / "out.json")
+    done = invoke("get-tef", path, "--split-size", "700B", "-o", tmp_path / "out.json")
     files = [Path(line) for line in done.stdout.decode().splitlines()]
 
     assert files == [tmp_path / f"out-{n}.json" for n in range(1, len(files) + 1)]
@@ -190,7 +189,7 @@ def test_files_of_a_size_are_listed_and_hold_everything(tmp_path: Path) -> None:
     events = [event for about in found for event in about["traceEvents"] if event["ph"] != "M"]
     assert sorted(map(str, events)) == sorted(map(str, EVENTS_OF_A_RUN[1:]))
 
-    compressed = tracerd("get-tef", path, "--split-size", "700B", "-o", tmp_path / "out.json.gz")
+    compressed = invoke("get-tef", path, "--split-size", "700B", "-o", tmp_path / "out.json.gz")
     assert compressed.stdout.decode().splitlines() == [f"{file.with_suffix('')}.json.gz" for file in files]
     assert gzip.decompress((tmp_path / "out-1.json.gz").read_bytes()) == files[0].read_bytes()
 

@@ -69,10 +69,11 @@ def many_descriptors(wanted: int) -> Generator[int]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_10000_clients_at_the_same_time(daemon: Daemon, neighbour: Neighbour) -> None:
+@pytest.mark.parametrize("wanted", [2_000, pytest.param(10_000, marks=pytest.mark.long)])
+def test_many_clients_at_the_same_time(daemon: Daemon, neighbour: Neighbour, wanted: int) -> None:
     pid = daemon.process.pid
     before = open_files(pid)
-    with many_descriptors(10_000) as many:
+    with many_descriptors(wanted) as many:
         with ExitStack() as stack:
             clients: list[Client] = []
             for number in range(many):

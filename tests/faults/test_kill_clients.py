@@ -67,7 +67,6 @@ def daemon_has_only(daemon: Daemon, clients: int) -> bool:
         return asking.status()["clients"] == clients + 1
 
 
-KILLS = 50
 AT_A_TIME = 5
 
 STREAMS = """
@@ -86,11 +85,12 @@ while True:
 """
 
 
-def test_clients_killed_while_they_write_leave_whole_lines(daemon: Daemon) -> None:
+@pytest.mark.parametrize("kills", [20, pytest.param(50, marks=pytest.mark.long)])
+def test_clients_killed_while_they_write_leave_whole_lines(daemon: Daemon, kills: int) -> None:
     folder = str(Path(writer.__file__).parent)
     with daemon.connect() as neighbour:
         neighbour.send(b"OPEN t\n")
-        for first in range(0, KILLS, AT_A_TIME):
+        for first in range(0, kills, AT_A_TIME):
             with ExitStack() as stack:
                 clients = [
                     stack.enter_context(program(STREAMS, daemon.socket, str(number), folder))
@@ -100,7 +100,7 @@ def test_clients_killed_while_they_write_leave_whole_lines(daemon: Daemon) -> No
                     assert words_of(client) == ["busy"]
                 for client in clients:
                     client.kill()
-            neighbour.send(writer.line(first + 1, KILLS))
+            neighbour.send(writer.line(first + 1, kills))
             assert neighbour.flush() == (first // AT_A_TIME + 1, 0, 0)
     daemon.stop()
 
@@ -109,12 +109,12 @@ def test_clients_killed_while_they_write_leave_whole_lines(daemon: Daemon) -> No
         found: dict[str, int] = json.loads(line)
         assert line == writer.line(found["ts"], found["tid"])
         logged[found["tid"]].append(found["ts"])
-    assert len(logged) == KILLS + 1
-    neighbours = logged.pop(KILLS)
-    assert neighbours == list(range(1, KILLS, AT_A_TIME))
+    assert len(logged) == kills + 1
+    neighbours = logged.pop(kills)
+    assert neighbours == list(range(1, kills, AT_A_TIME))
     # Of each killed client the beginning is there, to the last line that it had written.
     assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in logged.values())
     torn = [entry for entry in daemon.rejects("t") if "base64" in entry]
     assert all("the connection ended inside this line" in str(entry["reason"]) for entry in torn)
     stored = sum(map(len, logged.values()))
-    sys.stderr.write(f"{KILLS} clients killed: {stored} events stored, {len(torn)} torn lines in the rejects\n")
+    sys.stderr.write(f"{kills} clients killed: {stored} events stored, {len(torn)} torn lines in the rejects\n")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import Daemon, tracerd
+from tests.commands import invoke
+from tests.harness import Daemon
 from tests.perfetto.judge import Judge
 
 EVENTS: list[dict[str, object]] = [
@@ -53,7 +54,7 @@ SHAPES = {
 
 
 def run(daemon: Daemon, *arguments: str | Path) -> tuple[int, str, str]:
-    done = tracerd("import", "--socket", daemon.socket, "--dir", daemon.dir, *arguments)
+    done = invoke("import", "--socket", daemon.socket, "--dir", daemon.dir, *arguments)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
@@ -96,7 +97,7 @@ def test_perfetto_has_nothing_to_object(daemon: Daemon, perfetto: Judge, tmp_pat
     file = tmp_path / "file"
     file.write_bytes(text())
     assert run(daemon, file, "--into", "t")[0] == 0
-    done = tracerd("get-tef", "t", "-d", daemon.dir, "-o", tmp_path / "t.json")
+    done = invoke("get-tef", "t", "-d", daemon.dir, "-o", tmp_path / "t.json")
     assert done.returncode == 0
     rows, problems = perfetto.examine(tmp_path / "t.json", "select count(*) from slice", "select count(*) from flow")
     assert problems == {}

@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import tarfile
 import zipfile
 from collections.abc import Mapping
 from email.parser import Parser
@@ -51,8 +50,8 @@ def build(source: Path, target: str, directory: Path, environ: Mapping[str, str]
 def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sdist, unpacked."""
     directory = tmp_path_factory.mktemp("sdist")
-    with tarfile.open(build(ROOT, "sdist", directory)) as archive:
-        archive.extractall(directory, filter="data")
+    # Not `tarfile`: 3.11 lacks the filters that 3.12 asks for.
+    subprocess.run(["tar", "-xf", build(ROOT, "sdist", directory), "-C", directory], check=True)
     return directory / STEM
 
 
@@ -61,7 +60,7 @@ def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel that is built from the sdist, unpacked: what pip installs."""
     directory = tmp_path_factory.mktemp("wheel")
     with zipfile.ZipFile(build(sdist, "wheel", directory)) as archive:
-        archive.extractall(directory / "unpacked")  # noqa: S202 (our own)
+        archive.extractall(directory / "unpacked")
     return directory / "unpacked"
 
 

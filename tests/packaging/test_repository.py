@@ -32,6 +32,9 @@ SNIPPETS = "docs/clients"
 
 MAX_BYTES = 1_000_000
 
+MAX_LINES = {".py": 300, ".c": 600}
+"""A longer file does more than one thing, or is a table that belongs into a file of data."""
+
 
 def is_listed(path: PurePath) -> bool:
     if len(path.parts) == 1:
@@ -54,3 +57,10 @@ def test_each_file_of_the_root_is_there() -> None:
 @needs_checkout
 def test_no_file_is_large() -> None:
     assert [path for path in tracked() if (ROOT / path).stat().st_size > MAX_BYTES] == []
+
+
+@needs_checkout
+def test_no_file_of_code_is_long() -> None:
+    lines = {path: (ROOT / path).read_bytes().count(b"\n") for path in tracked() if PurePath(path).suffix in MAX_LINES}
+
+    assert {path: number for path, number in lines.items() if number > MAX_LINES[PurePath(path).suffix]} == {}

@@ -4,14 +4,17 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from msgspec import Raw
 
 from tests.client.client_programs import Event, named
 from tests.client.test_border import NOBODY, listener_of
-from tests.harness import PATIENCE_S, Daemon, needs_root, short_dir, tracerd
+from tests.commands import invoke
+from tests.harness import PATIENCE_S, Daemon, needs_root, running_daemon, short_dir, tracerd
 from tests.perfetto.judge import Judge
 from tracerd.rows.error_events import is_error
 
@@ -69,11 +72,28 @@ def test_nothing_is_there():
 """
 
 
-def run(home: Path, socket: Path, source: str, *options: str) -> "subprocess.CompletedProcess[str]":
+FEW_PLUGINS = ("-p", "no:cacheprovider", "-p", "xdist", "-p", "pytest_timeout", "-p", "tracerd.pytest_plugin")
+"""Named ones: to load all that are installed here takes a second."""
+
+
+def run(
+    home: Path, socket: Path, source: str, *options: str, loads_all: bool = False
+) -> "subprocess.CompletedProcess[str]":
+    """Run the tests of a file.
+
+    Args:
+        home: Where the file is written and the tests run.
+        socket: Of the daemon.
+        source: Of the file.
+        options: Of pytest.
+        loads_all: Load all plugins that are installed, as pytest does; ours is one of them.
+    """
     (home / "test_project.py").write_text(source)
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("TRACERD_", "PYTEST_"))}
-    # Without pytest-trio, which takes a second to import.
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:trio"]
+    if not loads_all:
+        environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+        options = (*FEW_PLUGINS, *options)
+    command = [sys.executable, "-m", "pytest", "-q"]
     return subprocess.run(
         [*command, "-c", os.devnull, "--rootdir", ".", "-W", "error", *options, "test_project.py"],
         cwd=home,
@@ -90,15 +110,31 @@ def spans(home: Path) -> list[Event]:
     return document["traceEvents"]
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_all_processes_of_a_run_are_in_one_file(workers: int, daemon: Daemon, perfetto: Judge) -> None:
-    home = daemon.dir.parent
-    done = run(home, daemon.socket, PROJECT, "--tracerd=trace.json", "-n", str(workers))
+class Run(NamedTuple):
+    """A run of the tests of `PROJECT`."""
+
+    workers: int
+    done: "subprocess.CompletedProcess[str]"
+    trace: Path
+    found: list[Event]
+
+
+@pytest.fixture(scope="module", params=[0, 2], ids=["alone", "2 workers"])
+def recorded_run(request: pytest.FixtureRequest) -> Iterator[Run]:
+    """One run for several tests; alone it loads our plugin by its entry point."""
+    workers: int = request.param
+    with running_daemon() as daemon:
+        home = daemon.dir.parent
+        done = run(home, daemon.socket, PROJECT, "--tracerd=trace.json", "-n", str(workers), loads_all=not workers)
+        yield Run(workers, done, home / "trace.json", spans(home))
+
+
+def test_all_processes_of_a_run_are_in_one_file(recorded_run: Run, perfetto: Judge) -> None:
+    workers, done, trace, found = recorded_run
 
     assert done.returncode == 1, done.stderr
     assert "1 failed, 5 passed, 1 skipped, 1 xfailed" in done.stdout
     assert "tracerd: wrote trace.json, of the trace tr-" in done.stdout
-    found = spans(home)
     tests = {str(event["name"]): event["args"] for event in found if event.get("cat") == "test"}
     assert tests == {
         "test_project.py::test_passes": {"outcome": "passed"},
@@ -124,18 +160,14 @@ def test_all_processes_of_a_run_are_in_one_file(workers: int, daemon: Daemon, pe
         "select distinct p.name from slice s join thread_track t on s.track_id = t.id"
         " join thread using (utid) join process p using (upid) where s.cat = 'pytest'"
     )
-    [names], problems = perfetto.examine(home / "trace.json", sql)
+    [names], problems = perfetto.examine(trace, sql)
     assert problems == {}
     assert sorted(str(name) for [name] in names) == ["pytest", *(f"pytest gw{number}" for number in range(workers))]
 
 
-def test_the_removal_of_a_fixture_takes_as_long_as_it_takes(daemon: Daemon) -> None:
-    home = daemon.dir.parent
-    run(home, daemon.socket, PROJECT, "--tracerd=trace.json")
-
-    found = spans(home)
-    dropped = [event["ts"] for event in named(found, "dropped")]
-    removals = [(event["ts"], event["dur"]) for event in named(found, "remove table")]
+def test_the_removal_of_a_fixture_takes_as_long_as_it_takes(recorded_run: Run) -> None:
+    dropped = [event["ts"] for event in named(recorded_run.found, "dropped")]
+    removals = [(event["ts"], event["dur"]) for event in named(recorded_run.found, "remove table")]
     assert len(dropped) == len(removals) == 2
     for at_us, (begin_us, dur_us) in zip(dropped, removals, strict=True):
         assert isinstance(at_us, int)
@@ -154,7 +186,7 @@ def test_a_test_that_connects_elsewhere_does_not_end_the_record(daemon: Daemon) 
 
 
 def test_without_the_option_nothing_is_imported(daemon: Daemon) -> None:
-    done = run(daemon.dir.parent, daemon.socket, UNTRACED)
+    done = run(daemon.dir.parent, daemon.socket, UNTRACED, loads_all=True)
 
     assert done.returncode == 0, done.stdout
     assert list(daemon.dir.glob("*.jsonl")) == []
@@ -218,7 +250,7 @@ def test_a_file_that_cannot_be_written_is_told_and_changes_no_result(daemon: Dae
 
 def begun(log: Path) -> list[str]:
     """The names of what never ended."""
-    document: dict[str, list[Event]] = json.loads(tracerd("get-tef", log).stdout)
+    document: dict[str, list[Event]] = json.loads(invoke("get-tef", log).stdout)
     return [str(event["name"]) for event in document["traceEvents"] if event.get("cat") == "unfinished"]
 
 
@@ -261,7 +293,5 @@ def test_a_test_that_hangs_until_a_timeout_ends_the_run_is_named(daemon: Daemon)
     assert begun(log) == ["run", "test_project.py::test_culprit", "call"]
 
 
-def test_a_run_without_such_tests_has_no_begin_marks_in_its_file(daemon: Daemon) -> None:
-    run(daemon.dir.parent, daemon.socket, PROJECT, "--tracerd=trace.json")
-
-    assert not [event for event in spans(daemon.dir.parent) if event.get("cat") == "unfinished" or "begin" in event]
+def test_a_run_without_such_tests_has_no_begin_marks_in_its_file(recorded_run: Run) -> None:
+    assert not [event for event in recorded_run.found if event.get("cat") == "unfinished" or "begin" in event]

@@ -1,14 +1,14 @@
 """`tracerd query`, as a person types it."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
+from tests.commands import invoke
 from tests.view.view_cases import log
-from tracerd.cli import main
 
 BUILD = """
     M process_name 1/1 0 "args":{"name":"make"}
@@ -35,8 +35,9 @@ def store(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(store: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(main, ["query", "-d", str(store), *arguments])
+def run(store: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    done = invoke("query", "-d", store, *arguments)
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def result(store: Path, *arguments: str) -> dict[str, Any]:
@@ -60,8 +61,8 @@ def test_a_tracker_and_what_it_reports(store: Path) -> None:
         '"alerts":[{"alert":"large","event_id":"b:4","value":{"payload":7,"type":"large"}}]}\n'
     )
     assert done.stderr == 'b:3: bytes: expected int, not "12"\n'
-    assert done.exit_code == 0
-    assert run(store, "b", "--tracker", str(store / "t.tracker"), "--strict").exit_code == 1
+    assert done.returncode == 0
+    assert run(store, "b", "--tracker", str(store / "t.tracker"), "--strict").returncode == 1
 
 
 def test_several_traces_are_one_list(store: Path) -> None:
@@ -108,14 +109,15 @@ def test_a_view(store: Path) -> None:
 )
 def test_what_is_wrong_is_said_once(arguments: list[str], code: int, message: str, store: Path) -> None:
     done = run(store, *arguments)
-    assert (done.exit_code, done.stdout) == (code, "")
+    assert (done.returncode, done.stdout) == (code, "")
     assert done.stderr.startswith(message)
     assert done.stderr.count("Error:") == 1
 
 
 def test_check_only_compiles(store: Path) -> None:
-    assert run(store, "--check", str(store / "t.tracker")).output == ""
+    done = run(store, "--check", str(store / "t.tracker"))
+    assert (done.stdout, done.stderr) == ("", "")
     (store / "bad.tracker").write_text("tracker t { metrics { n = count() wher x } }")
     done = run(store, "--check", str(store / "bad.tracker"))
-    assert done.exit_code == 1
+    assert done.returncode == 1
     assert ':1:35: expected the end of the line, not "wher"; did you mean "where"?' in done.stderr

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.harness import tracerd
+from tests.commands import invoke
 
 LINES = [
     b'{"ph":"X","name":"git clone https://ada:hunter2@h","ts":1.125,"dur":2,"pid":1,"tid":1,"args":{"token":"hunter2"}}',
@@ -17,8 +17,8 @@ LINES = [
 
 def test_secrets_are_not_in_the_file_and_all_else_is(tmp_path: Path) -> None:
     (tmp_path / "run.jsonl").write_bytes(b"".join(line + b"\n" for line in LINES))
-    plain = tracerd("get-tef", "run", "-d", tmp_path)
-    redacted = tracerd("get-tef", "run", "-d", tmp_path, "--redact")
+    plain = invoke("get-tef", "run", "-d", tmp_path)
+    redacted = invoke("get-tef", "run", "-d", tmp_path, "--redact")
 
     assert (redacted.returncode, redacted.stderr) == (plain.returncode, plain.stderr)
     assert b"hunter2" in plain.stdout
@@ -34,6 +34,6 @@ def test_secrets_are_not_in_the_file_and_all_else_is(tmp_path: Path) -> None:
 def test_the_log_stays_as_it_is(tmp_path: Path) -> None:
     log = tmp_path / "run.jsonl"
     log.write_bytes(LINES[0] + b"\n")
-    tracerd("get-tef", "run", "-d", tmp_path, "--redact", "-o", tmp_path.parent / f"{tmp_path.name}.json.gz")
+    invoke("get-tef", "run", "-d", tmp_path, "--redact", "-o", tmp_path.parent / f"{tmp_path.name}.json.gz")
 
     assert log.read_bytes() == LINES[0] + b"\n"

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.perfetto.judge import Judge
-from tests.perfetto.test_perfetto import CAPTURES, Case, cases
+from tests.perfetto.own_cases import CAPTURES, Case, cases
 from tests.replay.replay_cases import ROWS
 from tracerd.core.messages import Events
 from tracerd.core.protocol import MessageReader

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.replay.replay_cases import ROWS, ev, x
+from tests.replay.lines import ev, x
+from tests.replay.replay_cases import ROWS
 from tracerd.replay.events import has_many_digits, parse_number
 from tracerd.replay.kinds import KINDS, Finding, Findings
 from tracerd.replay.player import Player

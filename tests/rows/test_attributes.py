@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.harness import tracerd
+from tests.commands import invoke
 from tracerd.rows.attributes import MAX_KEYS, Attributes
 
 SPAN = b'{"ph":"X","name":"s","pid":1,"tid":1,"ts":1,"dur":2}\n'
@@ -79,13 +79,13 @@ def test_show_and_stats_have_them_in_their_header_and_nothing_without_them(tmp_p
     header = ["name: night\\x1b[31m\\u202e", "tags: ci, linux", 'extra: {"a":1}']
 
     for command in ("show", "stats"):
-        without, with_ = (tracerd(command, path).stdout.decode().splitlines() for path in (plain, named))
+        without, with_ = (invoke(command, path).stdout.decode().splitlines() for path in (plain, named))
         assert with_[1:4] == header
         assert [with_[0].replace("named", "plain"), *with_[4:]] == without
     expected = {"tags": ["ci", "linux"], "name": "night\x1b[31m\u202e", "extra": {"a": 1}}
-    first = tracerd("show", named, "--json").stdout.splitlines()[0]
+    first = invoke("show", named, "--json").stdout.splitlines()[0]
     assert json.loads(first) == {"type": "trace", "attributes": expected}
     assert b"\x1b" not in first
-    assert json.loads(tracerd("stats", named, "--json").stdout)["attributes"] == expected
-    assert "attributes" not in json.loads(tracerd("stats", plain, "--json").stdout)
-    assert b'"trace"' not in tracerd("show", plain, "--json").stdout
+    assert json.loads(invoke("stats", named, "--json").stdout)["attributes"] == expected
+    assert "attributes" not in json.loads(invoke("stats", plain, "--json").stdout)
+    assert b'"trace"' not in invoke("show", plain, "--json").stdout

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.perfetto.test_perfetto import CAPTURES
+from tests.perfetto.own_cases import CAPTURES
 from tests.rows.exact_recording import described, read_exactly
 from tests.rows.random_traces import deep_log, random_log
 from tracerd.rows import exact, windows

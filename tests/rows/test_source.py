@@ -4,11 +4,11 @@ import gzip
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.commands import invoke
 from tests.harness import ROOT, tracerd
 from tracerd.rows.document import Decompressed, Document
 
@@ -17,9 +17,8 @@ TWO_SPANS = sorted(path for path in CASES.iterdir() if path.name > "02")
 CUT = "02-array-cut.json"
 
 
-def run(*arguments: object, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "tracerd", *map(str, arguments)]
-    return subprocess.run(command, input=stdin, capture_output=True, check=False)
+def run(*arguments: str | Path, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+    return invoke(*arguments) if stdin is None else tracerd(*arguments, input=stdin)
 
 
 def spans(done: subprocess.CompletedProcess[bytes]) -> list[tuple[str, float, float]]:
@@ -78,21 +77,23 @@ def test_a_log_may_be_compressed_or_come_from_stdin(name: str, tmp_path: Path) -
 
     for command in ("show", "tail", "check"):
         expected = run(command, log).stdout.replace(log.stem.encode(), b"NAME")
-        for trace, stdin in (("-", log.read_bytes()), ("-", gzip.compress(log.read_bytes())), (tmp_path / "log", b"")):
+        for trace, stdin in (("-", log.read_bytes()), ("-", gzip.compress(log.read_bytes())), (tmp_path / "log", None)):
             done = run(command, trace, stdin=stdin)
             shown = b"stdin" if trace == "-" else str(trace).encode()
             assert done.stdout.replace(shown, b"NAME") == expected, done.stderr
 
 
-def test_a_file_here_is_found_by_its_name_unless_a_trace_has_it(tmp_path: Path) -> None:
+def test_a_file_here_is_found_by_its_name_unless_a_trace_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store, here = tmp_path / "store", tmp_path / "here"
     store.mkdir()
     here.mkdir()
     shutil.copy(CASES / "06-named.trace", here / "build")
-    command = [sys.executable, "-m", "tracerd", "stats", "build", "-d", str(store), "--json"]
+    monkeypatch.chdir(here)
 
     def read() -> object:
-        return json.loads(subprocess.run(command, cwd=here, capture_output=True, check=True).stdout)["events"]
+        return json.loads(run("stats", "build", "-d", store, "--json").stdout)["events"]
 
     assert read() == 2
     shutil.copy(ROOT / "docs/view/before.jsonl", store / "build-1.jsonl")
@@ -134,7 +135,7 @@ def test_what_nothing_can_be_read_from_is_an_error_and_replaces_nothing(
 def test_a_document_is_not_followed() -> None:
     path = CASES / "06-named.trace"
 
-    done = tracerd("tail", "-f", path)
+    done = invoke("tail", "-f", path)
 
     assert (done.returncode, done.stdout) == (1, b"")
     assert done.stderr == f"Error: {path} is no log, and nothing is added to it: leave out -f\n".encode()

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import PATIENCE_S, Client, Daemon, event, short_dir, tracerd, wait_until
+from tests.commands import invoke
+from tests.harness import PATIENCE_S, Client, Daemon, event, short_dir, wait_until
 from tests.service.services import Manager, Service
 
 needs_activate = pytest.mark.skipif(
@@ -75,7 +76,7 @@ def test_first_client_starts_the_daemon_and_is_recorded() -> None:
 def test_status_and_stop_do_not_start_a_daemon_and_find_the_one_that_runs() -> None:
     with short_dir() as home, activated(home) as (process, path):
         for command in ("status", "stop"):
-            done = tracerd(command, "--socket", path)
+            done = invoke(command, "--socket", path)
             assert done.returncode == 1
             assert done.stderr.startswith(b"Error: no daemon is running on ")
             assert done.stderr.count(b"\n") == 1
@@ -83,8 +84,8 @@ def test_status_and_stop_do_not_start_a_daemon_and_find_the_one_that_runs() -> N
 
         with Client(path) as client:
             client.status()
-        assert f"pid {process.pid}," in tracerd("status", "--socket", path).stdout.decode()
-        done = tracerd("stop", "--socket", path)
+        assert f"pid {process.pid}," in invoke("status", "--socket", path).stdout.decode()
+        done = invoke("stop", "--socket", path)
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
         assert process.wait(PATIENCE_S) == 0
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import PATIENCE_S, tracerd
+from tests.commands import invoke
+from tests.harness import PATIENCE_S
 from tracerd import __version__
 
 needs_analyze = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
@@ -23,12 +24,11 @@ def units(text: str) -> dict[str, str]:
 
 
 def test_install_service_writes_the_units_once_and_says_what_to_run(tmp_path: Path) -> None:
-    environ = os.environ | {"XDG_CONFIG_HOME": str(tmp_path)}
     directory = tmp_path / "systemd/user"
 
-    first = tracerd("install-service", env=environ)
-    again = tracerd("install-service", env=environ)
-    shown = tracerd("install-service", "--print", env=environ)
+    first = invoke("install-service", XDG_CONFIG_HOME=str(tmp_path))
+    again = invoke("install-service", XDG_CONFIG_HOME=str(tmp_path))
+    shown = invoke("install-service", "--print")
 
     paths = [directory / "tracerd.socket", directory / "tracerd.service"]
     assert (first.returncode, first.stdout.decode().splitlines()) == (0, list(map(str, paths)))
@@ -43,7 +43,7 @@ def test_install_service_leaves_a_unit_alone_that_differs(tmp_path: Path) -> Non
     directory.mkdir(parents=True)
     (directory / "tracerd.service").write_text("[Service]\nExecStart=/bin/true\n")
 
-    done = tracerd("install-service", env=os.environ | {"XDG_CONFIG_HOME": str(tmp_path)})
+    done = invoke("install-service", XDG_CONFIG_HOME=str(tmp_path))
 
     assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (1, b"", 1)
     assert f"{directory}/tracerd.service differs from what --print shows".encode() in done.stderr
@@ -53,7 +53,7 @@ def test_install_service_leaves_a_unit_alone_that_differs(tmp_path: Path) -> Non
 
 def test_install_service_says_in_one_line_where_it_cannot_write(tmp_path: Path) -> None:
     (tmp_path / "systemd").write_text("no directory")
-    done = tracerd("install-service", env=os.environ | {"XDG_CONFIG_HOME": str(tmp_path)})
+    done = invoke("install-service", XDG_CONFIG_HOME=str(tmp_path))
     assert done.returncode == 1
     assert done.stderr.decode() == f"Error: cannot write {tmp_path}/systemd/user: Not a directory\n"
 
@@ -107,7 +107,7 @@ def test_the_installed_package_has_its_units_and_their_command_works() -> None:
 
 
 def test_the_units_hold_what_was_promised() -> None:
-    shown = units(tracerd("install-service", "--print").stdout.decode())
+    shown = units(invoke("install-service", "--print").stdout.decode())
     for line in ("ListenStream=%t/tracerd.socket", "SocketMode=0600"):
         assert f"\n{line}\n" in shown["tracerd.socket"]
     for line in ("Type=notify", "Restart=on-failure", "LimitNOFILE=infinity", "NoNewPrivileges=yes"):

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import CLOCK_PREFIX, ROOT, Daemon, event, events, short_dir, tracerd, wait_until
+from tests.commands import invoke
+from tests.harness import CLOCK_PREFIX, ROOT, Daemon, event, events, short_dir, wait_until
 from tests.perfetto.judge import Judge
 from tracerd.cli.options import duration, size
 from tracerd.core.clients import MAX_ERRORS
@@ -53,7 +54,7 @@ def test_a_trace_stops_growing_at_its_limit(home: Path) -> None:
     assert record == {"repaired": 0, "refused": refused + 1001, "lost": 0}
     (entry,) = [
         entry
-        for entry in map(json.loads, tracerd("list", "--json", "-d", daemon.dir).stdout.splitlines())
+        for entry in map(json.loads, invoke("list", "--json", "-d", daemon.dir).stdout.splitlines())
         if entry["trace_id"] == "t"
     ]
     assert (entry["events"], entry["refused"]) == (stored, refused + 1001)
@@ -107,7 +108,7 @@ def test_a_full_trace_that_is_cleared_begins_anew(home: Path) -> None:
         daemon.session(b"OPEN t\n" + event(3))
 
         def cleared() -> bool:
-            return tracerd("clear", "-d", daemon.dir, "--yes", "t").returncode == 0
+            return invoke("clear", "-d", daemon.dir, "--yes", "t").returncode == 0
 
         wait_until(cleared, "the trace to end")
         assert daemon.session(b"OPEN t\n" + event(4) + b"FLUSH\n") == b"OK 1 0 0\n"
@@ -121,7 +122,7 @@ def test_after_a_kill_the_mark_is_not_counted_as_an_event(home: Path) -> None:
             client.send(b"OPEN killed\n")
             client.flush()
             daemon.kill()
-        lines = tracerd("list", "--json", "-d", daemon.dir).stdout.splitlines()
+        lines = invoke("list", "--json", "-d", daemon.dir).stdout.splitlines()
     (counted,) = [entry["events"] for entry in map(json.loads, lines) if entry["trace_id"] == "killed"]
     assert counted == 1
 

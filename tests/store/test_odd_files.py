@@ -1,6 +1,7 @@
 """What lies in the place of a log or a rejects file: links, pipes, devices, torn lines, or nothing any more."""
 
 import base64
+import itertools
 import os
 import socket
 import stat
@@ -11,6 +12,19 @@ import pytest
 
 from tests.harness import CLOCK_PREFIX, Daemon, event, events, exported, needs_root, wait_until
 from tests.store.refusals import works
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def trace_id() -> str:
+    """One of its own for each test of the daemon that they share."""
+    return f"odd-{next(_numbers)}"
+
+
+def opened(trace_id: str) -> bytes:
+    return b"OPEN %s\n" % trace_id.encode()
+
 
 # ------------------------------------------------------------------ what lies in a log's place
 
@@ -46,50 +60,50 @@ THINGS = [
 
 @pytest.mark.parametrize("put", THINGS)
 def test_log_that_is_no_file_is_never_written_and_its_events_count_as_lost(
-    daemon: Daemon, put: Callable[[Path], object]
+    shared_daemon: Daemon, trace_id: str, put: Callable[[Path], object]
 ) -> None:
-    path = daemon.dir / "odd.jsonl"
+    path = shared_daemon.dir / f"{trace_id}.jsonl"
     put(path)
     before = path.lstat().st_mode, path.lstat().st_ino
-    replies = daemon.session(b"OPEN odd\n" + events(range(3)) + b"FLUSH\n").splitlines()
+    replies = shared_daemon.session(opened(trace_id) + events(range(3)) + b"FLUSH\n").splitlines()
     assert replies[0].startswith(b"ERROR 2: 3 events from here on are lost: ")
     assert replies[1:] == [b"OK 0 0 3"]
     assert (path.lstat().st_mode, path.lstat().st_ino) == before
-    victim = daemon.dir.parent / "victim"
+    victim = shared_daemon.dir.parent / "victim"
     assert not victim.exists() or victim.read_text() == "precious"
-    assert not (daemon.dir.parent / "made-by-us").exists()
-    assert works(daemon)
+    assert not (shared_daemon.dir.parent / "made-by-us").exists()
+    assert works(shared_daemon)
 
 
 @pytest.mark.parametrize("put", THINGS)
 def test_rejects_file_that_is_no_file_is_never_written_and_the_events_are_kept(
-    daemon: Daemon, put: Callable[[Path], object]
+    shared_daemon: Daemon, trace_id: str, put: Callable[[Path], object]
 ) -> None:
-    path = daemon.dir / "odd.rejected"
+    path = shared_daemon.dir / f"{trace_id}.rejected"
     put(path)
     before = path.lstat().st_mode, path.lstat().st_ino
-    replies = daemon.session(b"OPEN odd\nbad\n" + event(1) + b"FLUSH\n").splitlines()
+    replies = shared_daemon.session(opened(trace_id) + b"bad\n" + event(1) + b"FLUSH\n").splitlines()
     assert replies[1:] == [b"OK 1 1 0"]
     assert (path.lstat().st_mode, path.lstat().st_ino) == before
-    victim = daemon.dir.parent / "victim"
+    victim = shared_daemon.dir.parent / "victim"
     assert not victim.exists() or victim.read_text() == "precious"
-    assert not (daemon.dir.parent / "made-by-us").exists()
-    assert daemon.numbers("odd") == [1]
-    assert works(daemon)
+    assert not (shared_daemon.dir.parent / "made-by-us").exists()
+    assert shared_daemon.numbers(trace_id) == [1]
+    assert works(shared_daemon)
 
 
 @pytest.mark.parametrize("put", THINGS)
 @pytest.mark.parametrize("suffix", [".jsonl", ".rejected"])
 def test_export_beside_what_is_no_file_ends(
-    daemon: Daemon, tmp_path: Path, put: Callable[[Path], object], suffix: str
+    shared_daemon: Daemon, trace_id: str, tmp_path: Path, put: Callable[[Path], object], suffix: str
 ) -> None:
-    put((daemon.dir / "odd").with_suffix(suffix))
+    put((shared_daemon.dir / trace_id).with_suffix(suffix))
     out = tmp_path / "out.json"
-    last = daemon.session(b"OPEN odd\n" + event(1) + b"EMIT_TEF %s\nFLUSH\n" % bytes(out)).splitlines()[-1]
+    last = shared_daemon.session(opened(trace_id) + event(1) + b"EMIT_TEF %s\nFLUSH\n" % bytes(out)).splitlines()[-1]
     assert last.startswith(b"OK ")
     if suffix == ".rejected":
         assert exported(out) == [1]
-    assert works(daemon)
+    assert works(shared_daemon)
 
 
 # ------------------------------------------------------------------ torn tails
@@ -107,13 +121,13 @@ TAILS = [
 @pytest.mark.parametrize(("tail", "kept", "moved"), TAILS)
 @pytest.mark.parametrize("first", [b"", event(0)], ids=["alone", "after a whole line"])
 def test_torn_tail_is_mended_when_the_log_is_opened(
-    daemon: Daemon, first: bytes, tail: bytes, kept: list[int], moved: bytes | None
+    shared_daemon: Daemon, trace_id: str, first: bytes, tail: bytes, kept: list[int], moved: bytes | None
 ) -> None:
-    path = daemon.dir / "torn.jsonl"
+    path = shared_daemon.dir / f"{trace_id}.jsonl"
     path.write_bytes(first + tail)
-    assert daemon.session(b"OPEN torn\n" + event(2) + b"FLUSH\n") == b"OK 1 0 0\n"
-    assert daemon.numbers("torn") == [0] * bool(first) + kept + [2]
-    refused = [entry for entry in daemon.rejects("torn") if "base64" in entry]
+    assert shared_daemon.session(opened(trace_id) + event(2) + b"FLUSH\n") == b"OK 1 0 0\n"
+    assert shared_daemon.numbers(trace_id) == [0] * bool(first) + kept + [2]
+    refused = [entry for entry in shared_daemon.rejects(trace_id) if "base64" in entry]
     if moved == b"":
         assert refused == []
     else:
@@ -124,15 +138,17 @@ def test_torn_tail_is_mended_when_the_log_is_opened(
 
 
 @pytest.mark.parametrize("put", THINGS)
-def test_torn_tail_is_cut_even_if_its_rejects_file_is_no_file(daemon: Daemon, put: Callable[[Path], object]) -> None:
-    (daemon.dir / "torn.jsonl").write_bytes(event(0) + b'{"ph":"i","na')
-    put(daemon.dir / "torn.rejected")
-    with daemon.connect() as client:
-        client.send(b"OPEN torn\n" + event(1))
+def test_torn_tail_is_cut_even_if_its_rejects_file_is_no_file(
+    shared_daemon: Daemon, trace_id: str, put: Callable[[Path], object]
+) -> None:
+    (shared_daemon.dir / f"{trace_id}.jsonl").write_bytes(event(0) + b'{"ph":"i","na')
+    put(shared_daemon.dir / f"{trace_id}.rejected")
+    with shared_daemon.connect() as client:
+        client.send(opened(trace_id) + event(1))
         assert client.flush() == (1, 0, 0)
         client.send(event(2))
         assert client.flush() == (2, 0, 0)
-    assert daemon.numbers("torn") == [0, 1, 2]
+    assert shared_daemon.numbers(trace_id) == [0, 1, 2]
 
 
 def test_log_removed_while_it_is_written_is_begun_anew(daemon: Daemon, tmp_path: Path) -> None:

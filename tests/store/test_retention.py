@@ -11,7 +11,8 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.harness import Daemon, event, events, exported, short_dir, tracerd, wait_until
+from tests.commands import invoke
+from tests.harness import Daemon, event, events, exported, short_dir, wait_until
 from tracerd.daemon.housekeeping import SHARE, Housekeeping
 from tracerd.store.retention import NO_LIMITS, Limits, surplus
 from tracerd.store.traces import StoredTrace
@@ -164,7 +165,7 @@ def test_limits_hold_from_the_start(home: Path, options: list[str], left: list[i
     ],
 )
 def test_a_limit_that_is_none_is_told_and_no_daemon_starts(tmp_path: Path, arguments: list[str], message: str) -> None:
-    done = tracerd("serve", "--socket", tmp_path / "s", "-d", tmp_path / "logs", *arguments)
+    done = invoke("serve", "--socket", tmp_path / "s", "-d", tmp_path / "logs", *arguments)
     assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr.decode().splitlines()[-1].startswith(f"Error: Invalid value for {message}")
     assert not (tmp_path / "logs").exists()
@@ -186,25 +187,33 @@ def test_the_oldest_closed_trace_goes_when_another_has_ended(home: Path) -> None
     assert "cannot remove" not in daemon.stderr()
 
 
-async def test_a_look_that_waited_is_soon_followed_by_the_next(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a busy machine a look waits for the disk and for its turn, and the directory grows meanwhile."""
+async def test_a_check_that_waited_is_soon_followed_by_the_next(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a check waits for the disk and for its turn, and the directory grows meanwhile."""
+    waits_s = 0.1
     removed: list[TraceId] = []
+    pauses_s: list[float] = []
 
     def enforce_slowly(_: Path, __: Limits) -> list[TraceId]:
-        time.sleep(1)  # as a disk that is busy; nothing is awaited
+        time.sleep(waits_s)  # as a disk that is busy; nothing is awaited
         housekeeping.check_again()
         return [TraceId("t")]
 
     def on_removed(trace_id: TraceId) -> None:
         removed.append(trace_id)
         if len(removed) == 2:
-            patience.cancel()
+            scope.cancel()
+
+    async def pause(duration_s: float) -> None:
+        pauses_s.append(duration_s)
+        await trio.lowlevel.checkpoint()
 
     monkeypatch.setattr("tracerd.daemon.housekeeping.enforce", enforce_slowly)
+    monkeypatch.setattr("tracerd.daemon.housekeeping.trio.sleep", pause)
     housekeeping = Housekeeping(home, Limits(max_total_bytes=1), on_removed)
-    with trio.move_on_after(SHARE / 2) as patience:
+    with trio.CancelScope() as scope:
         await housekeeping.loop()
     assert len(removed) == 2
+    assert pauses_s[0] < SHARE * waits_s
 
 
 def test_a_removed_traces_exports_at_exit_are_forgotten(home: Path) -> None:

@@ -5,7 +5,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.harness import event, tracerd
+from tests.commands import invoke
+from tests.harness import event
 
 DAY_S = 86400
 AGES_D = {"old": 40, "middle": 20, "new": 1}
@@ -24,4 +25,4 @@ def names(directory: Path) -> set[str]:
 
 
 def clear(directory: Path, *arguments: str | Path) -> "subprocess.CompletedProcess[bytes]":
-    return tracerd("clear", "-d", directory, *arguments, stdin=subprocess.DEVNULL)
+    return invoke("clear", "-d", directory, *arguments)

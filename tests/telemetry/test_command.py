@@ -3,11 +3,12 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.commands import invoke
+from tests.harness import tracerd
 from tracerd.cli.usage import UNRECORDED
 from tracerd.telemetry import MachineId
 
@@ -29,10 +30,8 @@ class Home:
         }
 
     def run(self, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "tracerd", *arguments]
-        return subprocess.run(
-            command, env=self.environ | environ, capture_output=True, text=True, check=False, timeout=60
-        )
+        done = invoke(*arguments, **(dict.fromkeys(os.environ) | self.environ | environ))
+        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def status(self, **environ: str) -> dict[str, str | None]:
         row: dict[str, str | None] = json.loads(self.run("telemetry", "status", "--json", **environ).stdout)
@@ -97,8 +96,9 @@ def test_commands_are_recorded_once_enabled_and_no_longer_when_disabled(home: Ho
 
 def test_exec_serve_and_shims_are_never_recorded(home: Home) -> None:
     home.run("telemetry", "enable")
-    home.run("exec", "--no-start", "--", "true")
-    home.run("exec", "--help")
+    # exec becomes the command, and so takes a process.
+    for arguments in (["--no-start", "--", "true"], ["--help"]):
+        tracerd("exec", *arguments, env=home.environ)
     home.run("serve", "--no-such-option")
     home.run("shim", "--help")
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.commands import invoke
 from tests.harness import tracerd
 from tracerd.core import begin_marks
 from tracerd.core.tef import CLOCK_PREFIX
@@ -131,8 +132,8 @@ def marked(tmp_path: Path) -> Path:
 
 
 def test_show_and_stats_have_what_never_ended_as_unfinished(marked: Path) -> None:
-    stats = json.loads(tracerd("stats", "--json", str(marked)).stdout)
-    shown = [json.loads(line) for line in tracerd("show", "--json", str(marked)).stdout.splitlines()]
+    stats = json.loads(invoke("stats", "--json", str(marked)).stdout)
+    shown = [json.loads(line) for line in invoke("show", "--json", str(marked)).stdout.splitlines()]
 
     assert (stats["events"], stats["spans"], stats["unfinished"]) == (3, 2, 1)
     assert stats["phases"] == {"i": 1, "X": 1, "b": 1}
@@ -140,7 +141,7 @@ def test_show_and_stats_have_what_never_ended_as_unfinished(marked: Path) -> Non
 
 
 def test_check_has_nothing_to_say_about_marks(marked: Path) -> None:
-    assert tracerd("check", str(marked)).stdout.decode().endswith("nothing to fix\n")
+    assert invoke("check", str(marked)).stdout.decode().endswith("nothing to fix\n")
 
 
 @pytest.mark.parametrize("form", ["log", "stdin"])
@@ -158,7 +159,7 @@ def test_diff_of_a_trace_with_marks_and_one_without_finds_nothing(tmp_path: Path
     for name, log in (("marked", mark(1) + span(1, BY % 1)), ("plain", span(1))):
         (tmp_path / f"{name}.jsonl").write_bytes(log)
 
-    found = json.loads(tracerd("diff", "--json", *sorted(tmp_path.iterdir())).stdout)
+    found = json.loads(invoke("diff", "--json", *sorted(tmp_path.iterdir())).stdout)
 
     assert [(row["name"], row["a"], row["b"]) for row in found["groups"] if row["a"] != row["b"]] == []
     assert len(found["groups"]) == 1

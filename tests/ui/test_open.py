@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.commands import invoke
 from tests.demo.demos import events_of, processes_of
 from tests.harness import PATIENCE_S, event, events, short_dir, tracerd, wait_until
 from tests.perfetto.judge import Unavailable
@@ -32,11 +33,9 @@ def store(tmp_path: Path) -> Path:
 
 
 @needs_ui
-def test_demo_is_shown_offline_with_its_processes_and_without_a_complaint(tmp_path: Path) -> None:
-    trace = tmp_path / "trace.json"
-    assert tracerd("demo", "-o", trace).returncode == 0
-    names = processes_of(events_of(trace))
-    with opened(trace, "--no-browser") as (url, _):
+def test_demo_is_shown_offline_with_its_processes_and_without_a_complaint(demo_trace: Path) -> None:
+    names = processes_of(events_of(demo_trace))
+    with opened(demo_trace, "--no-browser") as (url, _):
         try:
             shown = show_url(url)
         except Unavailable as why:
@@ -63,7 +62,7 @@ def test_a_log_is_served_as_get_tef_writes_it(name: str, store: Path) -> None:
         _, said = process.communicate(timeout=PATIENCE_S)
 
     assert (status, headers["Content-Type"]) == (200, "application/json")
-    assert body == tracerd("get-tef", "latest", "-d", store).stdout
+    assert body == invoke("get-tef", "latest", "-d", store).stdout
     assert process.returncode == 0
     assert url.isascii()
     assert url.isprintable()
@@ -192,20 +191,20 @@ def test_bad_input_is_one_line(arguments: list[str], message: str) -> None:
         (store / "text.json").write_text("Hello\n")
         (store / "dir.json").mkdir()
         here: Callable[[str], str] = lambda text: text.replace("SPOOL", str(store))  # noqa: E731 (short)
-        done = tracerd("open", *map(here, arguments), "-d", store, "--no-browser")
+        done = invoke("open", *map(here, arguments), "-d", store, "--no-browser")
 
         assert (done.returncode, done.stdout) == (1, b"")
         assert done.stderr.decode() == f"Error: {here(message)}\n"
 
 
 def test_no_log_at_all_is_one_line(tmp_path: Path) -> None:
-    done = tracerd("open", "-d", tmp_path)
+    done = invoke("open", "-d", tmp_path)
     assert (done.returncode, done.stderr.decode()) == (1, f"Error: there are no logs in {tmp_path} yet\n")
 
 
 @pytest.mark.parametrize("arguments", [["a", "b"], ["-d"], ["--no-browser=1"], ["--online=1"]])
 def test_misuse_exits_2(arguments: list[str]) -> None:
-    assert tracerd("open", *arguments).returncode == 2
+    assert invoke("open", *arguments).returncode == 2
 
 
 def test_full_disk_is_one_line(store: Path) -> None:

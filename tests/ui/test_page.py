@@ -1,10 +1,12 @@
 """`tracerd open`: nobody else gets the trace."""
 
+import fcntl
 import os
 import re
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,7 +14,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.harness import PATIENCE_S, events, tracerd
+from tests.commands import invoke
+from tests.harness import PATIENCE_S, events
 from tests.perfetto.screenshot import opened
 from tests.ui.pages import ask, needs_ui, serving, trace_url
 from tracerd.ui.assets import find_ui, ui_files
@@ -152,10 +155,15 @@ def test_offline_no_other_page_may_load_the_trace() -> None:
 
 @contextmanager
 def taken_port() -> Generator[bool]:
-    """The port of the online page, taken; true if by us."""
-    with socket.socket() as other:
+    """The port of the online page, taken; true if by us.
+
+    There is one such port on the machine: whoever runs these tests beside us waits for the lock, as we do.
+    """
+    lock_path = Path(tempfile.gettempdir()) / f"tracerd-tests-{os.geteuid()}.port-{PORT}"
+    with lock_path.open("w") as lock, socket.socket() as other:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of another test may linger
-        with suppress(OSError):  # somebody else on this machine has it
+        with suppress(OSError):  # another user, or another program, has it
             other.bind(("127.0.0.1", PORT))
             other.listen()
         yield other.getsockname()[1] == PORT
@@ -163,7 +171,7 @@ def taken_port() -> Generator[bool]:
 
 def test_port_that_is_taken_is_told_with_its_process(store: Path) -> None:
     with taken_port() as by_us:
-        done = tracerd("open", "nap", "-d", store, "--online", "--no-browser")
+        done = invoke("open", "nap", "-d", store, "--online", "--no-browser")
         message = done.stderr.decode()
 
     assert (done.returncode, done.stdout) == (1, b"")

@@ -6,12 +6,11 @@ from random import Random
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
+from tests.commands import invoke
 from tests.query.slow import evaluate, is_true, text_of
 from tests.query.trees import tree
 from tests.view.view_cases import CASES, log
-from tracerd.cli import main
 from tracerd.query.tree import Args, Binary, Expr, Literal, Name, children
 from tracerd.query.where import compile_where
 from tracerd.rows.recording import Recording, read
@@ -45,9 +44,9 @@ def store(tmp_path: Path) -> Path:
 
 
 def run(store: Path, command: str, *arguments: str, code: int = 0) -> str:
-    done = CliRunner().invoke(main, [command, "-d", str(store), *arguments])
-    assert done.exit_code == code, done.output
-    return done.stderr if code else done.stdout
+    done = invoke(command, "-d", store, *arguments)
+    assert done.returncode == code, done.stderr
+    return (done.stderr if code else done.stdout).decode()
 
 
 def shown(store: Path, *arguments: str) -> list[str]:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.harness import tracerd
+from tests.commands import invoke
 from tests.perfetto.judge import Judge
-from tests.perfetto.test_perfetto import CAPTURES, cases
+from tests.perfetto.own_cases import CAPTURES, cases
 from tests.replay.replay_cases import ROWS
 from tests.replay.test_check_agrees import ASYNC, ASYNC_PAIRS, COMPLETE, EVENTS, SPANS, log_of
 from tests.view.view_cases import CASES, Case, lines, log
@@ -145,7 +145,7 @@ FIGURES = """
 
 
 def json_of(*arguments: str | Path) -> list[dict[str, Any]]:
-    done = tracerd(*arguments)
+    done = invoke(*arguments)
     assert (done.returncode, done.stderr) == (0, b"")
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -154,18 +154,11 @@ def ns(time_us: float) -> int:
     return round(time_us * 1000)
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("demo") / "demo.json"
-    assert tracerd("demo", "-o", path).returncode == 0
-    return path
-
-
 @pytest.fixture(params=["demo", "m0.cpp.json.gz", "main.cpp.json.gz"])
 def real(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A trace.json of real programs."""
     if request.param == "demo":
-        return Path(request.getfixturevalue("demo"))
+        return Path(request.getfixturevalue("demo_trace"))
     path = tmp_path / "clang.json"
     path.write_bytes(gzip.decompress((CAPTURES / "clang" / request.param).read_bytes()))
     return path
@@ -224,8 +217,8 @@ def test_percentiles_of_clang_are_those_of_the_definition() -> None:
             assert group[f"p{percent}_us"] == pytest.approx(expected, abs=0.0006)
 
 
-def test_processes_come_in_the_order_of_their_start(demo: Path) -> None:
-    rows = list(Tree(read([b"".join(_log(demo))])).rows())
+def test_processes_come_in_the_order_of_their_start(demo_trace: Path) -> None:
+    rows = list(Tree(read([b"".join(_log(demo_trace))])).rows())
 
     starts = [row.process.start or 0 for row in rows if isinstance(row, ProcessRow)]
     assert len(starts) > 10

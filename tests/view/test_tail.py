@@ -1,85 +1,19 @@
-"""`tracerd tail`: what is printed, and that nothing that arrives is missed, whatever happens to the logs."""
+"""`tracerd tail`: what is printed of which events, and what is not read."""
 
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.commands import invoke
 from tests.docs.documents import code, section, tables
-from tests.harness import PATIENCE_S, ROOT, Daemon, event, events, on_a_terminal, tracerd, wait_until
-from tracerd.rows import follow as live_module
-from tracerd.rows.follow import Growing, Live
-from tracerd.store import log as log_module
-
-VIEW = (ROOT / "docs/view.md").read_text()
-EXAMPLE = ROOT / "docs/view/live.jsonl"
-GOLDEN = ROOT / "docs/view/tail.jsonl"
-
-SPAN = b'{"ph":"X","name":"%s","pid":%d,"tid":1,"ts":%d,"dur":%d}\n'
-
-
-def tail(directory: Path, *arguments: str | Path, **environ: str) -> "subprocess.CompletedProcess[bytes]":
-    return tracerd("tail", "-d", directory, *arguments, env=os.environ | {"TZ": "UTC"} | environ)
-
-
-def numbers(text: bytes) -> list[int]:
-    """The numbers of the events in what `--json` has printed, as far as its lines are whole."""
-    lines = text[: text.rfind(b"\n") + 1].splitlines()
-    return [json.loads(line)["event"]["ts"] for line in lines]
-
-
-class Tail:
-    """A running `tracerd tail -f --json`."""
-
-    def __init__(self, directory: Path, output: Path, *arguments: str) -> None:
-        self.output = output
-        command = [sys.executable, "-m", "tracerd", "tail", "-d", str(directory), "-f", "--json", *arguments]
-        with output.open("wb") as stdout:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE)
-
-    def wait_for(self, expected: list[int]) -> None:
-        """Until so many events have been printed; they must be these."""
-        wait_until(lambda: len(numbers(self.output.read_bytes())) >= len(expected), f"{len(expected)} events")
-        assert numbers(self.output.read_bytes()) == expected
-
-    def finish(self) -> tuple[int, bytes]:
-        """End it as a person would; exit code and stderr."""
-        self.process.send_signal(signal.SIGINT)
-        _, err = self.process.communicate(timeout=PATIENCE_S)
-        return self.process.returncode, err
-
-
-@contextmanager
-def following(directory: Path, output: Path, *arguments: str) -> Generator[Tail]:
-    running = Tail(directory, output, *arguments)
-    try:
-        yield running
-        assert running.finish() == (0, b"")
-    finally:
-        running.process.kill()
-        running.process.communicate()
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    """A directory with two logs, the first one written last."""
-    directory = tmp_path / "store"
-    directory.mkdir(mode=0o700)
-    for number, name in enumerate(["old", "new"]):
-        (directory / f"{name}.jsonl").write_bytes(events(range(100 * number, 100 * number + 20)))
-        os.utime(directory / f"{name}.jsonl", (number, number))
-    return directory
-
-
-# ------------------------------------------------------------------ what is printed
+from tests.harness import PATIENCE_S, event, on_a_terminal, tracerd
+from tests.view.tails import EXAMPLE, GOLDEN, SPAN, VIEW, numbers, tail
+from tests.view.tails import store as store
 
 
 def test_example_and_its_json_are_those_of_the_documents() -> None:
@@ -88,7 +22,8 @@ def test_example_and_its_json_are_those_of_the_documents() -> None:
     )
     assert shown
 
-    assert tail(EXAMPLE.parent, EXAMPLE).stdout.decode() == shown[1]
+    done = tracerd("tail", "./live.jsonl", cwd=EXAMPLE.parent, env=os.environ | {"TZ": "UTC"})
+    assert done.stdout.decode() == shown[1]
     assert tail(EXAMPLE.parent, EXAMPLE, "--json").stdout == GOLDEN.read_bytes()
 
 
@@ -189,23 +124,6 @@ def test_levels_go_by_other_names_too(level: str, shown: str, store: Path) -> No
     assert tail(store, "t", "--level", shown).stdout.split()[2] == shown.encode()
 
 
-def test_last_lines_are_found_wherever_blocks_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = [b"\r" * length + b"\n" for length in (0, 3, 15, 16, 17, 40, 1, 0, 7)]
-    for content in (b"".join(lines), b"".join(lines) + b"torn", b"", b"torn", b"a\n"):
-        path = tmp_path / "t.jsonl"
-        path.write_bytes(content)
-        *whole, _torn = content.split(b"\n")
-        for block_bytes in (1, 2, 7, 16, 1000):
-            monkeypatch.setattr(live_module, "BLOCK_BYTES", block_bytes)
-            monkeypatch.setattr(log_module, "BLOCK_BYTES", block_bytes)
-            for count in range(len(whole) + 2):
-                growing = Growing(path, "t", 0)
-                growing.start_at_last(count, lambda _: True)
-                got = b"".join(growing.new_blocks())
-                growing.close()
-                assert got.split(b"\n") == [*whole[max(0, len(whole) - count) :], b""], (content, block_bytes)
-
-
 ODD = (
     b"garbage\n\n \n[1]\n1\nnull\n\xff\xfe\n"
     b'{"ph":1,"ts":true,"name":null,"pid":1.5,"dur":"x","args":7}\n'
@@ -263,105 +181,6 @@ def test_colour_is_for_terminals_only() -> None:
     assert b"\x1b" not in tail(EXAMPLE.parent, EXAMPLE).stdout
 
 
-# ------------------------------------------------------------------ following
-
-
-def test_all_traces_are_followed_and_new_ones(daemon: Daemon, tmp_path: Path) -> None:
-    daemon.session(b"OPEN before\n" + events(range(3)) + b"FLUSH\n")
-    with following(daemon.dir, tmp_path / "out", "-n", "1") as running:
-        running.wait_for([2])
-        daemon.session(b"OPEN new\n" + event(10) + b"FLUSH\n")
-        running.wait_for([2, 10])
-        daemon.session(b"OPEN before\n" + event(11) + b"OPEN new\n" + event(12) + b"FLUSH\n")
-        wait_until(lambda: len(numbers(running.output.read_bytes())) == 4, "both")
-        entries = [json.loads(line) for line in running.output.read_bytes().splitlines()]
-
-    assert [(e["trace_id"], e["event"]["ts"]) for e in entries[:2]] == [("before", 2), ("new", 10)]
-    assert sorted((e["trace_id"], e["event"]["ts"]) for e in entries[2:]) == [("before", 11), ("new", 12)]
-    assert abs(entries[1]["time_s"] - time.time()) < 10 * 365 * 86400
-
-
-@pytest.mark.parametrize("name", ["later", "later.jsonl"])
-def test_a_named_trace_is_waited_for_and_others_are_not_followed(name: str, daemon: Daemon, tmp_path: Path) -> None:
-    with following(daemon.dir, tmp_path / "out", name) as running:
-        daemon.session(b"OPEN other\n" + event(1) + b"FLUSH\n")
-        daemon.session(b"OPEN later\n" + event(2) + b"FLUSH\n")
-        running.wait_for([2])
-        daemon.session(b"OPEN later\n" + event(3) + b"FLUSH\n")
-        running.wait_for([2, 3])
-
-
-@pytest.mark.parametrize("arguments", [[], ["t"]])
-def test_a_trace_that_is_cleared_is_followed_again(arguments: list[str], daemon: Daemon, tmp_path: Path) -> None:
-    daemon.session(b"OPEN t\n" + events(range(3)) + b"FLUSH\n")
-    with following(daemon.dir, tmp_path / "out", *arguments) as running:
-        running.wait_for([0, 1, 2])
-        for number in (10, 20, 30):
-            # No pause: what was written, cleared and written anew within a tenth of a second is printed too.
-            daemon.session(b"OPEN t\n" + event(number) + b"FLUSH\n")
-            wait_until(lambda: tracerd("clear", "-d", daemon.dir, "--yes", "t").returncode == 0, "the trace to be idle")
-            daemon.session(b"OPEN t\n" + event(number + 1) + b"FLUSH\n")
-        running.wait_for([0, 1, 2, 10, 11, 20, 21, 30, 31])
-
-
-def drain(live: Live) -> list[int]:
-    live.list_at = 0
-    return [json.loads(line)["ts"] for _, block in live.poll() for line in block.splitlines()]
-
-
-def test_replaced_cut_and_torn_logs_lose_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "t.jsonl"
-    path.write_bytes(events([1]))
-    live = Live(tmp_path)
-    assert drain(live) == []  # what was there is not new
-
-    with path.open("ab") as log:
-        log.write(event(2) + event(3)[:-5])
-    assert drain(live) == [2]
-    assert drain(live) == []
-    with path.open("ab") as log:
-        log.write(event(3)[-5:] + event(4))
-    (tmp_path / "new").write_bytes(events([5, 6]))
-    os.replace(tmp_path / "new", path)
-    assert drain(live) == [3, 4, 5, 6]
-
-    path.write_bytes(event(7))  # shorter than before: in place
-    assert drain(live) == [7]
-    path.unlink()
-    path.write_bytes(events(range(8, 30)))  # the file system may give it the same inode
-    assert drain(live) == list(range(8, 30))
-    path.unlink()
-    assert drain(live) == []
-    path.symlink_to("/dev/zero")
-    assert drain(live) == []
-    live.close()
-
-
-def test_more_logs_than_are_held_open_lose_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_module, "MAX_OPEN", 3)
-    before = len(os.listdir("/proc/self/fd"))
-    paths = [tmp_path / f"{number}.jsonl" for number in range(10)]
-    for path in paths[:8]:
-        path.write_bytes(event(0))
-    live = Live(tmp_path)
-    for turn in range(1, 4):
-        for number, path in enumerate(paths):
-            with path.open("ab") as log:
-                log.write(event(100 * turn + number))
-        assert sorted(drain(live)) == [100 * turn + number for number in range(10)]
-        assert drain(live) == []
-        assert len(os.listdir("/proc/self/fd")) <= before + 3
-    live.close()
-
-
-def test_closed_pipe_ends_it_at_once_though_nothing_arrives(store: Path) -> None:
-    command = f'"{sys.executable}" -m tracerd tail -d "{store}" -f | head -n 1; echo "${{PIPESTATUS[0]}}"'
-    done = subprocess.run(["bash", "-c", command], capture_output=True, check=False, timeout=PATIENCE_S)
-
-    assert done.stdout.splitlines()[1:] == [b"1"]
-    assert done.stderr == b""
-
-
 @pytest.mark.parametrize(
     ("redirection", "reason"), [(">&-", "it is closed"), (">/dev/full", "No space left on device")]
 )
@@ -371,75 +190,6 @@ def test_stdout_that_takes_nothing_is_one_line(redirection: str, reason: str, st
 
     assert done.returncode == 1
     assert re.fullmatch(f"Error: cannot write.*: {reason}\n", done.stderr.decode())
-
-
-# ------------------------------------------------------------------ how fast
-
-
-SENDER = """
-import socket, sys, time
-client = socket.socket(socket.AF_UNIX)
-client.connect(sys.argv[1])
-client.sendall(b"OPEN fast\\n")
-begin = time.monotonic()
-for batch in range(BATCHES):
-    time.sleep(max(0, begin + batch / 100 - time.monotonic()))
-    client.sendall(b"".join(
-        b'{"ph":"X","name":"compile main.ml","pid":%d,"tid":1,"ts":%d,"dur":18250,"args":{"file":"a.c","n":1}}\\n'
-        % (number % 50, number) for number in range(1000 * batch, 1000 * batch + 1000)))
-client.sendall(b"FLUSH\\n")
-assert client.recv(100) == b"OK %d 0 0\\n" % (1000 * BATCHES)
-print(time.monotonic() - begin)
-"""
-"""100,000 events a second, as far as the machine can."""
-
-
-def _processor_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _resident_bytes(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def test_a_fast_trace_is_followed_without_growing(daemon: Daemon, tmp_path: Path) -> None:
-    daemon.session(b"OPEN fast\n" + event(0) + b"FLUSH\n")
-    out = tmp_path / "out"
-    command = [sys.executable, "-m", "tracerd", "tail", "-d", str(daemon.dir), "-f"]
-    with out.open("wb") as stdout, subprocess.Popen(command, stdout=stdout) as running:
-
-        def printed() -> int:
-            return out.read_bytes().count(b"\n")
-
-        def run(batches: int) -> None:
-            """Send, and wait until all is printed."""
-            before = printed()
-            sender = SENDER.replace("BATCHES", str(batches))
-            command = [sys.executable, "-c", sender, str(daemon.socket)]
-            done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-            begin = time.monotonic()
-            wait_until(lambda: printed() == before + 1000 * batches, "all of it")
-            behind_s = time.monotonic() - begin
-            print(f"{batches * 1000} events sent in {float(done.stdout):.2f} s; tail was {behind_s:.2f} s behind")
-
-        try:
-            wait_until(printed, "the first event")
-            run(20)
-            resident, processor_s = _resident_bytes(running.pid), _processor_s(running.pid)
-            run(300)
-            grown, cost_s = _resident_bytes(running.pid) - resident, _processor_s(running.pid) - processor_s
-        finally:
-            running.kill()
-    print(f"{cost_s / 0.3:.1f} us of processor time an event; grown by {grown} bytes")
-
-    assert grown < 8_000_000
-    lines = out.read_bytes().splitlines()[1:]
-    assert len(lines) == 320_000
-    assert all(b"  fast  " in line and line.endswith(b"}") for line in lines)
-
-
-# ------------------------------------------------------------------ bad input
 
 
 @pytest.mark.parametrize(
@@ -476,7 +226,7 @@ def test_no_log_at_all_is_one_line(tmp_path: Path) -> None:
      ["--min-dur", "5"], ["--min-dur", "5 parsecs"], ["--min-dur"], ["--json=1"], ["-d"]],
 )  # fmt: skip
 def test_misuse_exits_2(arguments: list[str]) -> None:
-    done = tracerd("tail", *arguments)
+    done = invoke("tail", *arguments)
     assert (done.returncode, done.stdout) == (2, b"")
 
 

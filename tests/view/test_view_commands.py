@@ -3,70 +3,15 @@
 import gzip
 import json
 import os
-import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
-from click.testing import CliRunner, Result
 
-from tests.harness import ROOT, Daemon, on_a_terminal, tracerd
-from tests.view.view_cases import log
-from tracerd.cli import main
-
-COMMANDS = ("show", "stats", "diff")
-
-BUILD = log(
-    """
-    M process_name 1/1 0 "args":{"name":"make"}
-    X build 1/1 1000+9000
-    X compile 1/1 2000+3000
-    X link 1/1 6000+500
-    M process_name 2/2 0 "args":{"name":"cc"}
-    X parse 2/2 2500+2000
-    B lost 2/2 3000
-    """
-)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    (tmp_path / "build-1.jsonl").write_bytes(BUILD)
-    return tmp_path
-
-
-def run(command: str, store: Path, *arguments: str | Path, trace: str | Path = "build-1") -> list[str]:
-    """The lines that a command prints; it must succeed and say nothing else. `diff` compares the trace with itself."""
-    traces = [trace] * (2 if command == "diff" else 1)
-    done = called(command, *traces, "-d", store, *arguments)
-    assert (done.exit_code, done.stderr) == (0, "")
-    return done.stdout.splitlines()
-
-
-def called(*arguments: str | Path) -> Result:
-    """What a command does in this process: a test of many need not start Python for each."""
-    done = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert done.exception is None or isinstance(done.exception, SystemExit)
-    return done
-
-
-def rows(store: Path, *arguments: str | Path, trace: str | Path = "build-1") -> list[dict[str, Any]]:
-    return [json.loads(line) for line in run("show", store, "--json", *arguments, trace=trace)]
-
-
-def names(store: Path, *arguments: str) -> list[str]:
-    return [row.get("name", row.get("process", "")) for row in rows(store, *arguments)]
-
-
-def stats(store: Path, *arguments: str | Path, trace: str | Path = "build-1") -> dict[str, Any]:
-    [line] = run("stats", store, "--json", *arguments, trace=trace)
-    return dict(json.loads(line))
-
-
-# --------------------------------------------------------------- options
+from tests.commands import invoke
+from tests.harness import Daemon
+from tests.view.commands import BUILD, COMMANDS, names, rows, run, stats
+from tests.view.commands import store as store
 
 
 def test_show_leaves_out_what_it_is_told_to(store: Path) -> None:
@@ -134,13 +79,10 @@ def test_options_given_twice_count_as_given_last(store: Path) -> None:
     ],
 )
 def test_misuse_exits_2(arguments: list[str]) -> None:
-    done = called(*arguments)
+    done = invoke(*arguments)
 
-    assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr.count("Error:") == 1
-
-
-# --------------------------------------------------------------- diff
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.count(b"Error:") == 1
 
 
 @pytest.fixture
@@ -151,7 +93,7 @@ def slower(store: Path) -> Path:
 
 
 def test_diff_exits_1_for_what_has_grown_by_more(slower: Path) -> None:
-    done = tracerd("diff", "build-1", "build-2", "-d", slower, "--fail-over", "10%", "--json")
+    done = invoke("diff", "build-1", "build-2", "-d", slower, "--fail-over", "10%", "--json")
 
     assert (done.returncode, done.stderr) == (1, b"")
     found = json.loads(done.stdout)
@@ -174,13 +116,13 @@ def test_diff_exits_1_for_what_has_grown_by_more(slower: Path) -> None:
     ],
 )
 def test_diff_exits_0_otherwise(slower: Path, options: list[str]) -> None:
-    assert tracerd("diff", "build-1", "build-2", "-d", slower, *options).returncode == 0
+    assert invoke("diff", "build-1", "build-2", "-d", slower, *options).returncode == 0
 
 
 def test_diff_exits_1_if_the_trace_lasts_longer(slower: Path) -> None:
     (slower / "build-3.jsonl").write_bytes(BUILD + b'{"ph":"X","name":"new","pid":1,"tid":9,"ts":10000,"dur":2000}\n')
 
-    done = tracerd("diff", "build-1", "build-3", "-d", slower, "--fail-over", "10%")
+    done = invoke("diff", "build-1", "build-3", "-d", slower, "--fail-over", "10%")
 
     assert done.returncode == 1
     assert done.stdout.decode().splitlines()[-1] == "over 10%: the whole trace +22.2%"
@@ -189,7 +131,7 @@ def test_diff_exits_1_if_the_trace_lasts_longer(slower: Path) -> None:
 def test_diff_puts_processes_of_one_name_together(slower: Path) -> None:
     (slower / "many.jsonl").write_bytes(BUILD.replace(b'"pid":1', b'"pid":77') + BUILD.replace(b'"pid":2', b'"pid":88'))
 
-    done = tracerd("diff", "build-1", "many", "-d", slower, "--by", "process", "--json")
+    done = invoke("diff", "build-1", "many", "-d", slower, "--by", "process", "--json")
 
     groups = {
         group["process"]: (group["a"]["count"], group["b"]["count"]) for group in json.loads(done.stdout)["groups"]
@@ -197,12 +139,9 @@ def test_diff_puts_processes_of_one_name_together(slower: Path) -> None:
     assert groups == {"make": (3, 6), "cc": (1, 2)}
 
 
-# --------------------------------------------------------------- what is read
-
-
 def test_a_trace_json_is_read_as_its_log(store: Path, tmp_path: Path) -> None:
     for name in ("t.json", "t.json.gz"):
-        tracerd("get-tef", "build-1", "-d", store, "-o", tmp_path.parent / name)
+        invoke("get-tef", "build-1", "-d", store, "-o", tmp_path.parent / name)
     array = tmp_path / "array.json"
     array.write_text(json.dumps([json.loads(line) for line in BUILD.splitlines()], indent=2))
 
@@ -224,11 +163,11 @@ def test_bad_lines_are_left_out_and_told(store: Path) -> None:
     (store / "torn.jsonl").write_bytes(BUILD + b'\n{"ph":"X","ts":1}\nnonsense\n{"ph":"X","na')
 
     for command in COMMANDS:
-        done = tracerd(command, "torn", *(["torn"] if command == "diff" else []), "-d", store)
+        done = invoke(command, "torn", *(["torn"] if command == "diff" else []), "-d", store)
         assert done.returncode == 0
         told = b"torn: 4 lines are left out; `tracerd check` says why\n"
         assert done.stderr == told * (2 if command == "diff" else 1)
-    done = tracerd("stats", "torn", "-d", store, "--json")
+    done = invoke("stats", "torn", "-d", store, "--json")
     assert json.loads(done.stdout)["left_out"] == 4
 
 
@@ -269,157 +208,16 @@ def bad(store: Path) -> Path:
 def test_mistakes_are_one_line(bad: Path, trace: str, message: str) -> None:
     for command in COMMANDS:
         other = ["build-1"] if command == "diff" else []
-        done = called(command, *other, trace.format(bad), "-d", bad)
+        done = invoke(command, *other, trace.format(bad), "-d", bad)
 
-        assert (done.exit_code, done.stdout) == (1, "")
-        assert done.stderr.startswith("Error: " + message.format(bad))
-        assert done.stderr.count("\n") == 1
-        assert "\x1b" not in done.stderr
+        assert (done.returncode, done.stdout) == (1, b"")
+        assert done.stderr.decode().startswith("Error: " + message.format(bad))
+        assert done.stderr.count(b"\n") == 1
+        assert b"\x1b" not in done.stderr
 
 
 def test_an_unknown_process_is_one_line(store: Path) -> None:
-    done = tracerd("show", "build-1", "-d", store, "--pid", "7")
+    done = invoke("show", "build-1", "-d", store, "--pid", "7")
 
     assert (done.returncode, done.stdout) == (1, b"")
     assert done.stderr == b"Error: there is no process 7 in this trace, but 1, 2\n"
-
-
-# --------------------------------------------------------------- terminals and pipes
-
-EVIL = "\\u001b[31m\\u202e\\r\\n" + "x" * 50
-
-
-def test_names_from_a_client_do_no_harm_to_a_terminal(store: Path) -> None:
-    written = BUILD + log(
-        f"""
-        M process_name 3/3 0 "args":{{"name":"{EVIL}"}}
-        M thread_name 3/4 0 "args":{{"name":"{EVIL}"}}
-        X a 3/4 0+1 "name":"{EVIL}","cat":"{EVIL}"
-        B b 3/4 2 "name":"{EVIL}","pid":"{EVIL}"
-        """
-    )
-    (store / "evil.jsonl").write_bytes(written + b'{"ph":"\\u001b[31m","ts":1,"pid":3}\n')
-
-    for command in COMMANDS:
-        for options in ([], ["--by", "process"], ["--by", "cat"], ["--json"]):
-            if command != "show" or "--by" not in options:
-                text = "\n".join(run(command, store, *options, trace="evil"))
-                assert not re.search("[\x1b\r]", text)
-                assert "\u202e" not in text or "--json" in options
-
-
-def test_an_output_that_is_not_utf8_gets_what_it_can_write(store: Path) -> None:
-    (store / "named.jsonl").write_bytes(BUILD.replace(b"compile", "é→".encode()))
-    environ = os.environ | {"PYTHONIOENCODING": "latin-1"}
-    for command in COMMANDS:
-        other = ["build-1"] if command == "diff" else []
-        done = tracerd(command, "named", *other, "-d", store, env=environ)
-        assert (done.returncode, done.stderr) == (0, b"")
-        assert b"\xe9\\u2192" in done.stdout
-        if command == "stats":
-            assert re.search(rb"^processes  \|[ .:=+*%#-]{60}\|", done.stdout, re.MULTILINE)
-
-
-def test_a_full_disk_is_one_line(store: Path) -> None:
-    for command in COMMANDS:
-        with Path("/dev/full").open("wb") as full:
-            arguments = [
-                sys.executable,
-                "-m",
-                "tracerd",
-                command,
-                "build-1",
-                *(["build-1"] if command == "diff" else []),
-            ]
-            done = subprocess.run([*arguments, "-d", str(store)], stdout=full, stderr=subprocess.PIPE, check=False)
-        assert (done.returncode, done.stderr) == (1, b"Error: cannot write: No space left on device\n")
-
-
-@pytest.mark.parametrize("options", [[], ["--json"]])
-def test_a_closed_pipe_ends_quietly(options: list[str], store: Path) -> None:
-    for command in COMMANDS:
-        traces = ["build-1"] * (2 if command == "diff" else 1)
-        theirs, ours = os.pipe()
-        os.close(theirs)
-        with open(ours, "wb") as pipe:
-            arguments = [sys.executable, "-m", "tracerd", command, *traces, "-d", str(store), *options]
-            done = subprocess.run(arguments, stdout=pipe, stderr=subprocess.PIPE, check=False)
-        assert (done.returncode, done.stderr) == (1, b"")
-
-
-def test_errors_are_red_on_a_terminal_unless_it_is_told_otherwise() -> None:
-    logs = ROOT / "docs/view"
-    show = [sys.executable, "-m", "tracerd", "show", str(logs / "before.jsonl")]
-    diff = [*show[:3], "diff", str(logs / "before.jsonl"), str(logs / "after.jsonl"), "--fail-over", "10%"]
-
-    for command, code, red in ((show, 0, b"run cc b.c [error]\x1b[0m"), (diff, 1, b"\x1b[31mover 10%: ")):
-        assert red in on_a_terminal(*command, exit_code=code)
-        assert b"\x1b" not in on_a_terminal(*command, exit_code=code, NO_COLOR="1")
-
-
-def test_a_closed_stdout_is_one_line(store: Path) -> None:
-    for command in COMMANDS:
-        traces = "build-1 build-1" if command == "diff" else "build-1"
-        script = f'exec "{sys.executable}" -m tracerd {command} {traces} -d "{store}" >&-'
-        done = subprocess.run(["sh", "-c", script], stderr=subprocess.PIPE, check=False)
-        assert (done.returncode, done.stderr) == (1, b"Error: cannot write to stdout: it is closed\n")
-
-
-# --------------------------------------------------------------- size
-
-EVENT = b'{"ph":"X","name":"step %d","cat":"c","pid":%d,"tid":1,"ts":%d,"dur":7.5,"args":{"n":%d}}\n'
-
-
-def peak_bytes(events: int, directory: Path) -> int:
-    """The memory that `stats` takes at most."""
-    path = directory / f"{events}.jsonl"
-    with path.open("wb") as file:
-        file.writelines(EVENT % (n % 200, n % 8, 10 * n, n) for n in range(events))
-    command = [sys.executable, "-m", "tracerd", "stats", str(path), "--json"]
-    done = subprocess.run([sys.executable, "-c", MEASURE, *command], capture_output=True, check=True)
-    return int(done.stderr) * 1024
-
-
-MEASURE = """
-import resource, subprocess, sys
-subprocess.run(sys.argv[1:], check=True)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
-"""
-
-
-def test_five_million_events_would_take_less_than_a_gigabyte(tmp_path: Path) -> None:
-    few, many = peak_bytes(1000, tmp_path), peak_bytes(100_000, tmp_path)
-
-    assert few + (many - few) / 99_000 * 5_000_000 < 1e9
-
-
-@pytest.mark.long
-@pytest.mark.timeout(1200)
-def test_five_million_events_take_less_than_a_gigabyte(tmp_path: Path) -> None:
-    assert peak_bytes(5_000_000, tmp_path) < 1e9
-
-
-@pytest.mark.parametrize("command", ["show", "stats", "diff", "tail", "check", "list"])
-def test_json_holds_no_character_that_a_terminal_obeys(command: str, tmp_path: Path) -> None:
-    evil = "a\x7f\x9b31m\u202e\u2066\u200f\u2028\U000e0041z\u00e9"
-    name = f"t{evil}"
-    (tmp_path / f"{name}.jsonl").write_text(
-        json.dumps({"ph": "X", "name": evil, "pid": 1, "tid": 1, "ts": 1, "dur": 5}, ensure_ascii=False) + "\n"
-        + json.dumps({"ph": "B", "name": evil, "pid": 1, "tid": 1, "ts": 2}, ensure_ascii=False) + "\n"
-    )  # fmt: skip
-    traces = {"diff": [name, name], "list": []}.get(command, [name])
-
-    done = called(command, *traces, "-d", tmp_path, "--json")
-
-    assert done.exit_code == 0
-    assert "\\u202e" in done.stdout
-    assert done.stdout.replace("\n", "").isprintable()
-    assert any(evil in text for line in done.stdout.splitlines() for text in _texts(json.loads(line)))
-
-
-def _texts(value: object) -> list[str]:
-    if isinstance(value, dict):
-        return [text for item in cast("dict[str, object]", value).values() for text in _texts(item)]
-    if isinstance(value, list):
-        return [text for item in cast("list[object]", value) for text in _texts(item)]
-    return [str(value)]

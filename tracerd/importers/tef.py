@@ -26,19 +26,9 @@ WALL_US: Final = 10**15
 """Times from here on count from 1970, whatever the clock line says: it is the year 2001."""
 
 _SECRETS = (
-    b"://",
-    b"argv",
-    b"Args",
-    b"rgument",
-    b"ommand",
-    b"cmd",
-    b"assw",
-    b"ecre",
-    b"oken",
-    b"redential",
-    b"uthorization",
-    b"ookie",
-)
+    b"://", b"argv", b"Args", b"rgument", b"ommand", b"cmd", b"assw", b"ecre",
+    b"oken", b"redential", b"uthorization", b"ookie",
+)  # fmt: skip
 """What holds none of them holds no command line, no URL and no name of a secret."""
 
 _ASYNC_OF = {"S": "b", "F": "e", "T": "n", "p": "n"}
