@@ -170,6 +170,41 @@ def test_a_hundred_signals_to_the_group_are_a_hundred(sandbox: Sandbox, prefix: 
         assert output.read() == b""
 
 
+SIGNALS_EXEC = """
+import os, signal
+signal.signal(signal.SIGUSR1, lambda *_: os.write(1, b"back"))
+signal.signal(signal.SIGTERM, lambda *_: os._exit(7))
+os.write(1, b"ready\\n")
+os.read(0, 1)
+os.kill(os.getppid(), signal.SIGUSR1)
+if not os.fork():  # by another process: it comes back, after all that exec was sent before
+    os.kill(int(os.environ["EXEC"]), signal.SIGTERM)
+    os._exit(0)
+while True:
+    signal.pause()
+"""
+
+
+def test_a_signal_of_the_command_s_own_does_not_come_back(sandbox: Sandbox) -> None:
+    """As of a script that signals its parent, which exec stands in for."""
+    command = f'exec "$0" exec -- "{sys.executable}" -IS -c "$1"'
+    with subprocess.Popen(
+        ["sh", "-c", f"EXEC=$$; export EXEC; {command}", TRACERD, SIGNALS_EXEC],
+        env=sandbox.environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        process_group=0,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stdout.readline() == b"ready\n"
+        wait_until(lambda: len(group(process.pid)) == 3, "exec, its command, and the witness")
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        assert process.stdout.read() == b""
+        assert process.wait(PATIENCE_S) == 7
+
+
 def test_a_signal_for_all_processes_of_exec_s_name_is_passed_on(sandbox: Sandbox) -> None:
     """As `pkill -f tracerd` sends it: the process that watches the group is not one of them, nor is the command."""
     with watched(sandbox, [TRACERD, "exec", "--", "sh", "-c", "echo; exec sleep 100"], b"\n") as (process, _):
