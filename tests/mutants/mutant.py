@@ -13,7 +13,7 @@ from typing import Literal
 
 Verdict = Literal["dies", "lives", "skipped", "no verdict"]
 
-HANG_S = 30
+HANG_S = 15
 """A test that takes longer has failed: a mutant may make it hang."""
 
 TIMEOUT_S = 300.0
