@@ -1,6 +1,6 @@
 """A socket that takes a part of what it is given, as one that a program has patched may."""
 
-from tests.client.client_programs import events, named, run
+from tests.client.client_programs import run
 from tests.harness import Daemon
 
 PROGRAM = """

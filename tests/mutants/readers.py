@@ -66,11 +66,11 @@ READERS = [
     ),
     Mutant(
         "tail and errors",
-        "tail marks an error",
+        "tail marks what show, stats and diff take for an error",
         "tracerd/view/event_text.py",
-        "@@",
-        "@@",
-        ("tests/view/test_tail.py",),
+        "return len(args) > 2 and may_have_errors(bytes(args)) and is_error(args)",
+        "return may_have_errors(bytes(args)) and False",
+        ("tests/view/test_error_marks.py::test_the_four_agree",),
     ),
     Mutant(
         "controls in JSON",

@@ -65,7 +65,9 @@ STORE = [
         REJECTS,
         "max(record.refused, lines)",
         "record.refused",
-        ("tests/store/test_traces.py",),
+        (
+            "tests/store/test_traces.py::test_a_torn_line_counts_once_and_so_does_what_a_killed_daemon_refused_before_it",
+        ),
     ),
     Mutant(
         "half a record",
