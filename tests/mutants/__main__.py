@@ -21,15 +21,17 @@ def chosen(names: tuple[str, ...]) -> list[Mutant]:
     return [mutant for mutant in MUTANTS if not names or any(name in mutant.name for name in names)]
 
 
-def check_tests(copies: list[Copy], mutants: Iterable[Mutant]) -> None:
-    """Check that all their tests pass without a mutant: else nothing follows from one that fails with it."""
+def failing(copies: list[Copy], mutants: Iterable[Mutant]) -> set[str]:
+    """Those of their tests that fail without a mutant: nothing follows from them."""
     tests = list(dict.fromkeys(test for mutant in mutants for test in mutant.tests))
     shares = [tests[number :: len(copies)] for number in range(len(copies))]
+    failed: set[str] = set()
     with ThreadPoolExecutor(len(copies)) as threads:
-        results = list(threads.map(Copy.test, copies, shares))
-    for result in results:
-        if result.verdict not in ("lives", "skipped"):
-            raise click.ClickException(f"without a mutant: {result.verdict}\n{result.output}")
+        for result in threads.map(Copy.test, copies, shares):
+            if result.verdict == "no verdict":
+                raise click.ClickException(f"the tests do not run:\n{result.output}")
+            failed.update(result.failed())
+    return failed
 
 
 @click.command(help=__doc__)
@@ -50,9 +52,11 @@ def main(names: tuple[str, ...], only_list: bool, jobs: int, verbose: bool) -> N
         made = [Copy(ROOT, home / f"{number}") for number in range(min(jobs, len(mutants)))]
         for copy in made:
             copies.put(copy)
-        check_tests(made, mutants)
+        failed = failing(made, mutants)
 
         def judge(mutant: Mutant) -> Result:
+            if useless := failed.intersection(test.partition("[")[0] for test in mutant.tests):
+                return Result("no verdict", f"{', '.join(useless)} fails without it, too")
             copy = copies.get()
             try:
                 return copy.run(mutant)

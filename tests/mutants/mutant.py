@@ -1,5 +1,6 @@
 """What a mutant is, and where it is put: a copy of the tree."""
 
+import re
 import shutil
 import site
 import subprocess
@@ -16,6 +17,7 @@ Verdict = Literal["dies", "lives", "skipped", "no verdict"]
 HANG_S = 20
 """A test that takes longer has failed: a mutant may make it hang."""
 
+_FAILED = re.compile(r"^(?:FAILED|ERROR) ([^\s\[]+)", re.MULTILINE)
 _TESTS_FAILED = 1  # exit codes of pytest
 _ALL_PASSED = 0
 
@@ -58,6 +60,10 @@ class Result:
     verdict: Verdict
     output: str
 
+    def failed(self) -> list[str]:
+        """The ids of the tests that failed, without their parameters."""
+        return _FAILED.findall(self.output)
+
 
 class Copy:
     """A copy of a repository with a Python that imports from it, whatever `-I` and the installation say.
@@ -92,7 +98,7 @@ class Copy:
         text = path.read_text()
         try:
             self._write(path, mutant.put_into(text))
-            return self.test(mutant.tests, "--timeout", str(HANG_S))
+            return self.test(mutant.tests, "-x", "--timeout", str(HANG_S))
         finally:
             self._write(path, text)
 
@@ -107,8 +113,8 @@ class Copy:
             compiled.unlink()
 
     def test(self, tests: Iterable[str], *options: str) -> Result:
-        """Run some tests, up to the first that fails; options are pytest's."""
-        command = [str(self._python), "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *options, *tests]
+        """Run some tests; options are pytest's."""
+        command = [str(self._python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, *tests]
         done = subprocess.run(
             command, cwd=self.root, check=False, text=True, errors="replace",
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
