@@ -79,8 +79,7 @@ class Copy:
         venv.create(to / ".venv", symlinks=True)
         self._python = to / ".venv/bin/python"
         paths = sysconfig.get_paths(vars={"base": str(to / ".venv"), "platbase": str(to / ".venv")})
-        packages = [sysconfig.get_path("purelib"), *site.getsitepackages()]
-        add = "; ".join(f"site.addsitedir({package!r})" for package in dict.fromkeys(packages))
+        add = "; ".join(f"site.addsitedir({packages!r})" for packages in site.getsitepackages())
         Path(paths["purelib"], "copy.pth").write_text(f"{to}\nimport site; {add}\n")
         command = Path(sys.executable).with_name("tracerd")
         if command.exists():
@@ -130,6 +129,7 @@ def _compile(source: Path) -> None:
     """Compile the extension beside its source, as hatch_build.py does, in a second."""
     target = source.with_suffix(".abi3.so")
     include = f"-I{sysconfig.get_path('include')}"
-    done = subprocess.run(["cc", "-O1", "-shared", "-fPIC", include, source, "-o", target], check=False)
-    if done.returncode:
-        raise ValueError(f"{source} cannot be compiled")
+    try:
+        subprocess.run(["cc", "-O1", "-shared", "-fPIC", include, source, "-o", target], check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise ValueError(f"{source} cannot be compiled: {error}") from None
