@@ -17,6 +17,9 @@ Verdict = Literal["dies", "lives", "skipped", "no verdict"]
 HANG_S = 20
 """A test that takes longer has failed: a mutant may make it hang."""
 
+END_S = 600
+"""All tests of a run have ended after this time."""
+
 _FAILED = re.compile(r"^(?:FAILED|ERROR) ([^\s\[]+)", re.MULTILINE)
 _TESTS_FAILED = 1  # exit codes of pytest
 _ALL_PASSED = 0
@@ -114,10 +117,13 @@ class Copy:
     def test(self, tests: Iterable[str], *options: str) -> Result:
         """Run some tests; options are pytest's."""
         command = [str(self._python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, *tests]
-        done = subprocess.run(
-            command, cwd=self.root, check=False, text=True, errors="replace",
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+        try:
+            done = subprocess.run(
+                command, cwd=self.root, timeout=END_S, check=False, text=True, errors="replace",
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return Result("no verdict", f"pytest has not ended within {END_S} s")
         if done.returncode == _TESTS_FAILED:
             return Result("dies", done.stdout)
         if done.returncode != _ALL_PASSED:  # there is no such test, or nothing can be imported

@@ -91,7 +91,7 @@ STORE = [
         RETENTION,
         "for path in reversed(locked):",
         "for path in locked:",
-        ("tests/store/test_clear_races.py::test_who_begins_anew_between_the_two_removals_keeps_the_new_rejects",),
+        ("tests/store/test_clear_races.py::test_a_removal_that_fails_half_way_leaves_no_rejects_without_their_log",),
     ),
     Mutant(
         "lock of what has gone",
@@ -186,7 +186,7 @@ STORE = [
         PERFETTO,
         "_fill(event, pairs) or _unreadable(event) or _misread_number(checked)",
         "_fill(event, pairs) or _unreadable(event)",
-        ("tests/core/test_lines.py::test_bad_event_is_left_out_with_a_reason",),
+        ("tests/core/test_perfetto_text.py::test_what_perfetto_misreads_does_not_reach_it",),
     ),
     Mutant(
         "nulls of counters",
@@ -194,7 +194,7 @@ STORE = [
         PERFETTO,
         '    if any(event.ph == COUNTER for event in events) and b"null" in block:\n        return None\n',
         "",
-        ("tests/core/test_any_line.py::test_fast_checks_accept_only_what_the_exact_ones_keep",),
+        ("tests/core/test_perfetto_text.py::test_what_perfetto_misreads_does_not_reach_it",),
     ),
     Mutant(
         "repeated keys",

@@ -157,14 +157,14 @@ def names(directory: Path) -> list[str]:
 def test_a_new_file_has_the_mode_of_the_umask_and_an_old_one_keeps_its_own(source: Snapshot, tmp_path: Path) -> None:
     old = tmp_path / "old.json"
     old.write_bytes(b"before")
-    old.chmod(0o640)
+    old.chmod(0o604)
     umask = os.umask(0o027)
     try:
         for name in ("old.json", "new.json"):
             export_to_file(source, resolve_target(str(tmp_path / name)))
     finally:
         os.umask(umask)
-    assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("old.json", "new.json")] == [0o640, 0o640]
+    assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("old.json", "new.json")] == [0o604, 0o640]
     assert names(tmp_path) == ["new.json", "old.json"]
 
 
