@@ -22,7 +22,7 @@ EXEC = [
         COMMAND,
         "            signal.pthread_sigmask(signal.SIG_SETMASK, self._old_mask)\n            error = execute",
         "            error = execute",
-        (f"{SIGNALS}::test_ignored_signals_stay_ignored",),
+        ("tests/exec/test_exec.py::test_a_command_finds_everything_as_without_exec",),
     ),
     Mutant(
         "continued by others",
@@ -53,7 +53,7 @@ EXEC = [
         "a signal to exec alone reaches the command",
         COMMAND,
         "        return not got or again",
-        "        return again",
+        "        return bool(got) and again",
         (f"{SIGNALS}::test_a_signal_arrives_once[exec-kill]",),
     ),
     Mutant(
