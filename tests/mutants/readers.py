@@ -89,12 +89,12 @@ READERS = [
         ("tests/store/test_traces.py::test_a_trace_whose_id_looks_like_another_name_can_be_named",),
     ),
     Mutant(
-        "torn line of check",
-        "check knows a mark from an event",
+        "marks in check",
+        "check takes a begin mark for no event",
         "tracerd/replay/player.py",
         "        if read_mark(line):\n            return\n",
         "",
-        ("tests/trace_json/test_begin_marks.py::test_check_has_nothing_to_say_about_marks",),
+        (ROWS,),
     ),
     Mutant(
         "tail and begun spans",
