@@ -140,9 +140,13 @@ def watched(
     """Exec in a process group of its own, once its command has written a line and the witness is there; its output."""
     with subprocess.Popen(argv, env=sandbox.environ, stdout=subprocess.PIPE, process_group=0) as process:
         assert process.stdout
-        assert process.stdout.readline() == ready
-        wait_until(lambda: len(group(process.pid)) == 3, "exec, its command, and the witness")
-        yield process, process.stdout
+        try:
+            assert process.stdout.readline() == ready
+            wait_until(lambda: len(group(process.pid)) == 3, "exec, its command, and the witness")
+            yield process, process.stdout
+        except BaseException:  # what does not end by itself, must not keep the others waiting
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
 
 
 @pytest.mark.parametrize("send", [to_the_group, to_each_process, os.kill])

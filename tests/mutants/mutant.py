@@ -1,7 +1,9 @@
 """What a mutant is, and where it is put: a copy of the tree."""
 
+import os
 import re
 import shutil
+import signal
 import site
 import subprocess
 import sys
@@ -17,7 +19,7 @@ Verdict = Literal["dies", "lives", "skipped", "no verdict"]
 HANG_S = 20
 """A test that takes longer has failed: a mutant may make it hang."""
 
-END_S = 600
+END_S = 300
 """All tests of a run have ended after this time."""
 
 _FAILED = re.compile(r"^(?:FAILED|ERROR) ([^\s\[]+)", re.MULTILINE)
@@ -117,18 +119,20 @@ class Copy:
     def test(self, tests: Iterable[str], *options: str) -> Result:
         """Run some tests; options are pytest's."""
         command = [str(self._python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, *tests]
-        try:
-            done = subprocess.run(
-                command, cwd=self.root, timeout=END_S, check=False, text=True, errors="replace",
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            return Result("no verdict", f"pytest has not ended within {END_S} s")
-        if done.returncode == _TESTS_FAILED:
-            return Result("dies", done.stdout)
-        if done.returncode != _ALL_PASSED:  # there is no such test, or nothing can be imported
-            return Result("no verdict", done.stdout)
-        return Result("lives" if " passed" in done.stdout else "skipped", done.stdout)
+        with subprocess.Popen(
+            command, cwd=self.root, start_new_session=True, text=True, errors="replace",
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        ) as running:  # fmt: skip
+            try:
+                output, _ = running.communicate(timeout=END_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(running.pid, signal.SIGKILL)
+                return Result("no verdict", f"pytest has not ended within {END_S} s")
+        if running.returncode == _TESTS_FAILED:
+            return Result("dies", output)
+        if running.returncode != _ALL_PASSED:  # there is no such test, or nothing can be imported
+            return Result("no verdict", output)
+        return Result("lives" if " passed" in output else "skipped", output)
 
 
 def _compile(source: Path) -> None:

@@ -32,7 +32,7 @@ CLOCK = (
     '{{"ph":"M","name":"tracerd_clock","args":{{"monotonic_us":{m},"boottime_us":{m},"realtime_us":{r},'
     '"boot_id":"{b}"}}}}'
 )
-BEGIN_MARK = meta("tracerd_begin", ',"ts":1,"args":{"id":"0000000000000001","name":"x"}')
+BEGIN_MARK = '{"ph":"M","name":"tracerd_begin","pid":1,"tid":1,"ts":1,"args":{"id":"0000000000000001","name":"x"}}'
 BOOT_1 = CLOCK.format(m=5_000_000, r=1_795_317_493_000_000, b="1")
 BOOT_900 = CLOCK.format(m=900_000_000, r=1_795_317_493_000_000, b="1")
 
