@@ -35,6 +35,10 @@ lint:
     lint-imports
     codespell $(git ls-files)  # what is in the repository, not what a command left beside it
 
+# Put small lies into a copy of the tree, one after the other: which of them does no test notice?
+mutants *names:
+    python -m tests.mutants {{names}}
+
 # How much of the core, the store and the rows is run; fails below what it should be.
 coverage:
     coverage erase

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.harness import PATIENCE_S, Daemon
+from tracerd.core.tef import BEGIN_NAME
 
 Event = dict[str, object]
 
@@ -35,13 +36,13 @@ def run(source: str, socket: Path, trace_id: str = "t", **more: str) -> "subproc
 
 
 def events(daemon: Daemon, trace_id: str = "t") -> list[Event]:
-    """What is in the log, without the names of processes that the library gives; nothing was refused or repaired."""
+    """What is in the log, without what the library adds: names of processes, begin marks; nothing was refused."""
     with daemon.connect() as client:  # whose answer comes after everything that others had written before
         client.send(f"OPEN {trace_id}\nEMIT_TEF {daemon.dir.parent}/all.json\n".encode())
         client.flush()
     assert daemon.rejects(trace_id) == []
     found: list[Event] = [json.loads(line) for line in daemon.events(trace_id)]
-    return [event for event in found if event["ph"] != "M" or "ts" in event]
+    return [event for event in found if event["ph"] != "M" or ("ts" in event and event["name"] != BEGIN_NAME)]
 
 
 def named(found: list[Event], name: str) -> list[Event]:

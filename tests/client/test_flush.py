@@ -37,9 +37,11 @@ def answering(answer: bytes) -> Generator[Client]:
         thread.start()
         client = Client("t", str(home / "s"))
         client.instant("x")
-        yield client
-        client.close()
-        thread.join()
+        try:
+            yield client
+        finally:
+            client.close()
+            thread.join()
 
 
 # The client has sent two events: the name of the process, and one instant.

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.random_lines import OBJECTS
+from tracerd.core import lines as core_lines
 from tracerd.core.lines import BadLine, check_line, check_run
 from tracerd.core.tef import HEAD, SEPARATOR, perfetto_text, tail
+from tracerd.trace_json import perfetto
 from tracerd.trace_json.perfetto import export_line, export_run
 
 # ------------------------------------------------------------------ Perfetto's text
@@ -98,7 +100,13 @@ def test_frame_makes_one_document() -> None:
         ),
     ],
 )
-def test_what_perfetto_misreads_does_not_reach_it(line: bytes, expected: bytes | BadLine) -> None:
+@pytest.mark.parametrize("with_extension", [True, False])
+def test_what_perfetto_misreads_does_not_reach_it(
+    line: bytes, expected: bytes | BadLine, with_extension: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not with_extension:
+        monkeypatch.setattr(perfetto, "plain_events", None)
+        monkeypatch.setattr(core_lines, "plain_lines", None)
     assert export_line(line) == expected
     if expected != line:
         assert export_run(line + b"\n") is None

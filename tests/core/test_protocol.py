@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracerd.core import lines
 from tracerd.core.messages import (
     Die,
     DieWhenIdle,
@@ -248,8 +249,13 @@ def test_a_good_line_survives_any_neighbour(wire: bytes, bad: bytes) -> None:
     assert log.endswith(C)
 
 
+@pytest.mark.parametrize("with_extension", [True, False])
 @pytest.mark.parametrize("prefix", OWN_PREFIXES)
-def test_lines_of_the_daemons_own_are_refused_from_clients(prefix: bytes) -> None:
+def test_lines_of_the_daemons_own_are_refused_from_clients(
+    prefix: bytes, with_extension: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not with_extension:
+        monkeypatch.setattr(lines, "plain_lines", None)
     prefix += b"" if prefix.endswith(b",") else b'lost",'
     own = prefix + b'"ts":1}'
     reader = MessageReader()

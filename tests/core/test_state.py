@@ -83,6 +83,14 @@ def test_ok_counts_the_events_of_this_connection_only() -> None:
     assert receive(state, second, Flush()) == [ReplyOk(second, b"OK 4 0 0\n")]
 
 
+def test_events_are_counted_for_client_trace_and_daemon() -> None:
+    state = DaemonState()
+    client = state.connect(1, 0.0)
+    receive(state, client, Open(A), TWO, Events(b"{}\n{}\n{}\n", 3, repaired=1, first_line=4))
+    expected = Totals(stored=5, repaired=1)
+    assert [state.clients[client].totals, state.traces[A].totals, state.totals] == [expected] * 3
+
+
 def test_what_cannot_be_written_is_lost_and_reported() -> None:
     state = DaemonState()
     client = state.connect(1, 0.0)

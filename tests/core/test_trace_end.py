@@ -61,6 +61,18 @@ def test_exports_at_exit_are_remembered_until_the_log_is_removed() -> None:
     assert [type(action) for action in state.end_due_traces(2.0)] == [EndTrace]
 
 
+def test_exports_at_exit_of_those_who_are_here_outlive_the_log() -> None:
+    state = DaemonState()
+    gone, here = state.connect(1, 0.0), state.connect(2, 0.0)
+    receive(state, gone, Open(A), EmitTefAtExit("/gone", 2))
+    receive(state, here, Open(A), EmitTefAtExit("/here", 2))
+    state.disconnect(gone, 1.0)
+    state.exit_paths.forget(A)
+    assert list(state.exit_paths.of(A)) == ["/here"]
+    state.disconnect(here, 2.0)
+    assert [type(action) for action in state.end_due_traces(3.0)] == [Export, EndTrace]
+
+
 def test_a_client_that_has_gone_does_not_wait_for_exports_at_exit() -> None:
     state = DaemonState()
     client = state.connect(1, 0.0)

@@ -99,6 +99,21 @@ needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace
 
 
 @needs_strace
+def test_every_log_is_on_the_disk_before_an_ok(tmp_path: Path) -> None:
+    calls = tmp_path / "calls"
+    strace = ["strace", "-f", "-y", "-o", calls, "-e", "trace=fsync,sendto", "--"]
+    with short_dir() as home:
+        with Daemon(home, "--fsync", "always", before=strace) as daemon, daemon.connect() as client:
+            client.send(b"OPEN one\n" + event(1) + b"OPEN two\n" + event(2) + b"OPEN three\n" + event(3))
+            assert client.flush() == (3, 0, 0)
+            daemon.session(b"DIE\n")  # a signal would be for strace
+            daemon.process.wait()
+            logs = [f"<{daemon.dir}/{name}.jsonl>)" for name in ("one", "two", "three")]
+        before = calls.read_text().partition("OK 3 0 0")[0]
+        assert [before.count(log) for log in logs] == [1, 1, 1]
+
+
+@needs_strace
 @pytest.mark.parametrize(("mode", "before_ok", "at_end"), [("never", 0, 0), ("close", 0, 1), ("always", 1, 1)])
 def test_fsync(mode: str, before_ok: int, at_end: int, tmp_path: Path) -> None:
     """`always`: the log was brought to the disk, and its name too, before the OK was sent."""

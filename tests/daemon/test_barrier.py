@@ -11,15 +11,16 @@ from pathlib import Path
 import pytest
 
 from tests.faults.proc import open_files
-from tests.harness import Client, Daemon, event, events, exported, program, short_dir, wait_until, words_of
+from tests.harness import PATIENCE_S, Client, Daemon, event, events, exported, program, short_dir, wait_until, words_of
 
-CHILDREN = 50
-EVENTS = 200
+CHILDREN = 150
+"""More than the daemon accepts in two turns."""
+EVENTS = 70
 FAMILY_EVENTS = [child * EVENTS + number for child in range(CHILDREN) for number in range(EVENTS)]
 
-# A parent that opens the trace, forks children, waits for all, and only then says its last word (and reads
-# the answer, if its last word asks for one). A child connects, writes its events, cut in one of several ways,
-# and is gone at once.
+# A parent that opens the trace, forks children, waits for all, and only then says its last word (and reads the
+# answer, if its last word asks for one, when it has said so). A child connects, writes its events, cut in one of
+# several ways, and is gone at once.
 FAMILY = f"""
 import os, socket, sys
 
@@ -58,6 +59,7 @@ for pid in children:
     os.waitpid(pid, 0)
 if last_word:
     parent.sendall(last_word)
+    print("asked", flush=True)
     print(parent.makefile().readline().strip(), flush=True)
 os._exit(0)
 """
@@ -76,36 +78,42 @@ for turn in range(sys.maxsize):
         print("busy", flush=True)
 """
 
-# Writes numbered events at a pace that lets the file be read again and again, and tells how many are
-# acknowledged by now.
+# Writes numbered events until its socket is full, then says how many it has written whole, and goes on when it is told
+# to. They are so long that a socket holds more than is read at a time.
 STREAM = """
-import os, socket, sys, time
+import os, socket, sys
 
 path, trace_id = map(os.fsencode, sys.argv[1:])
 connection = socket.socket(socket.AF_UNIX)
 connection.connect(path)
 connection.sendall(b"OPEN %s\\n" % trace_id)
-replies = connection.makefile()
-number = 0
-while True:
-    for _ in range(10):
-        for _ in range(10):
-            connection.sendall(b'{"ph":"i","name":"e","ts":%d}\\n' % number)
-            number += 1
-        time.sleep(0.001)
-    connection.sendall(b"FLUSH\\n")
-    print(replies.readline().split()[1], flush=True)
+connection.setblocking(False)
+for number in range(sys.maxsize):
+    line = b'{"ph":"i","name":"%s","ts":%d}\\n' % (b"x" * 3000, number)
+    while line:
+        try:
+            line = line[connection.send(line) :]
+        except BlockingIOError:
+            print(number, flush=True)
+            sys.stdin.readline()
 """
 
 
-def run_family(daemon: Daemon, trace_id: str, first_word: str, last_word: str) -> str:
-    """Run a whole family to its end; what the parent was answered."""
-    command = [sys.executable, "-I", "-S", "-c", FAMILY, str(daemon.socket), trace_id, first_word, last_word]
-    return subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=60).stdout.decode().strip()
+def run_family(daemon: Daemon, trace_id: str, first_word: str, last_word: str, *, stopped: bool) -> list[str]:
+    """Run a whole family to its end, while the daemon is stopped or not; what the parent was answered."""
+    if stopped:
+        os.kill(daemon.process.pid, signal.SIGSTOP)
+    with program(FAMILY, daemon.socket, trace_id, first_word, last_word) as parent:
+        if last_word:
+            assert words_of(parent) == ["asked"]
+        else:
+            assert parent.wait(PATIENCE_S) == 0
+        os.kill(daemon.process.pid, signal.SIGCONT)
+        return words_of(parent)
 
 
 FAMILIES = pytest.mark.parametrize(
-    "families", [10, pytest.param(100, marks=[pytest.mark.long, pytest.mark.timeout(600)])]
+    "families", [6, pytest.param(100, marks=[pytest.mark.long, pytest.mark.timeout(600)])]
 )
 
 
@@ -125,7 +133,9 @@ def test_emit_tef_holds_all_that_children_wrote_before_they_exited(
     for turn in range(families):
         out = tmp_path / f"family-{turn}.json"
         # The OK is for the parent's own events: it had none.
-        assert run_family(shared_daemon, f"family-{turn}", "", f"EMIT_TEF {out}\nFLUSH\n") == "OK 0 0 0"
+        last_word = f"EMIT_TEF {out}\nFLUSH\n"
+        answer = run_family(shared_daemon, f"family-{turn}", "", last_word, stopped=turn % 2 == 1)
+        assert answer == ["OK", "0", "0", "0"]
         assert all_of_the_family(out)
         out.unlink()
 
@@ -134,7 +144,7 @@ def test_emit_tef_holds_all_that_children_wrote_before_they_exited(
 def test_export_at_exit_holds_all_that_children_wrote(shared_daemon: Daemon, tmp_path: Path, families: int) -> None:
     outs = [tmp_path / f"exit-{turn}.json" for turn in range(families)]
     for turn, out in enumerate(outs):
-        run_family(shared_daemon, f"exit-{turn}", f"EMIT_TEF_AT_EXIT {out}\n", "")
+        run_family(shared_daemon, f"exit-{turn}", f"EMIT_TEF_AT_EXIT {out}\n", "", stopped=turn % 2 == 1)
         if turn:  # the next family does not wait for the grace after which this one's trace is exported
             check_export_at_exit(outs[turn - 1])
     check_export_at_exit(outs[-1])
@@ -147,6 +157,7 @@ def check_export_at_exit(out: Path) -> None:
 
 
 def test_families_at_the_same_time_do_not_mix(shared_daemon: Daemon, tmp_path: Path) -> None:
+    os.kill(shared_daemon.process.pid, signal.SIGSTOP)
     with ExitStack() as stack:
         families: list[tuple[Path, subprocess.Popen[bytes]]] = []
         for name in ("one", "two", "three"):
@@ -154,6 +165,8 @@ def test_families_at_the_same_time_do_not_mix(shared_daemon: Daemon, tmp_path: P
             last_word = f"EMIT_TEF {out}\nFLUSH\n"
             running = stack.enter_context(program(FAMILY, shared_daemon.socket, f"same-time-{name}", "", last_word))
             families.append((out, running))
+        assert [words_of(running) for _, running in families] == [["asked"]] * 3
+        os.kill(shared_daemon.process.pid, signal.SIGCONT)
         for out, running in families:
             assert words_of(running) == ["OK", "0", "0", "0"]
             assert all_of_the_family(out)
@@ -163,18 +176,20 @@ def test_families_at_the_same_time_do_not_mix(shared_daemon: Daemon, tmp_path: P
 
 
 def test_endless_stream_of_new_clients_does_not_delay_an_export(shared_daemon: Daemon, tmp_path: Path) -> None:
+    """The backlog is full all the time; an export that waited for a pause would never come."""
     with ExitStack() as stack:
-        clients = [stack.enter_context(shared_daemon.connect()) for _ in range(5)]
+        clients = [stack.enter_context(shared_daemon.connect()) for _ in range(3)]
         churns = [stack.enter_context(program(CHURN, shared_daemon.socket, "churn")) for _ in range(2)]
         for churn in churns:
             assert words_of(churn) == ["busy"]
-        # The backlog is full all the time: the daemon has 4097 clients to serve before each of these exports. One that
-        # waited for a pause would never be answered.
         for turn, client in enumerate(clients):
             out = tmp_path / f"{turn}.json"
-            client.send(b"OPEN calm-%d\n" % turn + events(range(100)) + b"EMIT_TEF %s\n" % bytes(out))
+            client.send(b"OPEN calm-%d\n" % turn + events(range(100)))
+            with shared_daemon.connect() as child:  # it waits behind all the others
+                child.send(b"OPEN calm-%d\n" % turn + event(100))
+            client.send(b"EMIT_TEF %s\n" % bytes(out))
             assert client.flush() == (100, 0, 0)
-            assert exported(out) == list(range(100))
+            assert sorted(exported(out)) == list(range(101))
             assert all(churn.poll() is None for churn in churns)
 
 
@@ -184,31 +199,50 @@ def test_endless_stream_of_new_clients_does_not_delay_an_export_at_exit(shared_d
         churns = [stack.enter_context(program(CHURN, shared_daemon.socket, "churn-at-exit")) for _ in range(2)]
         for churn in churns:
             assert words_of(churn) == ["busy"]
-        shared_daemon.session(b"OPEN calm-at-exit\nEMIT_TEF_AT_EXIT %s\n" % bytes(out) + event(7))
+        with shared_daemon.connect() as client:
+            client.send(b"OPEN calm-at-exit\nEMIT_TEF_AT_EXIT %s\n" % bytes(out) + event(7))
+            assert client.flush() == (1, 0, 0)
+            with shared_daemon.connect() as child:  # it waits behind all the others, for longer than the grace
+                child.send(b"OPEN calm-at-exit\n" + event(8))
         wait_until(out.exists, "the export at exit")
-        assert exported(out) == [7]
+        assert exported(out) == [7, 8]
         assert all(churn.poll() is None for churn in churns)
 
 
-def test_export_while_a_client_writes_is_a_prefix_with_all_that_was_acknowledged(
-    shared_daemon: Daemon, tmp_path: Path
-) -> None:
+def written_by(stream: "subprocess.Popen[bytes]") -> int:
+    """How many events a stream has written whole, once its socket is full."""
+    return int(words_of(stream)[0])
+
+
+def go_on(stream: "subprocess.Popen[bytes]") -> None:
+    """Let it write until its socket is full."""
+    assert stream.stdin
+    stream.stdin.write(b"go on\n")
+    stream.stdin.flush()
+
+
+def test_export_while_a_client_writes_is_a_prefix_with_all_that_was_written(daemon: Daemon, tmp_path: Path) -> None:
     lengths: list[int] = []
-    with program(STREAM, shared_daemon.socket, "stream") as stream, shared_daemon.connect() as client:
+    with program(STREAM, daemon.socket, "stream") as stream, daemon.connect() as client:
         client.send(b"OPEN stream\n")
+        client.flush()
         for turn in range(20):
-            (acknowledged,) = map(int, words_of(stream))
+            os.kill(daemon.process.pid, signal.SIGSTOP)
+            written_by(stream)  # perhaps a while ago
+            go_on(stream)
+            written = written_by(stream)
             out = tmp_path / f"{turn}.json"
             client.send(b"EMIT_TEF %s\n" % bytes(out))
+            os.kill(daemon.process.pid, signal.SIGCONT)
+            go_on(stream)
             client.flush()
             found = exported(out)
             assert found == list(range(len(found)))
-            assert len(found) >= acknowledged
+            assert len(found) >= written
             lengths.append(len(found))
     assert lengths == sorted(lengths)
-    final = shared_daemon.numbers("stream")
+    final = daemon.numbers_so_far("stream")
     assert final == list(range(len(final)))
-    assert len(final) >= lengths[-1]
 
 
 # ------------------------------------------------------------------ what waits to be accepted

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.daemon.small_disk import SmallDisk, needs_mount, peak_mb, waiting
-from tests.harness import event, events, exported, running_daemon, short_dir, wait_until
+from tests.harness import CLOCK_PREFIX, event, events, exported, running_daemon, short_dir, wait_until
 from tracerd.core.limits import DEFAULT_MAX_LINE_BYTES
 from tracerd.core.pending import MAX_BYTES, MAX_TRACE_BYTES
 
@@ -159,6 +159,36 @@ def test_a_trace_ends_and_is_exported_when_what_waits_has_been_written(disk: Sma
     wait_until(at_exit.exists, "the export at exit")
     assert exported(at_exit) == list(range(100))
     assert disk.rejects("t") == []
+
+
+@needs_mount
+def test_an_export_holds_what_waited_as_soon_as_there_is_room(disk: SmallDisk, tmp_path: Path) -> None:
+    """It does not wait for the next retry, nor is it written without what waits."""
+    with disk.connect() as client:
+        client.send(b"OPEN t\n" + events(range(10)))
+        assert client.flush() == (10, 0, 0)
+        for turn in range(5):  # a retry may come in between, but not each time
+            disk.fill()
+            before = 10 + 1000 * turn
+            client.send(events(range(before, before + 1000)))
+            client.flush()
+            assert waiting(client, "t")
+            disk.free()
+            client.send(b"EMIT_TEF %s\n" % bytes(tmp_path / "t.json"))
+            assert client.flush() == (before + 1000, 0, 0)
+            assert exported(tmp_path / "t.json") == list(range(before + 1000))
+
+
+@needs_mount
+def test_a_trace_that_begins_on_a_full_disk_begins_with_its_clock(disk: SmallDisk) -> None:
+    disk.fill()
+    with disk.connect() as client:
+        client.send(b"OPEN t\n" + events(range(10)))
+        assert client.flush() == (0, 0, 0)
+        disk.free()
+        wait_until(lambda: disk.has("t", 10), "the events to be written")
+    lines = disk.log("t").splitlines(keepends=True)
+    assert [line.startswith(CLOCK_PREFIX) for line in lines] == [True] + [False] * 10
 
 
 @needs_mount

@@ -41,6 +41,17 @@ def test_unfinished_lines_have_a_limit_together() -> None:
         assert longest.flush() == (2, 1, 0)
 
 
+def test_clients_that_leave_inside_a_line_take_no_room() -> None:
+    mib = 1024 * 1024
+    half = b'OPEN t\n{"ph":"i","name":"' + b"x" * (3 * mib)
+    with running_daemon("--max-unfinished-bytes", str(4 * mib)) as daemon:
+        for _ in range(5):
+            assert b"the connection ended inside this line" in daemon.session(half)
+        with daemon.connect() as client:
+            client.send(half + b'"}\n')
+            assert client.flush() == (1, 0, 0)
+
+
 def test_a_hundred_unfinished_lines_of_16_mib_are_no_danger() -> None:
     line = b'OPEN t\n{"ph":"i","name":"' + b"x" * (DEFAULT_MAX_LINE_BYTES - 100)
     with running_daemon() as daemon, contextlib.ExitStack() as stack:

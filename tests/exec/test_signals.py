@@ -133,9 +133,13 @@ def watched(
     """Exec in a process group of its own, once its command has written a line and the witness is there; its output."""
     with subprocess.Popen(argv, env=sandbox.environ, stdout=subprocess.PIPE, process_group=0) as process:
         assert process.stdout
-        assert process.stdout.readline() == ready
-        wait_until(lambda: len(group(process.pid)) == 3, "exec, its command, and the witness")
-        yield process, process.stdout
+        try:
+            assert process.stdout.readline() == ready
+            wait_until(lambda: len(group(process.pid)) == 3, "exec, its command, and the witness")
+            yield process, process.stdout
+        except BaseException:  # what does not end by itself, must not keep the others waiting
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
 
 
 @pytest.mark.parametrize("send", [to_the_group, to_each_process, os.kill])
@@ -161,6 +165,41 @@ def test_a_hundred_signals_to_the_group_are_a_hundred(sandbox: Sandbox, prefix: 
             assert output.read(1) == b"+"
         process.send_signal(signal.SIGTERM)
         assert output.read() == b""
+
+
+SIGNALS_EXEC = """
+import os, signal
+signal.signal(signal.SIGUSR1, lambda *_: os.write(1, b"back"))
+signal.signal(signal.SIGTERM, lambda *_: os._exit(7))
+os.write(1, b"ready\\n")
+os.read(0, 1)
+os.kill(os.getppid(), signal.SIGUSR1)
+if not os.fork():  # by another process: it comes back, after all that exec was sent before
+    os.kill(int(os.environ["EXEC"]), signal.SIGTERM)
+    os._exit(0)
+while True:
+    signal.pause()
+"""
+
+
+def test_a_signal_of_the_command_s_own_does_not_come_back(sandbox: Sandbox) -> None:
+    """As of a script that signals its parent, which exec stands in for."""
+    command = f'exec "$0" exec -- "{sys.executable}" -IS -c "$1"'
+    with subprocess.Popen(
+        ["sh", "-c", f"EXEC=$$; export EXEC; {command}", TRACERD, SIGNALS_EXEC],
+        env=sandbox.environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        process_group=0,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stdout.readline() == b"ready\n"
+        wait_until(lambda: len(group(process.pid)) == 3, "exec, its command, and the witness")
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        assert process.stdout.read() == b""
+        assert process.wait(PATIENCE_S) == 7
 
 
 def test_a_signal_for_all_processes_of_exec_s_name_is_passed_on(sandbox: Sandbox) -> None:

@@ -10,6 +10,7 @@ from tests.replay.lines import CLOCK, DAY, DEEP, ev, meta, run, x
 
 Row = tuple[str, list[str], list[str]]
 
+BEGIN_MARK = '{"ph":"M","name":"tracerd_begin","pid":1,"tid":1,"ts":1,"args":{"id":"0000000000000001","name":"x"}}'
 BOOT_1 = CLOCK.format(m=5_000_000, r=1_795_317_493_000_000, b="1")
 
 BOOT_900 = CLOCK.format(m=900_000_000, r=1_795_317_493_000_000, b="1")
@@ -64,6 +65,7 @@ ROWS: Final[list[Row]] = [
     ),
     ("zero-length B and E without X", [ev("B", 5), ev("E", 5)], []),
     ("zero-length B and E before the first X, all in order", [ev("B", 5), ev("E", 5), x(6, 1)], []),
+    ("a begin mark is no event that comes late", [ev("B", 5), ev("E", 5), BEGIN_MARK, x(6, 1)], []),
     (
         "zero-length B and E before the first X, and one late",
         [ev("B", 5), ev("E", 5), x(6, 1), x(1, 1)],
@@ -96,6 +98,8 @@ ROWS: Final[list[Row]] = [
         ["2 coarse-time", "2 overlap"],
     ),
     ("wall clock without decimals", [x("1795309634422624.000", 1), x(1795309634422625, 1)], []),
+    ("a clock of 4.5 years, with decimals", [x("140737488355328.250", 1)], ["1 coarse-time"]),
+    ("a clock of nearly 4.5 years, with decimals", [x("140737488355327.250", 1)], []),
     ("monotonic clock of a year, with decimals", [x("31536000000000.123", 1)], []),
     ("a pid used twice", [run(1, 9), run(100, 9)], ["2 pid-reused"]),
     ("a pid used twice, in the order of ends", [run(100, 9), run(1, 9)], ["1 pid-reused"]),

@@ -1,5 +1,6 @@
 """Removal of a trace, one interleaving at a time: what is opened, written or read meanwhile stays."""
 
+import errno
 import fcntl
 import json
 import os
@@ -124,6 +125,28 @@ def test_who_begins_anew_between_the_two_removals_keeps_the_new_rejects(
     threads[0].join(PATIENCE_S)
     assert log.read_bytes() == event(2)
     assert rejects_path(log).exists()
+
+
+def test_a_removal_that_fails_half_way_leaves_no_rejects_without_their_log(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trace that begins anew would count them as its own."""
+    put(log.parent, "t.rejected", content=b"")
+    trace = stored_trace(log)
+    assert trace
+    unlink = Path.unlink
+    removed: list[Path] = []
+
+    def unlink_one(path: Path, missing_ok: bool = False) -> None:
+        if removed:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        unlink(path, missing_ok)
+        removed.append(path)
+
+    monkeypatch.setattr(Path, "unlink", unlink_one)
+    with pytest.raises(OSError, match="Input/output error"):
+        remove(trace)
+    assert removed == [rejects_path(log)]
 
 
 def test_a_log_that_was_replaced_before_it_was_locked_stays(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:

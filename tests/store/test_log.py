@@ -189,6 +189,17 @@ def test_half_an_entry_that_could_not_be_ended_is_ended_before_the_next_entry(tm
     assert read_rejects(path) == Totals(lost=5)
 
 
+def test_half_a_record_is_an_error_and_is_ended_before_the_next_entry(tmp_path: Path) -> None:
+    path = tmp_path / "t.rejected"
+    rejects = RejectsFile(path)
+    rejects.record(Totals(refused=1))
+    with no_file_longer_than(path.stat().st_size + 10), pytest.raises(OSError, match="No space left"):
+        rejects.record(Totals(lost=5))
+    rejects.record(Totals(lost=5))
+    rejects.close()
+    assert read_rejects(path) == Totals(refused=1, lost=5)
+
+
 def test_of_a_torn_line_of_any_size_only_the_begin_is_read(path: Path) -> None:
     path.write_bytes(b"{}\n")
     os.truncate(path, MAX_TAIL_BYTES * 4)

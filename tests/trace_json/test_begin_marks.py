@@ -61,6 +61,7 @@ CASES = {
     "another one ended": ([mark(1) + mark(2) + span(1, BY % 1)], [span(1), begun(2)]),
     "of a line that is checked by itself": ([mark(1) + span(1, b',"tts":"1"' + BY % 1)], [span(1, b',"tts":"1"')]),
     "replaced by another of its id": ([mark(1) + mark(1).replace(b"m1", b"z")], [begun(1).replace(b"m1", b"z")]),
+    "behind a blank, as no client of ours writes it": ([b" " + mark(1)], [mark(1)]),
     "no id": ([mark(1).replace(b"0001", b"1")], [mark(1).replace(b"0001", b"1")]),
     "an id that is none": ([span(1, b',"begin":"0"')], [span(1, b',"begin":"0"')]),
     "a key inside": ([span(1, b',"args":{"a":1' + BY % 1 + b"}")], [span(1, b',"args":{"a":1' + BY % 1 + b"}")]),

@@ -6,7 +6,10 @@ import io
 import itertools
 import json
 import os
+import shutil
 import stat
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -16,6 +19,7 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.harness import PATIENCE_S
 from tracerd import __version__
 from tracerd.core.actions import Export
 from tracerd.daemon.export_queue import ExportQueue
@@ -153,14 +157,14 @@ def names(directory: Path) -> list[str]:
 def test_a_new_file_has_the_mode_of_the_umask_and_an_old_one_keeps_its_own(source: Snapshot, tmp_path: Path) -> None:
     old = tmp_path / "old.json"
     old.write_bytes(b"before")
-    old.chmod(0o640)
+    old.chmod(0o604)
     umask = os.umask(0o027)
     try:
         for name in ("old.json", "new.json"):
             export_to_file(source, resolve_target(str(tmp_path / name)))
     finally:
         os.umask(umask)
-    assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("old.json", "new.json")] == [0o640, 0o640]
+    assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("old.json", "new.json")] == [0o604, 0o640]
     assert names(tmp_path) == ["new.json", "old.json"]
 
 
@@ -190,6 +194,17 @@ def test_an_export_given_up_leaves_the_old_file_and_nothing_else(source: Snapsho
         export_to_file(source, str(target), give_up)
     assert target.read_bytes() == b"before"
     assert names(tmp_path) == ["t.json"]
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_an_export_is_on_the_disk_before_it_has_its_name(source: Snapshot, tmp_path: Path) -> None:
+    calls, out = tmp_path / "calls", tmp_path / "out.json"
+    strace = ["strace", "-f", "-y", "-o", str(calls), "-e", "trace=fsync,/rename", "--"]
+    command = [sys.executable, "-m", "tracerd", "get-tef", str(source.path), "-o", str(out)]
+    subprocess.run([*strace, *command], check=True, timeout=PATIENCE_S)
+    synced, renamed, _ = calls.read_text().partition("rename")
+    assert renamed
+    assert f"<{tmp_path}/.tracerd-" in synced
 
 
 def test_targets_that_are_not_to_be_written(source: Snapshot, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def _trace_id(value: str) -> TraceId:
     "shown",
     type=click.Choice(ARGS),
     show_default=f"as an enclosing exec, else {FULL}",
-    help="How much of command lines to record; values of passwords and keys are never recorded.",
+    help="How much of command lines to record; passwords and keys are hidden where they can be recognised.",
 )
 @click.option("--all", "all_processes", is_flag=True, help="Record each process that the command starts; needs strace.")
 @click.option("--shim", metavar="NAMES", default="", help="Record these programs wherever PATH finds them: cc,ld,ar")

@@ -190,6 +190,7 @@ class Intake:
         connection.close()
         if connection.client in self._state.clients:
             self._state.disconnect(connection.client, trio.current_time())  # its replies have nowhere to go
+            self.check_for_ends()
 
     def check_for_ends(self) -> None:
         """Wake the barrier loop earlier than it meant to, if a trace ends before."""

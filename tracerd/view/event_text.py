@@ -5,7 +5,10 @@ from typing import Final
 
 import msgspec
 
+from tracerd.core.tef import METADATA
+from tracerd.rows.error_events import is_error, may_have_errors
 from tracerd.rows.event import LOG, Event, given_name, level_of
+from tracerd.rows.levels import ERROR_LEVELS
 from tracerd.store.own_lines import decode_clock
 from tracerd.text import printable
 from tracerd.view.tables import duration_text
@@ -105,10 +108,16 @@ class Lines:
         label = self._labels.get(event.pid) or self._label(event.pid, str(event.pid))
         dur = f"  {_shown_dur(event.dur)}" if event.dur is not None else ""
         args = f"  {_shown_args(event.args)}" if len(event.args) > 2 else ""
-        what = f"{kind:8}  {_shown(event.name)}{dur}{args}"
-        if code := self._colours.get(kind):
+        marked = level not in ERROR_LEVELS and event.ph != METADATA and _is_error(event.args)
+        mark = " [error]" if marked else ""
+        what = f"{kind:8}  {_shown(event.name)}{mark}{dur}{args}"
+        if code := self._colours.get("error" if marked else kind):
             what = f"\x1b[{code}m{what}\x1b[0m"
         return f"{self._start}{self.clock.text(event.ts)}{self._title}{label}{what}"
+
+
+def _is_error(args: msgspec.Raw) -> bool:
+    return len(args) > 2 and may_have_errors(bytes(args)) and is_error(args)
 
 
 def _shown_dur(dur_us: int | float) -> str:

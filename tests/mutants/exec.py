@@ -1,0 +1,147 @@
+"""Lies in `tracerd exec`."""
+
+from tests.mutants.mutant import Mutant
+
+COMMAND = "tracerd/exec/command.py"
+RUN = "tracerd/exec/run.py"
+STRACE = "tracerd/exec/strace.py"
+SIGNALS = "tests/exec/test_signals.py"
+
+EXEC = [
+    Mutant(
+        "command's own signals",
+        "a signal that the command sends to exec does not come back",
+        COMMAND,
+        "by_another = info.si_code <= 0 and info.si_pid != self.pid",
+        "by_another = info.si_code <= 0",
+        (f"{SIGNALS}::test_a_signal_of_the_command_s_own_does_not_come_back",),
+    ),
+    Mutant(
+        "mask of signals",
+        "the command has the blocked signals that exec was given",
+        COMMAND,
+        "            signal.pthread_sigmask(signal.SIG_SETMASK, self._old_mask)\n            error = execute",
+        "            error = execute",
+        ("tests/exec/test_exec.py::test_a_command_finds_everything_as_without_exec",),
+    ),
+    Mutant(
+        "continued by others",
+        "exec goes on when another process continues its command",
+        COMMAND,
+        "elif _is_stopped(exec_pid) and not _is_stopped(command):",
+        "elif _is_stopped(exec_pid) and _is_stopped(command) is None:",
+        (f"{SIGNALS}::test_a_command_that_another_process_continues_is_waited_for[exec]",),
+    ),
+    Mutant(
+        "killed while stopped",
+        "exec ends when its command is killed while it is stopped",
+        COMMAND,
+        'return file.read(1024).rpartition(b") ")[2][:1] in (b"T", b"t")',
+        'return file.read(1024).rpartition(b") ")[2][:1] in (b"T", b"t", b"Z")',
+        (f"{SIGNALS}::test_a_command_that_is_killed_while_it_is_stopped[exec]",),
+    ),
+    Mutant(
+        "signals twice",
+        "a signal to the whole group reaches the command once",
+        COMMAND,
+        "        return not got or again",
+        "        return True",
+        (f"{SIGNALS}::test_a_hundred_signals_to_the_group_are_a_hundred[exec]",),
+    ),
+    Mutant(
+        "signals to exec alone",
+        "a signal to exec alone reaches the command",
+        COMMAND,
+        "        return not got or again",
+        "        return bool(got) and again",
+        (f"{SIGNALS}::test_a_signal_arrives_once[exec-kill]",),
+    ),
+    Mutant(
+        "ignored SIGCHLD",
+        "the command has an ignored SIGCHLD, and exec waits for it all the same",
+        "tracerd/exec/programs.py",
+        "        signal.signal(signal.SIGCHLD, signal.SIG_DFL)\n\n\ndef hand_on",
+        "\n\ndef hand_on",
+        ("tests/exec/test_exec_anyway.py::test_an_ignored_sigchld[--follow]",),
+    ),
+    Mutant(
+        "removed directory",
+        "the command runs in a directory that was removed",
+        "tracerd/exec/environment.py",
+        "    try:\n        return os.getcwd()\n    except OSError:\n        return None\n",
+        "    return os.getcwd()\n",
+        ("tests/exec/test_exec_anyway.py::test_a_removed_directory[--follow]",),
+    ),
+    Mutant(
+        "border of exec",
+        "whatever a step of the recording raises, the command runs",
+        RUN,
+        "        except Exception as error:\n            self._give_up(reason(error))",
+        "        except OSError as error:\n            self._give_up(reason(error))",
+        ("tests/exec/test_exec_anyway.py::test_whatever_a_step_raises",),
+    ),
+    Mutant(
+        "killed exec",
+        "a command whose exec is killed is begun",
+        RUN,
+        "            self._daemon.write(named + mark)",
+        "            self._daemon.write(named)",
+        ("tests/exec/test_begin_marks.py::test_what_exec_did_not_see_the_end_of_is_begun",),
+    ),
+    Mutant(
+        "running process",
+        "with --all a process that runs is begun",
+        STRACE,
+        "            return event.begin(pid, label.span, start_us, process.mark, label.process)",
+        '            return ""',
+        ("tests/exec/test_all.py::test_what_runs_is_seen_as_begun_and_nothing_else",),
+    ),
+    Mutant(
+        "failed execve",
+        "with --all a program that could not be started is in the trace",
+        STRACE,
+        "            process.fails(self._now_us(), error)\n",
+        "",
+        ("tests/exec/test_all.py::test_a_failed_execve_is_recorded",),
+    ),
+    Mutant(
+        "programs of a process",
+        "with --all a process has a span for each program that it becomes",
+        STRACE,
+        "            self.changed_us.append(now_us)",
+        "            self.changed_us = [now_us]",
+        ("tests/exec/test_all.py::test_a_process_has_a_span_for_each_program_that_it_becomes",),
+    ),
+    Mutant(
+        "program that cannot be traced",
+        "with --all a program that strace breaks is named",
+        STRACE,
+        'if error and error[1] == b"EPERM":',
+        'if error and error[1] == b"ESRCH":',
+        ("tests/exec/test_all.py::test_a_program_that_strace_breaks_is_reported",),
+    ),
+    Mutant(
+        "W3C trace id",
+        "the W3C trace id that comes in is kept",
+        "tracerd/exec/environment.py",
+        "self.w3c_trace_id = w3c_trace_id or self.trace_id.w3c_digits or _hash(self.trace_id)",
+        "self.w3c_trace_id = self.trace_id.w3c_digits or _hash(self.trace_id)",
+        ("tests/exec/test_exec.py::test_the_w3c_context_that_comes_in_is_continued",),
+    ),
+    Mutant(
+        "linear redaction",
+        "redaction reads no byte again and again",
+        "tracerd/redact/rules.py",
+        '_LINE = rb"([^\\s][^\\r\\n]*+)"',
+        '_LINE = rb"([^\\s][^\\r\\n]*)"',
+        ("tests/redact/test_linear.py::test_no_repetition_can_be_read_again",),
+    ),
+    Mutant(
+        "secrets",
+        "no secret of the collection is left",
+        "tracerd/redact/rules.py",
+        '(b"-u", b"-user"),',
+        '(b"-user",),',
+        ("tests/redact/test_argv.py::test_no_secret_of_the_collection_is_left",),
+    ),
+]
