@@ -16,7 +16,7 @@ from tracerd.builds.critical import critical_path
 from tracerd.builds.failures import failures
 from tracerd.builds.lanes import NO_PARENT, Slot, place
 from tracerd.builds.reader import Reader, ns
-from tracerd.builds.steps import Build, Program, Step, outcome
+from tracerd.builds.steps import Build, Program, Step
 
 PROCESSES: Final = "processes"
 """The layout with a row for each process."""
@@ -96,16 +96,14 @@ class _Layout:
         return {"ph": "M", "name": kind, "pid": self._pid, "tid": tid, "args": args}
 
     def _span(self, program: Program, step: Step, tid: int) -> Json:
-        name = f"{outcome(program.args)} {program.label}".lstrip()
         times: Json = {"ts": program.ts, "dur": program.dur_us}
         args = _shown(program) | ({"parent": step.parent.pid} if step.parent else {})
-        return {"ph": "X", "name": name, "cat": "process", "pid": self._pid, "tid": tid, **times, "args": args}
+        return {"ph": "X", "name": program.title, "cat": "process", "pid": self._pid, "tid": tid, **times, "args": args}
 
     def _repeated(self, step: Step, tid: int, start: int, end: int, args: Json) -> Json:
         """A step once more, on a row of its own."""
-        name = f"{step.outcome} {step.name}".lstrip()
         times: Json = {"ts": _us(start), "dur": _us(end - start)}
-        return {"ph": "X", "name": name, "cat": "step", "pid": self._pid, "tid": tid, **times, "args": args}
+        return {"ph": "X", "name": step.title, "cat": "step", "pid": self._pid, "tid": tid, **times, "args": args}
 
     def _failed(self) -> Iterator[Json]:
         """What failed, one after the other: of two that failed at once the later begins when the earlier has ended."""
@@ -183,6 +181,6 @@ def _shown(program: Program) -> Json:
     argv = program.argv
     args: Json = {"cmd": shlex.join(argv)} if argv else {}
     args["pid"] = program.pid
-    if argv and program.name != posixpath.basename(argv[0]):
-        args["program"] = program.name
+    if not argv or program.name != posixpath.basename(argv[0]):
+        args["program"] = program.called or program.name
     return args | {key: value for key, value in program.args.items() if key != "argv"}

@@ -8,9 +8,15 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import cast
+from typing import Final, cast
 
 from tracerd.builds.names import program_of, step_name
+
+OPEN_END: Final = "unfinished"
+"""What `args.end` is of a program that had not ended when the trace did."""
+
+UNFINISHED: Final = "UNFINISHED"
+"""What stands before the name of a step that had not ended when the trace did."""
 
 
 @dataclass(slots=True)
@@ -26,6 +32,7 @@ class Program:
         line: Where it stands among the lines of the trace.
         ts: The start as the trace has it, in us.
         dur_us: The duration as the trace has it, in us.
+        called: What to call it if its command line is not known.
     """
 
     pid: int
@@ -36,6 +43,7 @@ class Program:
     line: int
     ts: int | float
     dur_us: int | float
+    called: str = ""
 
     @property
     def end(self) -> int:
@@ -51,7 +59,17 @@ class Program:
     @property
     def label(self) -> str:
         """What a person would call it: `cc lvm.o`."""
-        return step_name(self.argv, self.name)
+        return step_name(self.argv, self.called or self.name)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it had not ended when the trace did: it still ran, or was killed with what recorded it."""
+        return self.args.get("end") == OPEN_END
+
+    @property
+    def title(self) -> str:
+        """The label, and before it how it ended if it did not end well: `FAILED 2 cc lvm.o`, `UNFINISHED cc lvm.o`."""
+        return f"{UNFINISHED if self.is_open else outcome(self.args)} {self.label}".lstrip()
 
 
 @dataclass(eq=False)
@@ -99,6 +117,16 @@ class Step:
     def name(self) -> str:
         """What a person would call it, the same in each build of one tree."""
         return self.main.label
+
+    @property
+    def title(self) -> str:
+        """The name, and before it how it ended if it did not end well."""
+        return f"{UNFINISHED if self.is_open else self.outcome} {self.name}".lstrip()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it had not ended when the trace did."""
+        return self.programs[-1].is_open
 
     @property
     def program(self) -> str:
@@ -176,6 +204,11 @@ class Build:
     pid: int
     name: str
     cpus: int | None = None
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether there is more than one command."""
+        return len(self.steps) > 1 or self.root is None
 
     @property
     def start(self) -> int:

@@ -4,6 +4,7 @@ import gc
 import sys
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
@@ -16,6 +17,7 @@ from tracerd.cli.progress import Progress, progress_of
 from tracerd.text import printable
 
 if TYPE_CHECKING:
+    from tracerd.builds.reader import Reader
     from tracerd.builds.steps import Build
     from tracerd.rows.recording import Recording
     from tracerd.rows.source import Source
@@ -59,24 +61,45 @@ def can_print(text: str) -> bool:
     return True
 
 
-def read_trace(directory: Path, name: str) -> "tuple[str, Recording]":
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A trace that was read.
+
+    Attributes:
+        trace_id: What it is called.
+        recording: What it holds: an event at least.
+        build: The processes that `tracerd exec` has recorded in it; None if it is no build, but one command or none.
+    """
+
+    trace_id: str
+    recording: "Recording"
+    build: "Build | None"
+
+
+def read_trace(directory: Path, name: str, *, may_be_build: bool = True) -> Read:
     """Read the trace that a person means, and warn of what is wrong with it.
 
-    Returns:
-        Its id, and what it holds: an event at least.
+    Args:
+        directory: The trace directory.
+        name: The argument TRACE.
+        may_be_build: Whether to look for a build in it.
 
     Raises:
         TracerdError: None fits, or more than one, or it cannot be read, or there is no event in it.
     """
+    from tracerd.builds.reader import Reader
     from tracerd.errors import ViewError
     from tracerd.rows.recording import read
     from tracerd.rows.source import find_trace
 
     check_stdout()
     source = find_trace(directory.absolute(), name)
+    steps = Reader(only_steps=True)
     with no_gc(), progress_of(source) as progress:
         reading = Reading(source, progress)
-        recording = read(reading.blocks(), reading.tick)
+        blocks = reading.blocks()
+        recording = read(_fed(blocks, steps) if may_be_build else blocks, reading.tick)
+        build = steps.build()
     warn_problem(source)
     hint = "; `tracerd check` says why"
     if not recording.events:
@@ -85,7 +108,13 @@ def read_trace(directory: Path, name: str) -> "tuple[str, Recording]":
     if recording.left_out:
         lines = "1 line is" if recording.left_out == 1 else f"{recording.left_out} lines are"
         click.echo(f"{printable(source.trace_id)}: {lines} left out{hint}", err=True)
-    return source.trace_id, recording
+    return Read(source.trace_id, recording, build if build and build.has_steps else None)
+
+
+def _fed(blocks: Iterable[bytes], steps: "Reader") -> Iterator[bytes]:
+    for block in blocks:
+        steps.feed(block)
+        yield block
 
 
 def read_steps(directory: Path, name: str) -> "tuple[str, Build]":

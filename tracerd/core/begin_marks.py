@@ -39,6 +39,7 @@ class _Args(msgspec.Struct):
     name: str = ""
     cat: str = ""
     process: str = ""
+    parent: _Int64 | None = None
 
 
 class Mark(msgspec.Struct):
@@ -57,7 +58,8 @@ class Mark(msgspec.Struct):
     def event(self) -> bytes:
         """The event that shows the span as begun: an asynchronous one, which no other event can end."""
         where = {"pid": self.pid, "tid": self.tid, "ts": self.ts, "id2": {"local": f"0x{self.id}"}}
-        event = {"ph": "b", "cat": UNFINISHED_CAT, "name": self.args.name, **where, "args": {"cat": self.args.cat}}
+        args = {"cat": self.args.cat} | ({} if self.args.parent is None else {"parent": self.args.parent})
+        event = {"ph": "b", "cat": UNFINISHED_CAT, "name": self.args.name, **where, "args": args}
         return msgspec.json.encode(event)
 
     def process_name(self) -> bytes:

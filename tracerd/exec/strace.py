@@ -175,13 +175,18 @@ class Tree:
         label = self._label(process.trying)
         process.becomes(self._now_us(), label)
         if pid != self.root:
-            process.mark = process.mark or self._number(pid)
-            start_us = process.changed_us[-1] if process.changed_us else process.start_us
-            return event.begin(pid, label.span, start_us, process.mark, label.process)
+            return self._begun(pid, process) if process.parent is not None else ""
         if len(process.changed_us) > _BEFORE_COMMAND:
             # The span of the command is exec's, and longer than what we see: an instant fits into it.
             return event.instant(pid, f"becomes {label.span}", self._now_us(), label.args)
         return ""
+
+    def _begun(self, pid: int, process: _Process) -> str:
+        """The mark of a process whose program and parent are known; it replaces the one of an earlier program."""
+        process.mark = process.mark or self._number(pid)
+        label = process.labels[-1]
+        start_us = process.changed_us[-1] if process.changed_us else process.start_us
+        return event.begin(pid, label.span, start_us, process.mark, label.process, process.parent)
 
     def rest(self) -> str:
         """The events of processes whose end was not seen."""
@@ -209,7 +214,10 @@ class Tree:
         made.is_thread = maker.makes_thread
         if made.is_thread:
             self._process_of_thread[new] = made.parent
-        return self._events(new, made) if made.end is not None else ""
+        if made.end is not None:
+            return self._events(new, made)
+        # A program that was started by vfork has begun before the call of its parent has returned.
+        return self._begun(new, made) if made.labels and not made.is_thread else ""
 
     def _events(self, pid: int, process: _Process) -> str:
         """The events of a process that has ended; it is forgotten, and its number may be another's."""
