@@ -15,7 +15,7 @@ import msgspec
 from tracerd.builds.critical import critical_path
 from tracerd.builds.failures import failures
 from tracerd.builds.lanes import NO_PARENT, Slot, place
-from tracerd.builds.reader import Reader, ns
+from tracerd.builds.reader import Reader, ns, us
 from tracerd.builds.steps import Build, Program, Step
 
 PROCESSES: Final = "processes"
@@ -102,7 +102,7 @@ class _Layout:
 
     def _repeated(self, step: Step, tid: int, start: int, end: int, args: Json) -> Json:
         """A step once more, on a row of its own."""
-        times: Json = {"ts": _us(start), "dur": _us(end - start)}
+        times: Json = {"ts": us(start), "dur": us(end - start)}
         return {"ph": "X", "name": step.title, "cat": "step", "pid": self._pid, "tid": tid, **times, "args": args}
 
     def _failed(self) -> Iterator[Json]:
@@ -122,7 +122,7 @@ class _Layout:
         if path:
             yield self._metadata("thread_name", self._critical_tid, {"name": "critical path"})
         for link in path:
-            args = {"because": link.because, "gap_us": _us(link.gap)} | _shown(link.step.main)
+            args = {"because": link.because, "gap_us": us(link.gap)} | _shown(link.step.main)
             yield self._repeated(link.step, self._critical_tid, link.step.start, link.step.end, args)
 
     def _lanes(self) -> Iterator[Json]:
@@ -170,10 +170,6 @@ class _Layout:
         """What a process was at a time, or was first."""
         own = self._programs.get(pid, [])
         return next((program for program in reversed(own) if program.start <= at), own[0] if own else None)
-
-
-def _us(time: int) -> int | float:
-    return time // 1000 if time % 1000 == 0 else time / 1000
 
 
 def _shown(program: Program) -> Json:

@@ -79,6 +79,11 @@ def ns(us: float) -> int:
     return us * 1000 if isinstance(us, int) else round(us * 1000)
 
 
+def us(time: int) -> int | float:
+    """A time in us, as a trace has it."""
+    return time // 1000 if time % 1000 == 0 else time / 1000
+
+
 class Reader:
     """Takes a trace block by block.
 
@@ -103,6 +108,7 @@ class Reader:
         self.tells: set[int] = set()
         self.firsts: dict[int, First] = {}
         self._only_steps = only_steps
+        self._command_pid: int | str = 0
         self._programs: list[Program] = []
         self._begun: list[Program] = []
         self._starts: dict[int | str, int] = {}  # of arrows: which process started another one
@@ -133,6 +139,7 @@ class Reader:
                     event = _LINE.decode(line)
                     if event.ph == "M" and event.name == "tracerd_trace":
                         self.attributes |= _ARGS.decode(event.args)
+                        self._command_pid = event.pid
 
     def _take(self, line: bytes) -> bool:
         try:
@@ -246,12 +253,21 @@ class Reader:
                 replace(
                     begun,
                     dur=dur,
-                    dur_us=dur / 1000,
-                    args={"end": OPEN_END if following is None else "not seen"},
+                    dur_us=us(dur),
+                    args=self._command_of(begun.pid) | {"end": OPEN_END if following is None else "not seen"},
                     called=called if called.startswith(begun.name) else begun.name,
                 )
             )
         return found
+
+    def _command_of(self, pid: int) -> dict[str, object]:
+        """The command line of the trace's command, which is known before it ends; nothing of other processes."""
+        command = self.attributes.get("command")
+        if pid != self._command_pid or not isinstance(command, str):
+            return {}
+        with suppress(ValueError):  # it is cut off
+            return {"argv": shlex.split(command)}
+        return {}
 
 
 def read_build(blocks: Iterable[bytes]) -> Build | None:

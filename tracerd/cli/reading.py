@@ -2,6 +2,7 @@
 
 import gc
 import sys
+import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -76,13 +77,14 @@ class Read:
     build: "Build | None"
 
 
-def read_trace(directory: Path, name: str, *, may_be_build: bool = True) -> Read:
+def read_trace(directory: Path, name: str, *, may_be_build: bool = True, running: bool = False) -> Read:
     """Read the trace that a person means, and warn of what is wrong with it.
 
     Args:
         directory: The trace directory.
         name: The argument TRACE.
         may_be_build: Whether to look for a build in it.
+        running: Whether what has not ended is asked for; then one command is a build too.
 
     Raises:
         TracerdError: None fits, or more than one, or it cannot be read, or there is no event in it.
@@ -99,7 +101,7 @@ def read_trace(directory: Path, name: str, *, may_be_build: bool = True) -> Read
         reading = Reading(source, progress)
         blocks = reading.blocks()
         recording = read(_fed(blocks, steps) if may_be_build else blocks, reading.tick)
-        build = steps.build()
+        build = steps.build(_now_ns(source))
     warn_problem(source)
     hint = "; `tracerd check` says why"
     if not recording.events:
@@ -108,7 +110,18 @@ def read_trace(directory: Path, name: str, *, may_be_build: bool = True) -> Read
     if recording.left_out:
         lines = "1 line is" if recording.left_out == 1 else f"{recording.left_out} lines are"
         click.echo(f"{printable(source.trace_id)}: {lines} left out{hint}", err=True)
-    return Read(source.trace_id, recording, build if build and build.has_steps else None)
+    return Read(source.trace_id, recording, build if build and (build.has_steps or running) else None)
+
+
+def _now_ns(source: "Source") -> int | None:
+    """The time on the clock of a trace that is being written on this machine; None for any other."""
+    from tracerd.store.own_lines import boot_id, first_clock
+    from tracerd.store.retention import is_in_use
+
+    if source.log is None or not is_in_use(source.log):
+        return None
+    clock = first_clock(source.log.path)
+    return time.clock_gettime_ns(time.CLOCK_MONOTONIC) if clock and clock.boot_id == boot_id() else None
 
 
 def _fed(blocks: Iterable[bytes], steps: "Reader") -> Iterator[bytes]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 )
 @click.option("--pid", "pids", multiple=True, metavar="N", help="Show only this process; may be repeated.")
 @click.option("--errors", is_flag=True, help="Show only what failed, and what it lies in.")
+@click.option("--running", is_flag=True, help="Show only what has begun and not ended, and for how long it runs.")
 @where_option("spans")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per process and span, and line.")
 def show(
@@ -40,31 +41,33 @@ def show(
     min_dur: float,
     pids: tuple[str, ...],
     errors: bool,
+    running: bool,
     where: str | None,
     as_json: bool,
 ) -> None:
     """Show a trace as a tree: processes, and in them their nested spans.
 
     Of a build that `tracerd exec` has recorded it is the processes as they started one another, with their command
-    lines. --depth and --min-dur are about processes then, and --where asks for spans.
+    lines. --depth and --min-dur are about processes then, and --where asks for spans. --running shows what runs now.
 
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, `latest`, or `-` for stdin.
     """
-    from tracerd.view.chosen import choose
+    from tracerd.view.chosen import choose, unfinished
     from tracerd.view.process_tree import Wish
     from tracerd.view.tree import Tree
 
     condition = span_condition(where)
     if errors:
         condition = span_condition("error" if where is None else f"({where}) && error")
-    read = read_trace(directory, trace, may_be_build=where is None)
+    read = read_trace(directory, trace, may_be_build=where is None, running=running)
     of_processes = frozenset(_known(read.recording, pid) for pid in pids)
     least = round(min_dur * 1e9)
     if read.build:
-        wish = Wish(max_depth=depth, min_dur=least, pids=of_processes, errors=errors)
+        wish = Wish(max_depth=depth, min_dur=least, pids=of_processes, errors=errors, running=running)
         _print_processes(read, read.build, wish, as_json=as_json)
         return
-    tree = Tree(choose(read.recording, condition), depth, least, of_processes)
+    recording = unfinished(read.recording) if running else read.recording
+    tree = Tree(choose(recording, condition), depth, least, of_processes)
     if as_json:
         _print_attributes(read)
     _print_spans(read, tree, as_json=as_json)
@@ -75,11 +78,12 @@ def _print_processes(read: Read, build: "Build", wish: "Wish", *, as_json: bool)
     import orjson
 
     from tracerd.view import process_tree
-    from tracerd.view.chosen import choose, without_steps
+    from tracerd.view.chosen import choose, unfinished, without_steps
     from tracerd.view.tree import Tree
 
     tree = process_tree.ProcessTree(build, wish)
-    others = choose(without_steps(read.recording, build), span_condition("error") if wish.errors else None)
+    others = without_steps(read.recording, build)
+    others = choose(unfinished(others) if wish.running else others, span_condition("error") if wish.errors else None)
     spans = Tree(others, wish.max_depth, wish.min_dur, wish.pids)
     if as_json:
         _print_attributes(read)

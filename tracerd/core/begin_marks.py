@@ -94,6 +94,26 @@ def without_end(line: bytes) -> bytes:
     return _END.sub(b"}", line) if END_KEY in line else line
 
 
+def ended_marks(block: bytes) -> Iterator[str]:
+    """The ids of the marks whose spans end in these whole lines."""
+    if block.rfind(END_KEY) >= 0:
+        for found in _END.finditer(block):
+            yield found[1].decode()
+
+
+def open_marks(blocks: Iterable[bytes]) -> list[bytes]:
+    """The marks, as lines, of a log's spans that have not ended, in the order of the log."""
+    marks: dict[str, bytes] = {}
+    for block in blocks:
+        if block.rfind(BEGIN_PREFIX) >= 0:
+            for found in _MARK_TEXT.finditer(block):
+                if (mark := read_mark(found[0])) and (len(marks) < MAX_OPEN or mark.id in marks):
+                    marks[mark.id] = found[0]
+        for ended in ended_marks(block):
+            marks.pop(ended, None)
+    return list(marks.values())
+
+
 def resolved(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """A log as if its clients had written no marks, and had begun at its end what never ended.
 

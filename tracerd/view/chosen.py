@@ -10,7 +10,7 @@ from tracerd.core.begin_marks import UNFINISHED_CAT
 from tracerd.query.where import Where
 from tracerd.replay.observer import NO_PARENT
 from tracerd.rows.recording import Recording
-from tracerd.rows.spans import Id, Spans
+from tracerd.rows.spans import INSTANT, Id, Spans
 from tracerd.view.span_columns import rows
 
 
@@ -90,6 +90,16 @@ def without_steps(recording: Recording, build: Build) -> Recording:
                 if cat not in of_steps and (cat != unfinished or (track.pid_of(at), track.ts[at]) not in begun)
             ),
         )
+
+    return _keeping(recording, kept)
+
+
+def unfinished(recording: Recording) -> Recording:
+    """The spans of a trace that have not ended."""
+
+    def kept(track: Spans) -> "array[int]":
+        lasts = zip(track.dur, track.flags, strict=True)
+        return array("i", (at for at, (dur, flags) in enumerate(lasts) if dur < 0 and not flags & INSTANT))
 
     return _keeping(recording, kept)
 

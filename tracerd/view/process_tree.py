@@ -119,4 +119,5 @@ def as_json(step: Step) -> dict[str, object]:
         "exit_code": step.code,
         "signal": step.signal or None,
         "error": bool(step.outcome),
+        "age_us": microseconds(step.dur) if step.is_open else None,
     }
