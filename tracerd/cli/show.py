@@ -8,9 +8,12 @@ import click
 
 from tracerd.cli.conditions import span_condition
 from tracerd.cli.options import directory_option, span_duration, trace_argument, where_option
-from tracerd.cli.reading import Read, print_lines, read_trace
+from tracerd.cli.reading import Read, print_lines, read_steps, read_trace
 from tracerd.errors import ViewError
-from tracerd.text import printable_json
+from tracerd.text import printable, printable_json
+
+_SOME = 3
+"""So many steps are named if several fit."""
 
 if TYPE_CHECKING:
     from tracerd.builds.steps import Build
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 @click.option("--pid", "pids", multiple=True, metavar="N", help="Show only this process; may be repeated.")
 @click.option("--errors", is_flag=True, help="Show only what failed, and what it lies in.")
 @click.option("--running", is_flag=True, help="Show only what has begun and not ended, and for how long it runs.")
+@click.option("--rerun", metavar="STEP", help="Print the line that runs this step again; STEP is a part of its name.")
 @where_option("spans")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per process and span, and line.")
 def show(
@@ -42,6 +46,7 @@ def show(
     pids: tuple[str, ...],
     errors: bool,
     running: bool,
+    rerun: str | None,
     where: str | None,
     as_json: bool,
 ) -> None:
@@ -49,6 +54,7 @@ def show(
 
     Of a build that `tracerd exec` has recorded it is the processes as they started one another, with their command
     lines. --depth and --min-dur are about processes then, and --where asks for spans. --running shows what runs now.
+    --rerun prints `cd DIRECTORY && COMMAND` of one step, to be copied; its environment is not recorded.
 
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, `latest`, or `-` for stdin.
     """
@@ -56,6 +62,9 @@ def show(
     from tracerd.view.process_tree import Wish
     from tracerd.view.tree import Tree
 
+    if rerun is not None:
+        _print_rerun(directory, trace, rerun)
+        return
     condition = span_condition(where)
     if errors:
         condition = span_condition("error" if where is None else f"({where}) && error")
@@ -71,6 +80,29 @@ def show(
     if as_json:
         _print_attributes(read)
     _print_spans(read, tree, as_json=as_json)
+
+
+def _print_rerun(directory: Path, trace: str, wanted: str) -> None:
+    """The line that runs a step again."""
+    from tracerd.builds.rerun import commands, find_steps
+    from tracerd.redact import HIDDEN
+
+    trace_id, build = read_steps(directory, trace)
+    found = find_steps(build, wanted)
+    if not found:
+        raise ViewError(f"no step of {trace_id} has {wanted!r} in its name; `tracerd show {trace_id}` lists them")
+    lines = commands(found)
+    if len(lines) > 1:
+        some = ", ".join(f"{step.name} ({step.pid})" for step in found[:_SOME])
+        raise ViewError(f"{wanted!r} fits {len(found)} steps ({some} ...); give the number of the process")
+    step, line = found[-1], lines[0]
+    if not line or "argv_left_out" in step.main.args:
+        raise ViewError(f"the command line of {step.name} was not recorded, or not all of it")
+    if not isinstance(step.main.args.get("cwd"), str):
+        click.echo("where it ran was not recorded", err=True)
+    if HIDDEN in line:
+        click.echo(f"{HIDDEN} stands for what may be a secret", err=True)
+    click.echo(printable(line))
 
 
 def _print_processes(read: Read, build: "Build", wish: "Wish", *, as_json: bool) -> None:
