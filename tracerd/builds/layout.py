@@ -6,7 +6,7 @@ lanes. A process that has told more than its span keeps its rows, and an arrow l
 
 import posixpath
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from typing import Final
 
@@ -28,12 +28,15 @@ Json = dict[str, object]
 _ENCODE = msgspec.json.Encoder().encode
 
 
-def laid_out(blocks: Iterable[bytes], layout: str | None) -> Iterator[bytes]:
+def laid_out(
+    blocks: Iterable[bytes], layout: str | None, learn: Callable[[Build], None] = lambda _: None
+) -> Iterator[bytes]:
     """The blocks of a trace, with its processes on lanes.
 
     Args:
         blocks: The trace, in whole lines.
         layout: `lanes` or `PROCESSES`; None for lanes if there are processes that tell nothing but their span.
+        learn: Adds to a build what others say of it; see `ninja_files.learn`.
     """
     if layout == PROCESSES:
         yield from blocks
@@ -46,6 +49,7 @@ def laid_out(blocks: Iterable[bytes], layout: str | None) -> Iterator[bytes]:
     if build is None or (layout is None and not _is_worth_it(build, reader)):
         yield b"".join(line + b"\n" for line in reader.kept)
         return
+    learn(build)
     yield b"".join(_ENCODE(event) + b"\n" for event in _Layout(build, reader).events())
     yield b"".join(line + b"\n" for line in _kept(build, reader))
 

@@ -197,6 +197,7 @@ class Build:
         pid: The process that the build belongs to: that of the root, else of whoever started the first step.
         name: What the build is called.
         cpus: How many processors the command could use; None if that was not recorded.
+        needs: Of steps whose tool says so, those that had to end before.
     """
 
     steps: list[Step]
@@ -204,6 +205,7 @@ class Build:
     pid: int
     name: str
     cpus: int | None = None
+    needs: dict[Step, list[Step]] = field(default_factory=dict[Step, list[Step]])
 
     @property
     def has_steps(self) -> bool:

@@ -89,6 +89,7 @@ def read_trace(directory: Path, name: str, *, may_be_build: bool = True, running
     Raises:
         TracerdError: None fits, or more than one, or it cannot be read, or there is no event in it.
     """
+    from tracerd.builds.ninja_files import learn
     from tracerd.builds.reader import Reader
     from tracerd.errors import ViewError
     from tracerd.rows.recording import read
@@ -102,6 +103,8 @@ def read_trace(directory: Path, name: str, *, may_be_build: bool = True, running
         blocks = reading.blocks()
         recording = read(_fed(blocks, steps) if may_be_build else blocks, reading.tick)
         build = steps.build(_now_ns(source))
+        if build:
+            learn(build)
     warn_problem(source)
     hint = "; `tracerd check` says why"
     if not recording.events:
@@ -139,6 +142,7 @@ def read_steps(directory: Path, name: str) -> "tuple[str, Build]":
     Raises:
         TracerdError: None fits, or more than one, or it cannot be read, or no such process is in it.
     """
+    from tracerd.builds.ninja_files import learn
     from tracerd.builds.reader import read_build
     from tracerd.errors import ViewError
     from tracerd.rows.source import find_trace
@@ -153,6 +157,7 @@ def read_steps(directory: Path, name: str) -> "tuple[str, Build]":
         raise ViewError(
             f"the trace {source.trace_id} has no process that `tracerd exec` has recorded to its end; {how}"
         )
+    learn(build)
     return source.trace_id, build
 
 

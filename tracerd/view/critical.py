@@ -11,6 +11,7 @@ WAITED: dict[Because, str] = {
     "clock": "began when the step above had ended",
     "slot": "waited for a slot, which the step above had",
     "file": "names a file of the step above",
+    "ninja": "needs the step above, by ninja's files",
     "parent": "began with the command around it",
 }
 """What each reason means."""
