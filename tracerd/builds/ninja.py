@@ -137,7 +137,13 @@ def read_deps(data: bytes) -> dict[str, list[str]]:
 
 # ------------------------------------------------------------------ files to steps
 
-_NEAR_MS: Final = 5
+_NEAR_MS: Final = 30
+"""ninja notes when it starts a step, which may be so much before the step begins on a busy machine."""
+
+_CLEARLY: Final = 2
+"""A time belongs to a step if no other time is so many times as far from it, or nearer."""
+
+_FAR_MS: Final = 1e9
 _SAME_MS: Final = 30
 _SAME_PART: Final = 0.1
 """ninja's time of a step may differ by so much from ours."""
@@ -188,7 +194,7 @@ def _lasts_as(step: Step, start_ms: int, end_ms: int) -> bool:
 def _by_time(
     steps: list[Step], known: Mapping[Step, str], manifest: Manifest, log: Mapping[str, tuple[int, int]]
 ) -> Iterator[tuple[Step, str]]:
-    """Steps whose command line does not name their output: the only one that began and ended when they did."""
+    """Steps whose command line does not name their output: the one that began and ended when they did."""
     if known:
         offset = median(step.start / 1e6 - log[output][0] for step, output in known.items())
     else:  # the log has what ended well in the order of the ends; older lines before it
@@ -205,6 +211,7 @@ def _by_time(
             start, end = step.start / 1e6 - offset, step.end / 1e6 - offset
             since = bisect_left(free, ((round(start - _NEAR_MS), 0), ""))
             until = bisect_right(free, ((round(start + _NEAR_MS), 0), ""))
-            near = [name for (_, ends), name in free[since:until] if abs(ends - end) <= _NEAR_MS]
-            if len(near) == 1:
-                yield step, near[0]
+            distances = sorted((abs(s - start) + abs(e - end), name) for (s, e), name in free[since:until])
+            nearest, second = [*distances, *[(_FAR_MS, "")] * 2][:2]
+            if nearest[0] <= 2 * _NEAR_MS and _CLEARLY * nearest[0] < second[0]:
+                yield step, nearest[1]
