@@ -32,6 +32,9 @@ def assemble(
     for step in steps:
         if step.parent is not None:
             step.parent.children.append(step)
+    for step in sorted(steps, key=lambda step: -step.depth):
+        if step.parent is not None:
+            step.parent.execs_s += step.exec_s + step.execs_s
     root = _root(steps)
     first = root or steps[0]
     pid = first.pid if root else parents.get((first.pid, first.start), first.pid)

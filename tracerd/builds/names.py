@@ -7,10 +7,14 @@ of two builds can be compared by it.
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Final
 
 MAX_CHARACTERS: Final = 60
 """Longer names are cut: nobody could read them on a slice."""
+
+_PROGRAMS: Final = 1024
+"""Of so many programs it is remembered what they are."""
 
 _TEMPORARY = re.compile(
     r"cc[A-Za-z0-9]{6}\.\w+(?:\.\w+)*|tmp[A-Za-z0-9_]{6,}|.*\.tmp|tmp\.[A-Za-z0-9]{6,}"
@@ -38,6 +42,7 @@ def program_of(argv: list[str], name: str) -> str:
     return _base(argv[0]) if argv else name
 
 
+@lru_cache(_PROGRAMS)
 def is_compiler(program: str) -> bool:
     """Whether a program of this name compiles C and the like, and starts others for parts of that."""
     return _COMPILER.fullmatch(program) is not None

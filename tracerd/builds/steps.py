@@ -33,6 +33,7 @@ class Program:
         ts: The start as the trace has it, in us.
         dur_us: The duration as the trace has it, in us.
         called: What to call it if its command line is not known.
+        argv: The command line; empty if it was not recorded.
     """
 
     pid: int
@@ -44,17 +45,17 @@ class Program:
     ts: int | float
     dur_us: int | float
     called: str = ""
+    argv: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Take the command line out of the `args`."""
+        argv = self.args.get("argv")
+        self.argv = [str(word) for word in cast("list[object]", argv)] if isinstance(argv, list) else []
 
     @property
     def end(self) -> int:
         """When it ended; even an empty span occupies a nanosecond."""
         return self.start + max(self.dur, 1)
-
-    @property
-    def argv(self) -> list[str]:
-        """The command line; empty if it was not recorded."""
-        argv = self.args.get("argv")
-        return [str(word) for word in cast("list[object]", argv)] if isinstance(argv, list) else []
 
     @property
     def label(self) -> str:
@@ -81,12 +82,14 @@ class Step:
         parent: The step that started it; None if that is unknown.
         children: The steps that it started, in the order of their starts.
         depth: How many steps are around it.
+        execs_s: Seconds of processor time of the execs around its steps: processes of ours, and no steps.
     """
 
     programs: list[Program]
     parent: "Step | None" = None
     children: "list[Step]" = field(default_factory=list["Step"])
     depth: int = 0
+    execs_s: float = 0.0
 
     @property
     def pid(self) -> int:
@@ -128,7 +131,7 @@ class Step:
         """Whether it had not ended when the trace did."""
         return self.programs[-1].is_open
 
-    @property
+    @cached_property
     def program(self) -> str:
         """The name of its program: `cc`."""
         return program_of(self.main.argv, self.main.name)
@@ -159,11 +162,19 @@ class Step:
         """How it failed: `FAILED 2`, `SIGSEGV`; empty if it ended well, or that is unknown."""
         return outcome(self.last)
 
-    @property
+    @cached_property
     def cpu_s(self) -> float | None:
-        """Seconds of processor time, of its children too; None if that was not recorded."""
-        times = [self.last.get(key) for key in ("user_s", "system_s")]
-        return sum(float(time) for time in times if isinstance(time, int | float)) if None not in times else None
+        """Seconds of processor time, of its children too, without that of execs and shims; None if unrecorded."""
+        user, system = self.last.get("user_s"), self.last.get("system_s")
+        if not isinstance(user, int | float) or not isinstance(system, int | float):
+            return None
+        return max(0.0, user + system - self.execs_s)
+
+    @property
+    def exec_s(self) -> float:
+        """Seconds of processor time of the exec or shim around it."""
+        seconds = self.last.get("exec_s")
+        return float(seconds) if isinstance(seconds, int | float) else 0.0
 
     @property
     def peak_bytes(self) -> int | None:

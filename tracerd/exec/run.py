@@ -268,7 +268,7 @@ class Run:
 
     def _lines(self, pid: int, ended: Ended, started_us: int, ended_us: int) -> str:
         span = span_id(pid, self._random)
-        args = self._label.args | {"span": span} | ended.args()
+        args = self._label.args | {"span": span} | ended.args() | {"exec_s": round(time.process_time(), 6)}
         lines = event.span(pid, self._label.span, started_us, ended_us, args, mark="" if ended.error else span)
         if ended.error:  # it has no name yet
             lines = event.process_name(pid, self._label.process) + lines
