@@ -73,7 +73,7 @@ EDGES = read_manifest("build one: r\nbuild two: r\nbuild three: r two\nbuild fou
 
 def steps(trace: Trace, *names: tuple[str, int, int]) -> Build:
     """A ninja whose steps make one file each; those that a `?` precedes do not name it."""
-    trace.step("ninja -j9", 0, 1_000_000, cwd="/b")
+    trace.step("ninja -j9", 0, 1000 * max(end for _, _, end in names), cwd="/b")
     for name, start, end in names:
         command = f"gen {name[1:]}" if name.startswith("?") else f"gen -o {name}"
         trace.step(command, start * 1000, end * 1000, cwd="/b")

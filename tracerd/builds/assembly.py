@@ -1,22 +1,27 @@
 """Programs and who started whom, to the steps of a build."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
+from tracerd.builds.names import program_of
 from tracerd.builds.steps import Build, Program, Step
+
+FORK: Final = " (fork)"
+"""How exec calls a process that has become no program."""
 
 Place = tuple[int, int]
 """A process, by its pid and start: a pid may be used twice."""
 
 
 def assemble(
-    programs: Iterable[Program], parents: Mapping[Place, int], names: Mapping[int, str], cpus: int | None
+    programs: Iterable[Program], parents: Mapping[Place, int], names: Mapping[int, list[str]], cpus: int | None
 ) -> Build:
     """The build that these programs are.
 
     Args:
         programs: At least one.
         parents: The pid of what started a process.
-        names: What processes are called.
+        names: What processes are called, the latest last.
         cpus: How many processors there were, if that is known.
     """
     steps = list(_steps(sorted(programs, key=lambda program: (program.start, -program.dur, program.line))))
@@ -35,11 +40,21 @@ def assemble(
     for step in sorted(steps, key=lambda step: -step.depth):
         if step.parent is not None:
             step.parent.execs_s += step.exec_s + step.execs_s
+    for pid, own in by_pid.items():
+        if len(own) == 1 and (name := own_name(own[0], names.get(pid, []))):
+            own[0].main.called = name
     root = _root(steps)
     first = root or steps[0]
     pid = first.pid if root else parents.get((first.pid, first.start), first.pid)
-    name = root.name if root else names.get(pid, first.name)
+    name = root.name if root else names.get(pid, [first.name])[-1]
     return Build(steps, root, pid, name, cpus)
+
+
+def own_name(step: Step, names: list[str]) -> str:
+    """What a process calls itself; empty if it is only called what exec calls it: after a program of it."""
+    programs = tuple(program_of(program.argv, program.name) for program in step.programs)
+    is_fork = programs[0].endswith(FORK)
+    return "" if is_fork else next((name for name in reversed(names) if not name.startswith(programs)), "")
 
 
 def _steps(programs: Iterable[Program]) -> Iterator[Step]:

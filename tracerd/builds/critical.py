@@ -15,6 +15,7 @@ from typing import Literal
 
 from tracerd.builds.files import makes, reads
 from tracerd.builds.jobs import jobs_of
+from tracerd.builds.names import is_shell
 from tracerd.builds.steps import Build, Step
 from tracerd.builds.work import AtOnce, at_once, inner, work_ns
 
@@ -46,7 +47,9 @@ class Link:
 
 
 def critical_path(build: Build) -> list[Link]:
-    """The chain that held up the end of a build, the first step first; empty if it has no steps but its root."""
+    """The chain that held up the end of a build, the first step first; empty if the command mostly worked itself."""
+    if build.root and 2 * work_ns(build.root) > build.root.dur:
+        return []
     facts = _Facts(at_once(build), build.needs, build.cpus)
     if build.root:
         return _chain(inner(build.root), build.root, build.start, build.end, facts)
@@ -81,10 +84,11 @@ def _chain(steps: list[Step], parent: Step | None, start: int, end: int, facts: 
 
 
 def _entered(link: Link, facts: _Facts) -> list[Link]:
-    """A step, or its own chain if it mostly waited for steps of its own."""
+    """A step, or its own chain if it mostly waited for steps of its own; of a shell with one command, the command."""
     step = link.step
     own = inner(step)
-    if not own or 2 * work_ns(step) > step.dur or step.depth > _MAX_DEPTH:
+    is_wrapper = len(own) == 1 and is_shell(step.program)
+    if not own or (2 * work_ns(step) > step.dur and not is_wrapper) or step.depth > _MAX_DEPTH:
         return [link]
     first, *others = _chain(own, step, step.start, step.end, facts) or [link]
     if first is link:

@@ -62,9 +62,15 @@ def _is_worth_it(build: Build, reader: Reader) -> bool:
 def _kept(build: Build, reader: Reader) -> Iterator[bytes]:
     """Names of processes that keep their rows, and of those that no step is about."""
     pids = {step.pid for step in build.steps}
-    for pid, (_, line) in reader.names.items():
+    called: dict[int, list[str]] = {}
+    for step in build.steps:
+        called.setdefault(step.pid, []).append(step.main.called)
+    for pid, names in reader.names.items():
         if pid != build.pid and (pid in reader.tells or pid not in pids):
-            yield line
+            own = next((name for name in called.get(pid, ()) if name in names), "")
+            yield from (line for name, line in names.items() if name != own)
+            if own:  # the last one counts, and what a process calls itself is better than its program
+                yield names[own]
 
 
 class _Layout:

@@ -53,6 +53,11 @@ def is_archiver(program: str) -> bool:
     return program in ("ar", "ranlib") or program.endswith(("-ar", "-ranlib"))
 
 
+def is_shell(program: str) -> bool:
+    """Whether a program of this name is a shell."""
+    return _SHELL.fullmatch(program) is not None
+
+
 def step_name(argv: list[str], name: str) -> str:
     """What to call a step.
 
@@ -106,10 +111,11 @@ def _output(words: list[str]) -> str:
 
 
 def _plain(words: list[str]) -> Iterator[str]:
-    """The arguments that are neither options nor values of well-known ones."""
+    """The arguments that are neither options nor values of well-known ones, or numbers after one: `-n 2`."""
     before = ""
     for word in words:
-        if not word.startswith(("-", "@")) and before not in _WITH_VALUE:
+        is_value = before in _WITH_VALUE or (word.isdigit() and before.startswith("-"))
+        if not word.startswith(("-", "@")) and not is_value:
             yield word
         before = word
 

@@ -22,6 +22,9 @@ from tracerd.core.begin_marks import UNFINISHED_CAT
 STEP_CATS: Final = ("process", "step")
 """The categories of what is recorded of processes; `step` is what `layout` repeats of them."""
 
+_MAX_NAMES: Final = 16
+"""So many names of one process are known."""
+
 _HOW_IT_ENDED: Final = frozenset({"exit_code", "signal", "error", "end", "became"})
 _MENTION: Final = b'"process'
 """What the lines hold that are taken: `"process"` or `"process_name"`."""
@@ -89,7 +92,7 @@ class Reader:
 
     Attributes:
         kept: The lines that were taken out, in their order.
-        names: What each process is called; with the line that says so.
+        names: What each process is called, the latest last; with the lines that say so.
         marks: The instants of processes.
         attributes: What is said of the whole trace: its command, how it ended.
         tells: The processes that have written more than what exec writes of them.
@@ -102,7 +105,7 @@ class Reader:
 
     def __init__(self, *, only_steps: bool = False) -> None:
         self.kept: list[bytes] = []
-        self.names: dict[int, tuple[str, bytes]] = {}
+        self.names: dict[int, dict[str, bytes]] = {}
         self.marks: list[Mark] = []
         self.attributes: dict[str, object] = {}
         self.tells: set[int] = set()
@@ -147,7 +150,11 @@ class Reader:
             if isinstance(event.pid, str):
                 return False
             if event.ph == "M" and event.name == "process_name":
-                self.names[event.pid] = (_NAME.decode(event.args).name, line)
+                names = self.names.setdefault(event.pid, {})
+                name = _NAME.decode(event.args).name
+                names.pop(name, None)
+                if len(names) < _MAX_NAMES:
+                    names[name] = line
                 return True
             if event.cat == "process" and event.tid == event.pid:
                 return self._take_process(event, event.pid, line)
@@ -235,7 +242,7 @@ class Reader:
         if not programs:
             return None
         cpus = self.attributes.get("cpus")
-        names = {pid: name for pid, (name, _) in self.names.items()}
+        names = {pid: [*names] for pid, names in self.names.items()}
         return assemble(programs, self._parents, names, cpus if isinstance(cpus, int) else None)
 
     def _lasting_to(self, last: int) -> list[Program]:
@@ -248,7 +255,7 @@ class Reader:
         for begun in self._begun:
             following = min((start for start in starts[begun.pid] if start > begun.start), default=None)
             dur = (last if following is None else following) - begun.start
-            called = self.names.get(begun.pid, ("", b""))[0]
+            called = next(reversed(self.names.get(begun.pid, {})), "")
             found.append(
                 replace(
                     begun,

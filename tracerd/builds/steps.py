@@ -32,7 +32,7 @@ class Program:
         line: Where it stands among the lines of the trace.
         ts: The start as the trace has it, in us.
         dur_us: The duration as the trace has it, in us.
-        called: What to call it if its command line is not known.
+        called: What it calls itself, or what to call it if its command line is not known.
         argv: The command line; empty if it was not recorded.
     """
 

@@ -79,7 +79,7 @@ def without_steps(recording: Recording, build: Build) -> Recording:
     """A trace without what `tracerd exec` has recorded of its processes: what these have written by themselves."""
     of_steps = {recording.names[cat] for cat in STEP_CATS}
     unfinished = recording.names[UNFINISHED_CAT]
-    begun = {(step.pid, program.start) for step in build.steps for program in step.programs if not program.argv}
+    begun = {(step.pid, program.start) for step in build.steps for program in step.programs if "end" in program.args}
 
     def kept(track: Spans) -> "array[int]":
         return array(
