@@ -133,9 +133,25 @@ def test_what_counts_as_a_failure(
 def test_steps_without_a_duration_end_the_search() -> None:
     trace = Trace()
     trace.step("sh", 0, 10)
+    trace.step("sleep 5", 0, 5)
     for _ in range(3):
         trace.step("true", 5, 5)
-    assert len(path(trace)) == 3
+    assert [name for name, *_ in path(trace)] == ["sleep 5", "true", "true", "true"]
+
+
+def test_a_command_that_works_itself_was_held_up_by_no_step() -> None:
+    trace = Trace()
+    trace.step("pytest", 0, 100)
+    trace.step("ldconfig", 1, 5)
+    assert path(trace) == []
+
+
+def test_of_a_shell_with_one_command_the_command_is_the_step_however_slow_the_shell_is() -> None:
+    trace = Trace()
+    trace.step("ninja", 0, 100)
+    shell = trace.step("sh -c cc", 1, 99)
+    trace.step("cc -c -o a.o a.c", 60, 90, parent=shell)
+    assert path(trace) == [("cc a.o", 60, "parent")]
 
 
 def test_a_pid_that_is_used_twice_is_two_steps() -> None:

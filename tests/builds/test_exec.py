@@ -15,6 +15,7 @@ import pytest
 
 from tests.exec.sandbox import TRACERD, Sandbox, own_sandbox
 from tests.perfetto.judge import Judge
+from tracerd.exec.after import RETENTION
 
 ROWS = (
     "select p.pid, t.tid, t.name, s.name from slice s join thread_track k on s.track_id = k.id "
@@ -132,7 +133,9 @@ def test_exec_says_on_a_terminal_how_to_see_its_trace_unless_somebody_knows(sand
         command = shlex.join([str(TRACERD), "exec", *words, "true"])
         return sandbox.run("script", "-qec", command, "/dev/null", stdin=subprocess.DEVNULL).stdout
 
-    assert said().startswith(b"tracerd exec: `tracerd open tr-")
+    how, retention = said().splitlines()
+    assert how.startswith(b"tracerd exec: `tracerd open tr-")
+    assert RETENTION.encode() in retention  # once
     assert said().count(b"\n") == 1
     for known in (["--trace", "known"], ["-o", "t.json"]):
         assert said(*known) == b""

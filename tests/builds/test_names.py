@@ -1,10 +1,14 @@
 """What a person would call a command."""
 
+import json
 import shlex
 
 import pytest
 
+from tests.builds.traces import Trace
+from tracerd.builds.layout import laid_out
 from tracerd.builds.names import step_name
+from tracerd.exec import event
 
 GCC = "/usr/lib/gcc/x86_64-linux-gnu/12"
 
@@ -69,3 +73,23 @@ def test_without_a_command_line_there_is_the_recorded_name() -> None:
 def test_a_long_script_is_cut_and_stays_one_line() -> None:
     name = step_name(["sh", "-c", "\n\n  echo " + "x" * 200 + "\nrest"], "sh")
     assert name == "sh: echo " + "x" * 48 + "..."
+
+
+def test_what_a_process_calls_itself_is_better_than_its_program() -> None:
+    trace = Trace()
+    trace.step("pytest -n 2", 0, 100)
+    for pid, worker in ((7, "gw0"), (8, "gw1")):
+        trace.lines.append(event.process_name(pid, f"pytest {worker}"))
+        trace.lines.append(f'{{"ph":"X","name":"test","pid":{pid},"tid":{pid},"ts":50,"dur":9}}\n')
+        trace.step("python3 -c import", 1, 90, pid=pid)  # whose name comes later, when it has ended
+    assert [step.name for step in trace.build().steps] == ["pytest", "pytest gw0", "pytest gw1"]
+    lines = [json.loads(line) for line in b"".join(laid_out([trace.block], "lanes")).splitlines()]
+    names = {line["pid"]: line["args"]["name"] for line in lines if line["name"] == "process_name"}
+    assert names == {100: "pytest", 7: "pytest gw0", 8: "pytest gw1"}
+
+
+def test_the_name_of_another_program_of_one_process_is_not_its_own() -> None:
+    trace = Trace()
+    trace.step("make", 0, 100)
+    trace.step("cc -c a.c", 1, 50, was=("sh", 2))
+    assert [step.name for step in trace.build().steps] == ["make", "cc a.o"]

@@ -52,3 +52,20 @@ def test_an_unrecorded_time_is_not_nothing() -> None:
     trace = Trace()
     trace.step("make", 0, 100)
     assert cpu_s(trace.build().steps[0]) is None
+
+
+def test_what_shims_use_is_no_step_s() -> None:
+    trace = Trace()
+    trace.step("make", 0, 100, user_s=3.0, system_s=1.0)
+    trace.step("cc -c a.c", 1, 40, user_s=1.0, system_s=0.5, exec_s=0.25)
+    inner = trace.step("make -C b", 1, 80, user_s=1.5, system_s=0.0, exec_s=0.25)
+    trace.step("cc -c b.c", 1, 40, user_s=1.0, system_s=0.0, exec_s=0.25, parent=inner)
+    build = trace.build()
+    assert {step.name: cpu_s(step) for step in build.steps} == {
+        "make": 0.5,  # of 4 s, without 0.75 s of shims
+        "cc a.o": 1.5,
+        "make -C b": 0.25,
+        "cc b.o": 1.0,
+    }
+    assert build.root
+    assert build.root.cpu_s == 3.25

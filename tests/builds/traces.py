@@ -47,7 +47,7 @@ class Trace:
             parent = ROOT
         argv = command.split(" ")
         name = argv[0].rpartition("/")[2]
-        self.lines.append(event.process_name(pid, argv[0]))
+        self.lines.append(event.process_name(pid, name))
         since = start
         if was:
             earlier, since = was

@@ -11,7 +11,7 @@ from tests.harness import short_dir
 
 SUBJECTS = [
     "socket", "daemon", "directory", "lock", "space", "unit", "speedups", "descriptors", "clock", "environment",
-    "rejects", "leftovers",
+    "exec-logs", "rejects", "leftovers",
 ]  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from tests.harness import Daemon, event, tracerd
 from tracerd import __version__
 from tracerd.cli import doctor_checks as doctor
 from tracerd.cli.doctor_severity import Severity
+from tracerd.exec.event import trace as trace_line
 
 
 @pytest.mark.parametrize("value", ["", "1"])
@@ -244,3 +245,12 @@ def test_misuse_exits_2(arguments: list[str]) -> None:
 def test_doctor_starts_nothing_and_makes_nothing(home: Path) -> None:
     examine(home)
     assert list(home.iterdir()) == []
+
+
+def test_logs_of_exec_are_counted_for_they_go_by_themselves(home: Path) -> None:
+    with Daemon(home) as daemon:
+        daemon.session(b"OPEN mine\n" + event(1))
+        daemon.session(b"OPEN of-exec\n" + trace_line(7, "make", None, 0, 0, is_ours=True).encode())
+        level, text = examine(home)["exec-logs"]
+    assert level == "OK"
+    assert re.match(r"1, \d+ B: they go after 30 days", text)

@@ -5,6 +5,7 @@ Each file is compiled by itself; the objects become a library and a program. The
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 FUNCTION = """
@@ -45,14 +46,11 @@ default program
 """
 
 
-def write(directory: Path, files: int = 30, work: int = 3) -> None:
-    """Write the project: `files` compile commands, `main.c` being one of them."""
-    parts = [f"part_{number:02}" for number in range(1, files)]
+def write(directory: Path, files: int = 30, work: int = 3, names: Sequence[str] = ()) -> None:
+    """Write the project: `files` compile commands, `main.c` being one of them; the others may be given names."""
+    parts = names or [f"part_{number:02}" for number in range(1, files)]
     for name in parts:
-        functions = "".join(FUNCTION.format(n=n) for n in range(work))
-        calls = " + ".join(f"f{n}(x, t)" for n in range(work))
-        text = f"{functions}\nunsigned {name}(unsigned x) {{ unsigned t[16] = {{0}}; return {calls}; }}\n"
-        (directory / f"{name}.c").write_text(text)
+        write_part(directory / f"{name}.c", work)
     declared = "".join(f"unsigned {name}(unsigned);\n" for name in parts)
     total = " + ".join(f"{name}(n)" for name in parts) or "n"
     main = f"int main(int n, char **v) {{ (void)v; return ({total}) % 2 ? 0 : 0; }}\n"
@@ -63,7 +61,15 @@ def write(directory: Path, files: int = 30, work: int = 3) -> None:
     (directory / "build.ninja").write_text(NINJA.format(compile=compile_all, objects=objects))
 
 
+def write_part(file: Path, work: int) -> None:
+    """Write one of the files, with so many functions."""
+    functions = "".join(FUNCTION.format(n=n) for n in range(work))
+    calls = " + ".join(f"f{n}(x, t)" for n in range(work))
+    file.write_text(f"{functions}\nunsigned {file.stem}(unsigned x) {{ unsigned t[16] = {{0}}; return {calls}; }}\n")
+
+
 if __name__ == "__main__":
     target = Path(sys.argv[1])
     target.mkdir(parents=True, exist_ok=True)
-    write(target, *map(int, sys.argv[2:]))
+    files, work = [*map(int, sys.argv[2:]), *(30, 3)[len(sys.argv[2:]) :]]
+    write(target, files, work)

@@ -9,17 +9,20 @@ began by chance just after another's end.
 """
 
 from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from tracerd.builds.files import makes, reads
 from tracerd.builds.jobs import jobs_of
+from tracerd.builds.names import is_shell
 from tracerd.builds.steps import Build, Step
 from tracerd.builds.work import AtOnce, at_once, inner, work_ns
 
-Because = Literal["clock", "slot", "file", "parent"]
+Because = Literal["clock", "slot", "file", "ninja", "parent"]
 """Why a step began no earlier: another one ended just before (`clock`), one ended and so there was room for a job
-(`slot`), one made a file that it names (`file`), or only its parent had to begin (`parent`)."""
+(`slot`), one made a file that it names (`file`), or that it needs by ninja's files (`ninja`), or only its parent had to
+begin (`parent`)."""
 
 
 _MAX_DEPTH = 200
@@ -44,38 +47,50 @@ class Link:
 
 
 def critical_path(build: Build) -> list[Link]:
-    """The chain that held up the end of a build, the first step first; empty if it has no steps but its root."""
-    running = at_once(build)
+    """The chain that held up the end of a build, the first step first; empty if the command mostly worked itself."""
+    if build.root and 2 * work_ns(build.root) > build.root.dur:
+        return []
+    facts = _Facts(at_once(build), build.needs, build.cpus)
     if build.root:
-        return _chain(inner(build.root), build.root, build.start, build.end, running)
+        return _chain(inner(build.root), build.root, build.start, build.end, facts)
     tops = [step for step in build.steps if step.parent is None]
-    return _chain(tops, None, build.start, build.end, running)
+    return _chain(tops, None, build.start, build.end, facts)
 
 
-def _chain(steps: list[Step], parent: Step | None, start: int, end: int, running: AtOnce) -> list[Link]:
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What is known of the whole build."""
+
+    running: AtOnce
+    needs: Mapping[Step, list[Step]]
+    cpus: int | None
+
+
+def _chain(steps: list[Step], parent: Step | None, start: int, end: int, facts: _Facts) -> list[Link]:
     """The chain among the steps of one parent, which began at `start`; what outlived the parent did not hold it up."""
     in_time = sorted((step for step in steps if step.end <= end), key=lambda step: (step.end, step.start))
     if not in_time:
         return []
-    siblings = _Siblings(in_time, parent, running)
+    siblings = _Siblings(in_time, parent, facts)
     links: list[list[Link]] = []
     step = in_time[-1]
     while True:
         before, because, ready = siblings.before(step)
         link = Link(step, step.start - (before.end if before else start), because, max(ready, start))
-        links.append(_entered(link, running))
+        links.append(_entered(link, facts))
         if before is None:
             return [link for part in reversed(links) for link in part]
         step = before
 
 
-def _entered(link: Link, running: AtOnce) -> list[Link]:
-    """A step, or its own chain if it mostly waited for steps of its own."""
+def _entered(link: Link, facts: _Facts) -> list[Link]:
+    """A step, or its own chain if it mostly waited for steps of its own; of a shell with one command, the command."""
     step = link.step
     own = inner(step)
-    if not own or 2 * work_ns(step) > step.dur or step.depth > _MAX_DEPTH:
+    is_wrapper = len(own) == 1 and is_shell(step.program)
+    if not own or (2 * work_ns(step) > step.dur and not is_wrapper) or step.depth > _MAX_DEPTH:
         return [link]
-    first, *others = _chain(own, step, step.start, step.end, running) or [link]
+    first, *others = _chain(own, step, step.start, step.end, facts) or [link]
     if first is link:
         return [link]
     return [replace(first, gap=first.gap + link.gap, because=link.because, ready=link.ready), *others]
@@ -84,12 +99,13 @@ def _entered(link: Link, running: AtOnce) -> list[Link]:
 class _Siblings:
     """The steps of one parent, by their ends."""
 
-    def __init__(self, steps: list[Step], parent: Step | None, running: AtOnce) -> None:
+    def __init__(self, steps: list[Step], parent: Step | None, facts: _Facts) -> None:
         self._steps = steps
         self._ends = [step.end for step in steps]
         self._positions = {step: at for at, step in enumerate(steps)}
-        self._running = running
-        self._jobs = jobs_of(parent) if parent else None
+        self._running = facts.running
+        self._needs = facts.needs
+        self._jobs = jobs_of(parent, facts.cpus) if parent else None
         self._makers: dict[str, list[Step]] = {}
         for step in steps:
             for file in makes(step):
@@ -97,7 +113,7 @@ class _Siblings:
 
     def before(self, step: Step) -> tuple[Step | None, Because, int]:
         """What a step waited for, why, and when the files that it names were there."""
-        maker = self._maker(step)
+        maker, because = self._maker(step)
         ready = maker.end if maker else 0
         # Of steps without any duration, which end when they begin, those that stand before it.
         at = min(bisect_right(self._ends, step.start), self._positions[step]) - 1
@@ -106,14 +122,17 @@ class _Siblings:
         latest = self._steps[at]
         # Of steps that ended in the same moment the one that made a file.
         if maker is not None and maker.end == latest.end:
-            return maker, "file", ready
+            return maker, because, ready
         if self._jobs is not None and self._running.before(latest.end) >= self._jobs:
             return latest, "slot", ready
-        return (maker, "file", ready) if maker is not None else (latest, "clock", ready)
+        return (maker, because, ready) if maker is not None else (latest, "clock", ready)
 
-    def _maker(self, step: Step) -> Step | None:
-        """Of the steps that made what this one names the last to end."""
-        makers = (maker for file in reads(step) for maker in self._makers.get(file, []))
+    def _maker(self, step: Step) -> tuple[Step | None, Because]:
+        """Of the steps that made what this one needs the last to end, and how that is known."""
+        because: Because = "ninja" if step in self._needs else "file"
+        makers = self._needs.get(step)
+        if makers is None:
+            makers = [maker for file in reads(step) for maker in self._makers.get(file, [])]
         before = self._positions[step]
-        in_time = (maker for maker in makers if maker.end <= step.start and self._positions[maker] < before)
-        return max(in_time, key=lambda maker: self._positions[maker], default=None)
+        in_time = [one for one in makers if one.end <= step.start and self._positions.get(one, before) < before]
+        return max(in_time, key=lambda maker: self._positions[maker], default=None), because

@@ -18,15 +18,22 @@ _TOOLS: Final = {
     "cargo": ("-j", "--jobs"),
     "xargs": ("-P", "--max-procs"),
 }
+_NINJA_JOBS: Final = {1: 2, 2: 3}
+"""What ninja runs at once on so many processors; on more, two more than there are."""
+
 _SEQUENTIAL: Final = frozenset({"make", "gmake", "xargs"})
 """They run one job at a time unless they are asked for more."""
 
 
-def jobs_of(step: Step) -> int | None:
+def jobs_of(step: Step, cpus: int | None = None) -> int | None:
     """How many steps this one may run at once: as its command line says, or that of a tool around it.
 
+    Args:
+        step: The step.
+        cpus: How many processors there were, for the default of ninja.
+
     Returns:
-        None: it is no tool that runs jobs, or its default is not in its command line.
+        None: it is no tool that runs jobs, or its default is not known.
     """
     if step.program not in _TOOLS:
         return None
@@ -35,7 +42,9 @@ def jobs_of(step: Step) -> int | None:
         if (asked := _asked(tool)) is not None:
             return asked
         sequential = sequential or tool.program in _SEQUENTIAL
-    return 1 if sequential else None
+    if sequential:
+        return 1
+    return _NINJA_JOBS.get(cpus, cpus + 2) if cpus and step.program in ("ninja", "samu") else None
 
 
 def _asked(step: Step) -> int | None:

@@ -6,7 +6,7 @@ lanes. A process that has told more than its span keeps its rows, and an arrow l
 
 import posixpath
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from typing import Final
 
@@ -15,8 +15,8 @@ import msgspec
 from tracerd.builds.critical import critical_path
 from tracerd.builds.failures import failures
 from tracerd.builds.lanes import NO_PARENT, Slot, place
-from tracerd.builds.reader import Reader, ns
-from tracerd.builds.steps import Build, Program, Step, outcome
+from tracerd.builds.reader import Reader, ns, us
+from tracerd.builds.steps import Build, Program, Step
 
 PROCESSES: Final = "processes"
 """The layout with a row for each process."""
@@ -28,12 +28,15 @@ Json = dict[str, object]
 _ENCODE = msgspec.json.Encoder().encode
 
 
-def laid_out(blocks: Iterable[bytes], layout: str | None) -> Iterator[bytes]:
+def laid_out(
+    blocks: Iterable[bytes], layout: str | None, learn: Callable[[Build], None] = lambda _: None
+) -> Iterator[bytes]:
     """The blocks of a trace, with its processes on lanes.
 
     Args:
         blocks: The trace, in whole lines.
         layout: `lanes` or `PROCESSES`; None for lanes if there are processes that tell nothing but their span.
+        learn: Adds to a build what others say of it; see `ninja_files.learn`.
     """
     if layout == PROCESSES:
         yield from blocks
@@ -46,6 +49,7 @@ def laid_out(blocks: Iterable[bytes], layout: str | None) -> Iterator[bytes]:
     if build is None or (layout is None and not _is_worth_it(build, reader)):
         yield b"".join(line + b"\n" for line in reader.kept)
         return
+    learn(build)
     yield b"".join(_ENCODE(event) + b"\n" for event in _Layout(build, reader).events())
     yield b"".join(line + b"\n" for line in _kept(build, reader))
 
@@ -58,9 +62,15 @@ def _is_worth_it(build: Build, reader: Reader) -> bool:
 def _kept(build: Build, reader: Reader) -> Iterator[bytes]:
     """Names of processes that keep their rows, and of those that no step is about."""
     pids = {step.pid for step in build.steps}
-    for pid, (_, line) in reader.names.items():
+    called: dict[int, list[str]] = {}
+    for step in build.steps:
+        called.setdefault(step.pid, []).append(step.main.called)
+    for pid, names in reader.names.items():
         if pid != build.pid and (pid in reader.tells or pid not in pids):
-            yield line
+            own = next((name for name in called.get(pid, ()) if name in names), "")
+            yield from (line for name, line in names.items() if name != own)
+            if own:  # the last one counts, and what a process calls itself is better than its program
+                yield names[own]
 
 
 class _Layout:
@@ -96,16 +106,14 @@ class _Layout:
         return {"ph": "M", "name": kind, "pid": self._pid, "tid": tid, "args": args}
 
     def _span(self, program: Program, step: Step, tid: int) -> Json:
-        name = f"{outcome(program.args)} {program.label}".lstrip()
         times: Json = {"ts": program.ts, "dur": program.dur_us}
         args = _shown(program) | ({"parent": step.parent.pid} if step.parent else {})
-        return {"ph": "X", "name": name, "cat": "process", "pid": self._pid, "tid": tid, **times, "args": args}
+        return {"ph": "X", "name": program.title, "cat": "process", "pid": self._pid, "tid": tid, **times, "args": args}
 
     def _repeated(self, step: Step, tid: int, start: int, end: int, args: Json) -> Json:
         """A step once more, on a row of its own."""
-        name = f"{step.outcome} {step.name}".lstrip()
-        times: Json = {"ts": _us(start), "dur": _us(end - start)}
-        return {"ph": "X", "name": name, "cat": "step", "pid": self._pid, "tid": tid, **times, "args": args}
+        times: Json = {"ts": us(start), "dur": us(end - start)}
+        return {"ph": "X", "name": step.title, "cat": "step", "pid": self._pid, "tid": tid, **times, "args": args}
 
     def _failed(self) -> Iterator[Json]:
         """What failed, one after the other: of two that failed at once the later begins when the earlier has ended."""
@@ -124,7 +132,7 @@ class _Layout:
         if path:
             yield self._metadata("thread_name", self._critical_tid, {"name": "critical path"})
         for link in path:
-            args = {"because": link.because, "gap_us": _us(link.gap)} | _shown(link.step.main)
+            args = {"because": link.because, "gap_us": us(link.gap)} | _shown(link.step.main)
             yield self._repeated(link.step, self._critical_tid, link.step.start, link.step.end, args)
 
     def _lanes(self) -> Iterator[Json]:
@@ -174,15 +182,11 @@ class _Layout:
         return next((program for program in reversed(own) if program.start <= at), own[0] if own else None)
 
 
-def _us(time: int) -> int | float:
-    return time // 1000 if time % 1000 == 0 else time / 1000
-
-
 def _shown(program: Program) -> Json:
     """The `args` of a span on a lane: the command line as one string, since Perfetto shows a row for each word."""
     argv = program.argv
     args: Json = {"cmd": shlex.join(argv)} if argv else {}
     args["pid"] = program.pid
-    if argv and program.name != posixpath.basename(argv[0]):
-        args["program"] = program.name
+    if not argv or program.name != posixpath.basename(argv[0]):
+        args["program"] = program.called or program.name
     return args | {key: value for key, value in program.args.items() if key != "argv"}

@@ -7,10 +7,14 @@ of two builds can be compared by it.
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Final
 
 MAX_CHARACTERS: Final = 60
 """Longer names are cut: nobody could read them on a slice."""
+
+_PROGRAMS: Final = 1024
+"""Of so many programs it is remembered what they are."""
 
 _TEMPORARY = re.compile(
     r"cc[A-Za-z0-9]{6}\.\w+(?:\.\w+)*|tmp[A-Za-z0-9_]{6,}|.*\.tmp|tmp\.[A-Za-z0-9]{6,}"
@@ -38,6 +42,7 @@ def program_of(argv: list[str], name: str) -> str:
     return _base(argv[0]) if argv else name
 
 
+@lru_cache(_PROGRAMS)
 def is_compiler(program: str) -> bool:
     """Whether a program of this name compiles C and the like, and starts others for parts of that."""
     return _COMPILER.fullmatch(program) is not None
@@ -46,6 +51,11 @@ def is_compiler(program: str) -> bool:
 def is_archiver(program: str) -> bool:
     """Whether a program of this name makes or changes static libraries."""
     return program in ("ar", "ranlib") or program.endswith(("-ar", "-ranlib"))
+
+
+def is_shell(program: str) -> bool:
+    """Whether a program of this name is a shell."""
+    return _SHELL.fullmatch(program) is not None
 
 
 def step_name(argv: list[str], name: str) -> str:
@@ -101,10 +111,11 @@ def _output(words: list[str]) -> str:
 
 
 def _plain(words: list[str]) -> Iterator[str]:
-    """The arguments that are neither options nor values of well-known ones."""
+    """The arguments that are neither options nor values of well-known ones, or numbers after one: `-n 2`."""
     before = ""
     for word in words:
-        if not word.startswith(("-", "@")) and before not in _WITH_VALUE:
+        is_value = before in _WITH_VALUE or (word.isdigit() and before.startswith("-"))
+        if not word.startswith(("-", "@")) and not is_value:
             yield word
         before = word
 

@@ -1,21 +1,29 @@
 """The lines of a trace to the steps of a build; the one module here that knows what the lines look like.
 
 What `tracerd exec` writes of processes is taken out of the lines: spans of `cat` `process` on the main thread of a
-process whose `args` say how it ended, the names of these processes, and the arrows from who started them. All other
-lines are handed back, so that a trace of any size can be laid out in one pass.
+process whose `args` say how it ended, those that only have begun, the names of these processes, and the arrows from
+who started them. All other lines are handed back, so that a trace of any size can be laid out in one pass.
 """
 
 import posixpath
 import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
 
-from tracerd.builds.steps import Build, Program, Step
+from tracerd.builds.assembly import assemble
+from tracerd.builds.steps import OPEN_END, Build, Program
+from tracerd.core.begin_marks import UNFINISHED_CAT
+
+STEP_CATS: Final = ("process", "step")
+"""The categories of what is recorded of processes; `step` is what `layout` repeats of them."""
+
+_MAX_NAMES: Final = 16
+"""So many names of one process are known."""
 
 _HOW_IT_ENDED: Final = frozenset({"exit_code", "signal", "error", "end", "became"})
 _MENTION: Final = b'"process'
@@ -74,30 +82,38 @@ def ns(us: float) -> int:
     return us * 1000 if isinstance(us, int) else round(us * 1000)
 
 
+def us(time: int) -> int | float:
+    """A time in us, as a trace has it."""
+    return time // 1000 if time % 1000 == 0 else time / 1000
+
+
 class Reader:
     """Takes a trace block by block.
 
     Attributes:
         kept: The lines that were taken out, in their order.
-        names: What each process is called; with the line that says so.
+        names: What each process is called, the latest last; with the lines that say so.
         marks: The instants of processes.
         attributes: What is said of the whole trace: its command, how it ended.
         tells: The processes that have written more than what exec writes of them.
         firsts: The first slice of each of these, in the order of the trace, if it came soon.
 
     Args:
-        laid_out: Also take the spans of a trace that is on lanes already, for a trace of its own would be made of them.
+        only_steps: Only the steps are asked for, and no `tells` and `firsts`. So the spans of a trace that is on lanes
+            already are taken too, for no lanes are made of them.
     """
 
-    def __init__(self, *, laid_out: bool = False) -> None:
+    def __init__(self, *, only_steps: bool = False) -> None:
         self.kept: list[bytes] = []
-        self.names: dict[int, tuple[str, bytes]] = {}
+        self.names: dict[int, dict[str, bytes]] = {}
         self.marks: list[Mark] = []
         self.attributes: dict[str, object] = {}
         self.tells: set[int] = set()
         self.firsts: dict[int, First] = {}
-        self._laid_out = laid_out
+        self._only_steps = only_steps
+        self._command_pid: int | str = 0
         self._programs: list[Program] = []
+        self._begun: list[Program] = []
         self._starts: dict[int | str, int] = {}  # of arrows: which process started another one
         self._parents: dict[tuple[int, int], int] = {}  # of a process, by pid and start
 
@@ -126,6 +142,7 @@ class Reader:
                     event = _LINE.decode(line)
                     if event.ph == "M" and event.name == "tracerd_trace":
                         self.attributes |= _ARGS.decode(event.args)
+                        self._command_pid = event.pid
 
     def _take(self, line: bytes) -> bool:
         try:
@@ -133,11 +150,17 @@ class Reader:
             if isinstance(event.pid, str):
                 return False
             if event.ph == "M" and event.name == "process_name":
-                self.names[event.pid] = (_NAME.decode(event.args).name, line)
+                names = self.names.setdefault(event.pid, {})
+                name = _NAME.decode(event.args).name
+                names.pop(name, None)
+                if len(names) < _MAX_NAMES:
+                    names[name] = line
                 return True
             if event.cat == "process" and event.tid == event.pid:
                 return self._take_process(event, event.pid, line)
-            return event.cat == "process" and self._laid_out and self._take_slice(event)
+            if event.cat == UNFINISHED_CAT and event.ph == "b":
+                return self._take_begun(event, event.pid)
+            return event.cat == "process" and self._only_steps and self._take_slice(event)
         except (msgspec.DecodeError, ValueError, OverflowError):
             return False
 
@@ -159,6 +182,16 @@ class Reader:
                 return False
         return True
 
+    def _take_begun(self, event: _Line, pid: int) -> bool:
+        """A process that has begun, as `core.begin_marks` writes it."""
+        args = _ARGS.decode(event.args)
+        if args.get("cat") != "process":
+            return False
+        self._begun.append(Program(pid, event.name, ns(event.ts), 0, {}, len(self.kept), event.ts, 0))
+        if isinstance(parent := args.get("parent"), int):
+            self._parents[pid, ns(event.ts)] = parent
+        return True
+
     def _take_slice(self, event: _Line) -> bool:
         """A span on a lane, as `layout` writes it."""
         args = _ARGS.decode(event.args) if event.ph == "X" else {}
@@ -173,12 +206,15 @@ class Reader:
     def _add(self, event: _Line, pid: int, name: str, args: dict[str, object]) -> None:
         if isinstance(command := args.get("cmd"), str) and "argv" not in args:
             args["argv"] = argv = shlex.split(command)
-            name = str(args.get("program") or posixpath.basename(argv[0]))
+            name = posixpath.basename(argv[0])
+        name = str(args.get("program") or name)
         start, dur = ns(event.ts), ns(event.dur)
         self._programs.append(Program(pid, name, start, dur, args, len(self.kept), event.ts, event.dur))
 
     def _note_others(self, block: bytes) -> None:
         """Note which processes write something by themselves."""
+        if self._only_steps:
+            return
         new = {int(pid) for pid in _PID.findall(block)} - self.tells
         for line in block.split(b"\n") if new else ():
             try:
@@ -194,79 +230,56 @@ class Reader:
                 if not new:
                     return
 
-    def build(self) -> Build | None:
-        """What has been read; None if there is no process in it."""
-        if not self._programs:
+    def build(self, until: int | None = None) -> Build | None:
+        """What has been read; None if there is no process in it.
+
+        Args:
+            until: The time now, in ns, if processes may still run; None: what has not ended lasts to the last event.
+        """
+        last = max((program.end for program in self._programs), default=0)
+        last = max(last, until or 0, *(begun.start for begun in self._begun)) if self._begun else last
+        programs = self._programs + self._lasting_to(last)
+        if not programs:
             return None
-        steps = list(_steps(sorted(self._programs, key=lambda program: (program.start, -program.dur, program.line))))
-        by_pid: dict[int, list[Step]] = {}
-        for step in steps:
-            by_pid.setdefault(step.pid, []).append(step)
-        for step in steps:
-            pid = self._parents.get((step.pid, step.start))
-            if pid is not None:
-                step.parent = _alive(by_pid.get(pid, []), step)
-        _set_depths(steps)
-        steps.sort(key=lambda step: (step.start, step.depth))
-        for step in steps:
-            if step.parent is not None:
-                step.parent.children.append(step)
-        root = _root(steps)
-        first = root or steps[0]
-        pid = first.pid if root else self._parents.get((first.pid, first.start), first.pid)
-        name = root.name if root else self.names.get(pid, (first.name, b""))[0]
-        return Build(steps, root, pid, name, cpus if isinstance(cpus := self.attributes.get("cpus"), int) else None)
+        cpus = self.attributes.get("cpus")
+        names = {pid: [*names] for pid, names in self.names.items()}
+        return assemble(programs, self._parents, names, cpus if isinstance(cpus, int) else None)
 
+    def _lasting_to(self, last: int) -> list[Program]:
+        """The programs whose end is not in the trace: each lasts to the next one with its pid, or to the end."""
+        starts: dict[int, list[int]] = {begun.pid: [] for begun in self._begun}
+        for program in self._programs:
+            if program.pid in starts:
+                starts[program.pid].append(program.start)
+        found: list[Program] = []
+        for begun in self._begun:
+            following = min((start for start in starts[begun.pid] if start > begun.start), default=None)
+            dur = (last if following is None else following) - begun.start
+            called = next(reversed(self.names.get(begun.pid, {})), "")
+            found.append(
+                replace(
+                    begun,
+                    dur=dur,
+                    dur_us=us(dur),
+                    args=self._command_of(begun.pid) | {"end": OPEN_END if following is None else "not seen"},
+                    called=called if called.startswith(begun.name) else begun.name,
+                )
+            )
+        return found
 
-def _steps(programs: Iterable[Program]) -> Iterator[Step]:
-    """Programs to processes: one that became another is followed by it, in the same moment."""
-    became: dict[tuple[int, int], Step] = {}
-    for program in programs:
-        step = became.pop((program.pid, program.start), None)
-        if step is None:
-            step = Step([program])
-            yield step
-        else:
-            step.programs.append(program)
-        if "became" in program.args:
-            became[program.pid, program.start + program.dur] = step
-
-
-def _alive(steps: list[Step], child: Step) -> Step | None:
-    """Of the processes of one pid the one that can have started a child: the last that began no later."""
-    return next((step for step in reversed(steps) if step.start <= child.start and step is not child), None)
-
-
-def _set_depths(steps: list[Step]) -> None:
-    """How many steps are around each. A trace from elsewhere may have circles: they are cut."""
-    done: set[Step] = set()
-    for step in steps:
-        path: list[Step] = []
-        seen: set[Step] = set()
-        at: Step | None = step
-        while at is not None and at not in done:
-            if at in seen:
-                path[-1].parent = None
-                break
-            seen.add(at)
-            path.append(at)
-            at = at.parent
-        for one in reversed(path):
-            one.depth = 0 if one.parent is None else one.parent.depth + 1
-            done.add(one)
-
-
-def _root(steps: list[Step]) -> Step | None:
-    """The only step that no other one has started, or the first of several if it is around them."""
-    tops = [step for step in steps if step.parent is None]
-    first = tops[0]
-    is_around = all(first.start <= step.start and step.end <= first.end for step in tops)
-    return first if is_around else None
+    def _command_of(self, pid: int) -> dict[str, object]:
+        """The command line of the trace's command, which is known before it ends; nothing of other processes."""
+        command = self.attributes.get("command")
+        if pid != self._command_pid or not isinstance(command, str):
+            return {}
+        with suppress(ValueError):  # it is cut off
+            return {"argv": shlex.split(command)}
+        return {}
 
 
 def read_build(blocks: Iterable[bytes]) -> Build | None:
     """The build of a trace; None if no process of `tracerd exec` is in it."""
-    reader = Reader(laid_out=True)
+    reader = Reader(only_steps=True)
     for block in blocks:
         reader.feed(block)
     return reader.build()

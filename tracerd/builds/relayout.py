@@ -1,4 +1,4 @@
-"""Lays a trace.json of ours out on lanes: the child of `tracerd exec -o`, and the only file here that does I/O.
+"""Lays a trace.json of ours out on lanes: the child of `tracerd exec -o`. With `ninja_files` the only I/O here.
 
 Any problem leaves the file as the daemon has written it: whole, with a row for each process.
 """
@@ -11,6 +11,7 @@ import sys
 from typing import Final
 
 from tracerd.builds.layout import laid_out
+from tracerd.builds.ninja_files import learn
 from tracerd.core.tef import HEAD, SEPARATOR, perfetto_text, tail
 from tracerd.store.temporary import replacing
 
@@ -46,7 +47,7 @@ def relayout(path: str, layout: str | None) -> None:
     if end < 0 or not text.startswith(HEAD):
         raise ValueError("it is no export of tracerd")
     lines = text[len(HEAD) : end].replace(SEPARATOR, b"\n") + b"\n"
-    new = b"".join(laid_out([lines], layout)).rstrip(b"\n")
+    new = b"".join(laid_out([lines], layout, learn)).rstrip(b"\n")
     if new == lines.rstrip(b"\n"):
         return
     metadata = json.loads(text[end + len(_TAIL) : -1]) | {"events": new.count(b"\n") + 1}

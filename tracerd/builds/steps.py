@@ -8,9 +8,15 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import cast
+from typing import Final, cast
 
 from tracerd.builds.names import program_of, step_name
+
+OPEN_END: Final = "unfinished"
+"""What `args.end` is of a program that had not ended when the trace did."""
+
+UNFINISHED: Final = "UNFINISHED"
+"""What stands before the name of a step that had not ended when the trace did."""
 
 
 @dataclass(slots=True)
@@ -26,6 +32,8 @@ class Program:
         line: Where it stands among the lines of the trace.
         ts: The start as the trace has it, in us.
         dur_us: The duration as the trace has it, in us.
+        called: What it calls itself, or what to call it if its command line is not known.
+        argv: The command line; empty if it was not recorded.
     """
 
     pid: int
@@ -36,6 +44,13 @@ class Program:
     line: int
     ts: int | float
     dur_us: int | float
+    called: str = ""
+    argv: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Take the command line out of the `args`."""
+        argv = self.args.get("argv")
+        self.argv = [str(word) for word in cast("list[object]", argv)] if isinstance(argv, list) else []
 
     @property
     def end(self) -> int:
@@ -43,15 +58,19 @@ class Program:
         return self.start + max(self.dur, 1)
 
     @property
-    def argv(self) -> list[str]:
-        """The command line; empty if it was not recorded."""
-        argv = self.args.get("argv")
-        return [str(word) for word in cast("list[object]", argv)] if isinstance(argv, list) else []
-
-    @property
     def label(self) -> str:
         """What a person would call it: `cc lvm.o`."""
-        return step_name(self.argv, self.name)
+        return step_name(self.argv, self.called or self.name)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it had not ended when the trace did: it still ran, or was killed with what recorded it."""
+        return self.args.get("end") == OPEN_END
+
+    @property
+    def title(self) -> str:
+        """The label, and before it how it ended if it did not end well: `FAILED 2 cc lvm.o`, `UNFINISHED cc lvm.o`."""
+        return f"{UNFINISHED if self.is_open else outcome(self.args)} {self.label}".lstrip()
 
 
 @dataclass(eq=False)
@@ -63,12 +82,14 @@ class Step:
         parent: The step that started it; None if that is unknown.
         children: The steps that it started, in the order of their starts.
         depth: How many steps are around it.
+        execs_s: Seconds of processor time of the execs around its steps: processes of ours, and no steps.
     """
 
     programs: list[Program]
     parent: "Step | None" = None
     children: "list[Step]" = field(default_factory=list["Step"])
     depth: int = 0
+    execs_s: float = 0.0
 
     @property
     def pid(self) -> int:
@@ -101,6 +122,16 @@ class Step:
         return self.main.label
 
     @property
+    def title(self) -> str:
+        """The name, and before it how it ended if it did not end well."""
+        return f"{UNFINISHED if self.is_open else self.outcome} {self.name}".lstrip()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it had not ended when the trace did."""
+        return self.programs[-1].is_open
+
+    @cached_property
     def program(self) -> str:
         """The name of its program: `cc`."""
         return program_of(self.main.argv, self.main.name)
@@ -131,11 +162,19 @@ class Step:
         """How it failed: `FAILED 2`, `SIGSEGV`; empty if it ended well, or that is unknown."""
         return outcome(self.last)
 
-    @property
+    @cached_property
     def cpu_s(self) -> float | None:
-        """Seconds of processor time, of its children too; None if that was not recorded."""
-        times = [self.last.get(key) for key in ("user_s", "system_s")]
-        return sum(float(time) for time in times if isinstance(time, int | float)) if None not in times else None
+        """Seconds of processor time, of its children too, without that of execs and shims; None if unrecorded."""
+        user, system = self.last.get("user_s"), self.last.get("system_s")
+        if not isinstance(user, int | float) or not isinstance(system, int | float):
+            return None
+        return max(0.0, user + system - self.execs_s)
+
+    @property
+    def exec_s(self) -> float:
+        """Seconds of processor time of the exec or shim around it."""
+        seconds = self.last.get("exec_s")
+        return float(seconds) if isinstance(seconds, int | float) else 0.0
 
     @property
     def peak_bytes(self) -> int | None:
@@ -169,6 +208,7 @@ class Build:
         pid: The process that the build belongs to: that of the root, else of whoever started the first step.
         name: What the build is called.
         cpus: How many processors the command could use; None if that was not recorded.
+        needs: Of steps whose tool says so, those that had to end before.
     """
 
     steps: list[Step]
@@ -176,6 +216,12 @@ class Build:
     pid: int
     name: str
     cpus: int | None = None
+    needs: dict[Step, list[Step]] = field(default_factory=dict[Step, list[Step]])
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether there is more than one command."""
+        return len(self.steps) > 1 or self.root is None
 
     @property
     def start(self) -> int:

@@ -105,7 +105,7 @@ def summarize(build: Build) -> Summary:
     """The summary of a build."""
     steps = steps_of(build)
     running = at_once(build)
-    asked = [jobs for step in steps if (jobs := jobs_of(step)) is not None and jobs < UNLIMITED]
+    asked = [jobs for step in steps if (jobs := jobs_of(step, build.cpus)) is not None and jobs < UNLIMITED]
     jobs = max(asked, default=None)
     below, because = _below(build, steps, running, jobs or running.peak)
     tops = [step.cpu_s for step in steps if step.parent is None]

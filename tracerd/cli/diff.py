@@ -1,18 +1,29 @@
 """`tracerd diff`: the figures of two traces side by side."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
 from tracerd.cli.conditions import span_condition, span_keys
-from tracerd.cli.options import by_option, complete_trace, directory_option, span_duration, top_option, where_option
-from tracerd.cli.reading import print_lines, read_trace
+from tracerd.cli.options import (
+    BY_NAME,
+    by_option,
+    complete_trace,
+    directory_option,
+    span_duration,
+    top_option,
+    where_option,
+)
+from tracerd.cli.reading import Read, print_lines, read_trace
 from tracerd.text import printable, printable_json
 
 if TYPE_CHECKING:
-    from tracerd.view.diff import Comparison, Grown
+    from tracerd.query.where import Where
+    from tracerd.view.diff import Grown
+    from tracerd.view.groups import By
 
 _PERCENT = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*%?", re.ASCII)
 
@@ -52,7 +63,7 @@ def diff(
     a: str,
     b: str,
     directory: Path,
-    by: str,
+    by: str | None,
     where: str | None,
     top: int | None,
     fail_over: float | None,
@@ -61,23 +72,54 @@ def diff(
 ) -> None:
     """Compare the statistics of two traces: A is before, B is after.
 
+    Of two builds that `tracerd exec` has recorded it is their steps, by name; --by or --where asks for spans.
+
     A and B are a path, a file name, a trace id, an unambiguous prefix of one, `latest`, or `-` for stdin.
     """
-    from tracerd.view.chosen import choose
-    from tracerd.view.diff import Comparison
-
-    keys, condition = span_keys(by), span_condition(where)
-    id_a, recording_a = read_trace(directory, a)
-    id_b, recording_b = read_trace(directory, b)
-    found = Comparison(choose(recording_a, condition), choose(recording_b, condition), keys)
-    over = [] if fail_over is None else found.grown(fail_over, round(min_total * 1e9))
-    (_print_json if as_json else _print)(found, (id_a, id_b), top, fail_over, over)
+    keys, condition = span_keys(by or BY_NAME), span_condition(where)
+    may_be_build = by is None and where is None
+    before, after = (read_trace(directory, name, may_be_build=may_be_build) for name in (a, b))
+    least = round(min_total * 1e9)
+    found = _builds(before, after) or _spans(before, after, keys, condition)
+    over = [] if fail_over is None else found.grown(fail_over, least)
+    ids = before.trace_id, after.trace_id
+    (_print_json if as_json else _print)(found, ids, top, fail_over, over)
     if over:
         ctx.exit(1)
 
 
+class _Found(Protocol):
+    """Two traces side by side."""
+
+    def grown(self, limit: float, least: int, /) -> "list[Grown]":
+        """What is larger in B by more than a part of A."""
+        ...
+
+    def as_json(self, ids: tuple[str, str], top: int | None) -> dict[str, object]:
+        """All of it but what has grown."""
+        ...
+
+    def as_text(self, ids: tuple[str, str], top: int) -> Iterator[str]:
+        """All of it but what has grown, in lines."""
+        ...
+
+
+def _builds(a: Read, b: Read) -> _Found | None:
+    from tracerd.builds.summary import summarize
+    from tracerd.view.build_diff import BuildDiff
+
+    return BuildDiff(summarize(a.build), summarize(b.build)) if a.build and b.build else None
+
+
+def _spans(a: Read, b: Read, keys: "By", condition: "Where | None") -> _Found:
+    from tracerd.view.chosen import choose
+    from tracerd.view.diff import Comparison
+
+    return Comparison(choose(a.recording, condition), choose(b.recording, condition), keys)
+
+
 def _print_json(
-    found: "Comparison", ids: tuple[str, str], top: int | None, fail_over: float | None, over: "list[Grown]"
+    found: _Found, ids: tuple[str, str], top: int | None, fail_over: float | None, over: "list[Grown]"
 ) -> None:
     import orjson
 
@@ -87,9 +129,7 @@ def _print_json(
     click.echo(printable_json(orjson.dumps(found.as_json(ids, top) | {"fail_over": fail_over, "over": grown})))
 
 
-def _print(
-    found: "Comparison", ids: tuple[str, str], top: int | None, fail_over: float | None, over: "list[Grown]"
-) -> None:
+def _print(found: _Found, ids: tuple[str, str], top: int | None, fail_over: float | None, over: "list[Grown]") -> None:
     from tracerd.view.stats import SHOWN
 
     print_lines(found.as_text(ids, top or SHOWN))

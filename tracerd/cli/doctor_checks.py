@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tracerd.cli.doctor_daemon import check_daemon, check_leftovers, check_socket
-from tracerd.cli.doctor_directory import check_directory, check_owner, check_rejects, check_space
+from tracerd.cli.doctor_directory import check_directory, check_exec_logs, check_owner, check_rejects, check_space
 from tracerd.cli.doctor_severity import Check
 from tracerd.cli.doctor_system import check_clock, check_descriptors, check_environment, check_speedups, check_units
 from tracerd.store.lock import holder, lock_path
@@ -34,5 +34,6 @@ def examine(socket: Path, directory: Path, environ: Mapping[str, str]) -> Iterat
     yield check_descriptors(pid)
     yield check_clock()
     yield check_environment(environ)
+    yield check_exec_logs(directory)
     yield check_rejects(directory)
     yield check_leftovers(socket)

@@ -2,10 +2,12 @@
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from tracerd.cli.doctor_severity import Check, fail, ok, warn
 from tracerd.errors import TracerdError, UnsafePathError
+from tracerd.store.attributes import is_of_exec
 from tracerd.store.directory import LOCK_NAME
 from tracerd.store.lock import holder
 from tracerd.store.paths import check_private
@@ -77,6 +79,22 @@ def space_check(free: int, free_files: int | None) -> Check:
     if free < LITTLE_SPACE:
         return warn("space", f"only {size_text(free)} free; {do}")
     return ok("space", f"{size_text(free)} free")
+
+
+def check_exec_logs(directory: Path) -> Check:
+    """What the daemon will remove by itself."""
+    size = count = 0
+    with suppress(TracerdError):  # check_directory reports it
+        for trace in list_traces(directory):
+            with suppress(OSError, TracerdError):
+                if trace.has_log and is_of_exec(trace.path):
+                    count += 1
+                    size += trace.size
+    return ok(
+        "exec-logs",
+        f"{count}, {size_text(size)}: they go after 30 days, or the oldest of them beyond 2 GB; TRACERD_KEEP=all in "
+        "the environment of exec keeps new ones",
+    )
 
 
 def check_rejects(directory: Path) -> Check:

@@ -119,6 +119,7 @@ def _redacted(block: bytes) -> bytes:
 
 def _write_all(source: "Source", target: Target, progress: Progress, layout: str | None, *, redacts: bool) -> "Summary":
     from tracerd.builds.layout import laid_out
+    from tracerd.builds.ninja_files import learn
     from tracerd.trace_json.export import write_tef
 
     def reach(_: int) -> None:
@@ -126,11 +127,12 @@ def _write_all(source: "Source", target: Target, progress: Progress, layout: str
 
     snapshot = replace(source.snapshot(), transform=_redacted if redacts else None)
     with target.sink(target.output) as sink:
-        return write_tef(snapshot, sink, reach, laid_out(source.blocks(snapshot), layout), source.verify)
+        return write_tef(snapshot, sink, reach, laid_out(source.blocks(snapshot), layout, learn), source.verify)
 
 
 def _write_part(source: "Source", target: Target, progress: Progress, layout: str | None, wish: "Wish") -> "Summary":
     from tracerd.builds.layout import laid_out
+    from tracerd.builds.ninja_files import learn
     from tracerd.exporters.extract import Extract
     from tracerd.exporters.tef import write_extract
 
@@ -147,7 +149,7 @@ def _write_part(source: "Source", target: Target, progress: Progress, layout: st
     snapshot = source.snapshot()
 
     def blocks() -> "Iterator[bytes]":
-        return laid_out(source.blocks(snapshot), layout)
+        return laid_out(source.blocks(snapshot), layout, learn)
 
     with no_gc():
         extract = Extract(source, snapshot, blocks, wish, passes.read, passes.tick)

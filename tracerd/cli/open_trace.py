@@ -70,6 +70,7 @@ def open_command(trace: str, directory: Path, no_browser: bool, online: bool, la
 def _trace(trace: str, directory: Path, layout: str | None) -> "tuple[IO[bytes], str]":
     """The trace.json to show, and the name under which it is shown."""
     from tracerd.builds.layout import laid_out
+    from tracerd.builds.ninja_files import learn
     from tracerd.rows.source import find_trace
     from tracerd.ui.served import served_file
 
@@ -79,7 +80,7 @@ def _trace(trace: str, directory: Path, layout: str | None) -> "tuple[IO[bytes],
         def reach(_: int) -> None:
             progress.reach(source.part_read)
 
-        file, summary = served_file(source, reach, lambda blocks: laid_out(blocks, layout))
+        file, summary = served_file(source, reach, lambda blocks: laid_out(blocks, layout, learn))
     warn_left_out(source, summary)
     name = source.trace_id if source.log is not None or source.path is None else source.path.name
     return file, f"{name.removesuffix('.gz').removesuffix('.json')}.json"

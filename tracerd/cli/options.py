@@ -118,10 +118,12 @@ layout_option = click.option(
     help="Show processes on as few rows as ran at once, or on a row each.",
 )
 
+BY_NAME = "name"
+"""What spans are grouped by without the option --by."""
+
 by_option = click.option(
     "--by",
-    default="name",
-    show_default=True,
+    show_default="name; of a build the steps by their names",
     metavar="COLUMN[,...]",
     help="Group spans by name, cat, process, or any columns, such as process,name.",
 )

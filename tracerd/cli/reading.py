@@ -2,8 +2,10 @@
 
 import gc
 import sys
+import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
@@ -16,6 +18,7 @@ from tracerd.cli.progress import Progress, progress_of
 from tracerd.text import printable
 
 if TYPE_CHECKING:
+    from tracerd.builds.reader import Reader
     from tracerd.builds.steps import Build
     from tracerd.rows.recording import Recording
     from tracerd.rows.source import Source
@@ -59,24 +62,49 @@ def can_print(text: str) -> bool:
     return True
 
 
-def read_trace(directory: Path, name: str) -> "tuple[str, Recording]":
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A trace that was read.
+
+    Attributes:
+        trace_id: What it is called.
+        recording: What it holds: an event at least.
+        build: The processes that `tracerd exec` has recorded in it; None if it is no build, but one command or none.
+    """
+
+    trace_id: str
+    recording: "Recording"
+    build: "Build | None"
+
+
+def read_trace(directory: Path, name: str, *, may_be_build: bool = True, running: bool = False) -> Read:
     """Read the trace that a person means, and warn of what is wrong with it.
 
-    Returns:
-        Its id, and what it holds: an event at least.
+    Args:
+        directory: The trace directory.
+        name: The argument TRACE.
+        may_be_build: Whether to look for a build in it.
+        running: Whether what has not ended is asked for; then one command is a build too.
 
     Raises:
         TracerdError: None fits, or more than one, or it cannot be read, or there is no event in it.
     """
+    from tracerd.builds.ninja_files import learn
+    from tracerd.builds.reader import Reader
     from tracerd.errors import ViewError
     from tracerd.rows.recording import read
     from tracerd.rows.source import find_trace
 
     check_stdout()
     source = find_trace(directory.absolute(), name)
+    steps = Reader(only_steps=True)
     with no_gc(), progress_of(source) as progress:
         reading = Reading(source, progress)
-        recording = read(reading.blocks(), reading.tick)
+        blocks = reading.blocks()
+        recording = read(_fed(blocks, steps) if may_be_build else blocks, reading.tick)
+        build = steps.build(_now_ns(source))
+        if build:
+            learn(build)
     warn_problem(source)
     hint = "; `tracerd check` says why"
     if not recording.events:
@@ -85,7 +113,24 @@ def read_trace(directory: Path, name: str) -> "tuple[str, Recording]":
     if recording.left_out:
         lines = "1 line is" if recording.left_out == 1 else f"{recording.left_out} lines are"
         click.echo(f"{printable(source.trace_id)}: {lines} left out{hint}", err=True)
-    return source.trace_id, recording
+    return Read(source.trace_id, recording, build if build and (build.has_steps or running) else None)
+
+
+def _now_ns(source: "Source") -> int | None:
+    """The time on the clock of a trace that is being written on this machine; None for any other."""
+    from tracerd.store.own_lines import boot_id, first_clock
+    from tracerd.store.retention import is_in_use
+
+    if source.log is None or not is_in_use(source.log):
+        return None
+    clock = first_clock(source.log.path)
+    return time.clock_gettime_ns(time.CLOCK_MONOTONIC) if clock and clock.boot_id == boot_id() else None
+
+
+def _fed(blocks: Iterable[bytes], steps: "Reader") -> Iterator[bytes]:
+    for block in blocks:
+        steps.feed(block)
+        yield block
 
 
 def read_steps(directory: Path, name: str) -> "tuple[str, Build]":
@@ -97,6 +142,7 @@ def read_steps(directory: Path, name: str) -> "tuple[str, Build]":
     Raises:
         TracerdError: None fits, or more than one, or it cannot be read, or no such process is in it.
     """
+    from tracerd.builds.ninja_files import learn
     from tracerd.builds.reader import read_build
     from tracerd.errors import ViewError
     from tracerd.rows.source import find_trace
@@ -111,6 +157,7 @@ def read_steps(directory: Path, name: str) -> "tuple[str, Build]":
         raise ViewError(
             f"the trace {source.trace_id} has no process that `tracerd exec` has recorded to its end; {how}"
         )
+    learn(build)
     return source.trace_id, build
 
 

@@ -1,13 +1,17 @@
 """`tracerd stats`: the figures of a trace."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tracerd.cli.conditions import span_condition, span_keys
-from tracerd.cli.options import by_option, directory_option, top_option, trace_argument, where_option
-from tracerd.cli.reading import can_print, print_lines, read_trace
+from tracerd.cli.options import BY_NAME, by_option, directory_option, top_option, trace_argument, where_option
+from tracerd.cli.reading import Read, can_print, print_lines, read_trace
 from tracerd.text import printable_json
+
+if TYPE_CHECKING:
+    from tracerd.builds.steps import Build
 
 
 @click.command()
@@ -17,8 +21,10 @@ from tracerd.text import printable_json
 @where_option("spans")
 @top_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with all rows unless --top is given.")
-def stats(trace: str, directory: Path, by: str, where: str | None, top: int | None, as_json: bool) -> None:
+def stats(trace: str, directory: Path, by: str | None, where: str | None, top: int | None, as_json: bool) -> None:
     """Count and measure the spans of a trace, and how much ran at once.
+
+    Of a build that `tracerd exec` has recorded it is the steps, by program and by name; --by or --where asks for spans.
 
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, `latest`, or `-` for stdin.
     """
@@ -27,10 +33,37 @@ def stats(trace: str, directory: Path, by: str, where: str | None, top: int | No
     from tracerd.view.chosen import choose
     from tracerd.view.stats import ASCII_BARS, BARS, SHOWN, Stats
 
-    keys, condition = span_keys(by), span_condition(where)
-    trace_id, recording = read_trace(directory, trace)
-    found = Stats(choose(recording, condition), keys)
+    keys, condition = span_keys(by or BY_NAME), span_condition(where)
+    read = read_trace(directory, trace, may_be_build=by is None and where is None)
+    bars = BARS if can_print(BARS) else ASCII_BARS
+    if read.build:
+        _print_build(read, read.build, top, bars, as_json=as_json)
+        return
+    found = Stats(choose(read.recording, condition), keys)
     if as_json:
-        click.echo(printable_json(orjson.dumps(found.as_json(trace_id, top))))
+        click.echo(printable_json(orjson.dumps(found.as_json(read.trace_id, top))))
     else:
-        print_lines(found.as_text(trace_id, top or SHOWN, BARS if can_print(BARS) else ASCII_BARS))
+        print_lines(found.as_text(read.trace_id, top or SHOWN, bars))
+
+
+def _print_build(read: Read, build: "Build", top: int | None, bars: str, *, as_json: bool) -> None:
+    """The steps, and the spans that processes have written by themselves."""
+    import orjson
+
+    from tracerd.builds.summary import summarize
+    from tracerd.view import build_stats
+    from tracerd.view.chosen import without_steps
+    from tracerd.view.stats import SHOWN, Stats
+
+    summary = summarize(build)
+    others = without_steps(read.recording, build)
+    spans = Stats(others, span_keys(BY_NAME)) if others.tracks else None
+    if as_json:
+        found = build_stats.as_json(summary, read.trace_id, top)
+        found["spans"] = spans.groups_json(top) if spans else []
+        click.echo(printable_json(orjson.dumps(found)))
+        return
+    print_lines(build_stats.as_text(summary, read.trace_id, top or SHOWN, bars))
+    if spans:
+        click.echo()
+        print_lines(spans.group_table(top or SHOWN))

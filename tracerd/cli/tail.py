@@ -4,6 +4,7 @@ import contextlib
 import os
 import select
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,7 +68,8 @@ def tail(
     With -f it may be a trace that does not exist yet.
     Without TRACE, begin with the trace that was written last, and go on with all traces, including new ones.
 
-    An event with a duration is printed when it is over, with the time at which it began.
+    An event with a duration is printed when it is over, with the time at which it began. With -f, what runs for a
+    second is also printed while it runs, if its begin is in the log.
     """
     from tracerd.rows.follow import Live
     from tracerd.view.tail import Output
@@ -121,6 +123,8 @@ def _print_logs(source: "Source | None", live: "Live", output: "Output", count: 
             first = Growing(source.log.path, source.trace_id, 0)
             live.follow(first)
             first.start_at_last(count, output.is_wanted)
+            if follow:
+                sys.stdout.buffer.write(output.begun_in(first, first.all_blocks()))
             _print(output, live.poll())
         if follow:
             _follow(live, output)
@@ -172,6 +176,8 @@ def _follow(live: "Live", output: "Output") -> None:
     poller.register(sys.stdout, 0)  # errors only: a pipe without a reader
     while not poller.poll(POLL_MS):
         _print(output, live.poll())
+        sys.stdout.buffer.write(output.running(time.monotonic()))
+        sys.stdout.buffer.flush()
     raise BrokenPipeError
 
 

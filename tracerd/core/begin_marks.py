@@ -39,6 +39,7 @@ class _Args(msgspec.Struct):
     name: str = ""
     cat: str = ""
     process: str = ""
+    parent: _Int64 | None = None
 
 
 class Mark(msgspec.Struct):
@@ -57,7 +58,8 @@ class Mark(msgspec.Struct):
     def event(self) -> bytes:
         """The event that shows the span as begun: an asynchronous one, which no other event can end."""
         where = {"pid": self.pid, "tid": self.tid, "ts": self.ts, "id2": {"local": f"0x{self.id}"}}
-        event = {"ph": "b", "cat": UNFINISHED_CAT, "name": self.args.name, **where, "args": {"cat": self.args.cat}}
+        args = {"cat": self.args.cat} | ({} if self.args.parent is None else {"parent": self.args.parent})
+        event = {"ph": "b", "cat": UNFINISHED_CAT, "name": self.args.name, **where, "args": args}
         return msgspec.json.encode(event)
 
     def process_name(self) -> bytes:
@@ -90,6 +92,26 @@ def ended_mark(line: bytes) -> str:
 def without_end(line: bytes) -> bytes:
     """A line without the name of the mark whose span ends with it."""
     return _END.sub(b"}", line) if END_KEY in line else line
+
+
+def ended_marks(block: bytes) -> Iterator[str]:
+    """The ids of the marks whose spans end in these whole lines."""
+    if block.rfind(END_KEY) >= 0:
+        for found in _END.finditer(block):
+            yield found[1].decode()
+
+
+def open_marks(blocks: Iterable[bytes]) -> list[bytes]:
+    """The marks, as lines, of a log's spans that have not ended, in the order of the log."""
+    marks: dict[str, bytes] = {}
+    for block in blocks:
+        if block.rfind(BEGIN_PREFIX) >= 0:
+            for found in _MARK_TEXT.finditer(block):
+                if (mark := read_mark(found[0])) and (len(marks) < MAX_OPEN or mark.id in marks):
+                    marks[mark.id] = found[0]
+        for ended in ended_marks(block):
+            marks.pop(ended, None)
+    return list(marks.values())
 
 
 def resolved(blocks: Iterable[bytes]) -> Iterator[bytes]:

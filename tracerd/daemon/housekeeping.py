@@ -1,7 +1,6 @@
 """When the daemon checks the limits of its directory: at the start, as traces end, and as logs grow old."""
 
 import logging
-import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,8 +21,11 @@ SHARE = 20
 """The more a check has computed, the longer the pause after it, so many times as long. What it spent waiting, for the
 disk or for its turn, took nothing from clients, and on a busy machine that is most of it."""
 
+CALM_PAUSE_S = 60.0
+"""The same without limits of the user: then only logs of exec can go, which is not urgent."""
+
 INTERVAL_S = 3600.0
-"""At most so long between two checks, while logs may become too old."""
+"""At most so long between two checks: logs become too old."""
 
 
 class Housekeeping:
@@ -46,9 +48,7 @@ class Housekeeping:
         self._wanted.set()
 
     async def loop(self) -> None:
-        """Check again and again, if there are limits."""
-        if not self._limits:
-            return
+        """Check again and again."""
         while True:
             self._wanted = trio.Event()
             cost_s = 0.0
@@ -62,8 +62,8 @@ class Housekeeping:
             else:
                 for trace_id in removed:
                     self._on_removed(trace_id)
-            await trio.sleep(max(PAUSE_S, SHARE * cost_s))
-            with trio.move_on_after(INTERVAL_S if self._limits.can_expire else math.inf):
+            await trio.sleep(max(PAUSE_S if self._limits else CALM_PAUSE_S, SHARE * cost_s))
+            with trio.move_on_after(INTERVAL_S):
                 await self._wanted.wait()
 
     def _check(self) -> tuple[list[TraceId], float]:

@@ -25,6 +25,11 @@ else:
 CHILD_S = 10.0
 """How long each of them may take. With 3,000 processes it takes some tenths of a second, most of it to start Python."""
 
+RETENTION = (
+    "its logs go after 30 days, or the oldest of them beyond 2 GB; TRACERD_KEEP=all in the environment keeps them"
+)
+"""What becomes of logs that exec has begun for itself: see `store.retention.EXEC_LIMITS`."""
+
 _STDERR = 2
 _MAX_OUTPUT_BYTES = 65536
 
@@ -71,6 +76,21 @@ def after(
             warn(f"there is no summary: {why}")
     elif output is None and context.is_new and os.isatty(_STDERR):  # a script may compare what its commands write
         write_stderr(f"tracerd exec: `tracerd open {context.trace_id}` shows it, `tracerd summary` sums it up")
+        if environ.get(b"TRACERD_KEEP") != b"all" and _is_first_time(environ):
+            write_stderr(f"tracerd exec: {RETENTION}")
+
+
+def _is_first_time(environ: Environ) -> bool:
+    """Whether nobody was told of RETENTION before; from now on somebody was."""
+    state = environ.get(b"XDG_STATE_HOME", b"") or os.path.join(environ.get(b"HOME", b""), b".local/state")
+    if not state.startswith(b"/"):
+        return False
+    try:
+        os.makedirs(os.path.join(state, b"tracerd"), mode=0o700, exist_ok=True)
+        os.close(os.open(os.path.join(state, b"tracerd/exec-retention"), os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except OSError:
+        return False
+    return True
 
 
 def _problem(daemon: "DaemonSocket", errors: list[str], numbers: str, output: str | None) -> str:

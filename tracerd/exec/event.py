@@ -141,14 +141,16 @@ def process_name(pid: int, name: str) -> str:
     return line(ph="M", name="process_name", pid=pid, tid=pid, args={"name": name})
 
 
-def begin(pid: int, name: str, start_us: int, mark: str, process: str = "") -> str:
-    """Marks that a process's span has begun, in case that its end is never recorded; `mark` is 16 hexadecimal digits.
+def begin(pid: int, name: str, start_us: int, mark: str, process: str = "", parent: int | None = None) -> str:
+    """A process has begun; `mark`, 16 hexadecimal digits and no other's, names the line of the span that it awaits.
 
-    `process` names its row, if no other line does before its end.
+    `process` names its row, if no other line does before its end; `parent` is the process that started it.
     """
     args: dict[str, Json] = {"id": mark, "name": name, "cat": "process"}
     if process:
         args["process"] = process
+    if parent is not None:
+        args["parent"] = parent
     return line(ph="M", name="tracerd_begin", pid=pid, tid=pid, ts=start_us, args=args)
 
 

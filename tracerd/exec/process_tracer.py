@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 
 from tracerd.errors import NoProcessTracerError
-from tracerd.exec.environment import Environ, TraceContext
+from tracerd.exec.environment import Environ, TraceContext, current_directory
 from tracerd.exec.programs import find_program
 
 TYPE_CHECKING = False
@@ -141,7 +141,9 @@ def _record(context: TraceContext, shown: str, lines: int, done: int) -> None:
         from tracerd.exec.daemon_socket import DaemonSocket
         from tracerd.exec.strace import Tree
 
-        tree = Tree(shown, time.time_ns() - time.clock_gettime_ns(time.CLOCK_MONOTONIC), os.urandom(4))
+        tree = Tree(
+            shown, time.time_ns() - time.clock_gettime_ns(time.CLOCK_MONOTONIC), os.urandom(4), current_directory()
+        )
         daemon = None
         with suppress(OSError):  # strace must be read all the same, or it would stop the command
             daemon = DaemonSocket(context.socket)

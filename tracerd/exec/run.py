@@ -214,10 +214,10 @@ class Run:
         """Name the command's process, and mark that its span has begun: exec may be killed before it ends."""
         if command.failure:
             self._give_up(command.failure)
-        if self._daemon and not command.error and not self._recorded_by_another:
+        if self._daemon and self._context and not command.error and not self._recorded_by_another:
             named = self._trace_line(command.pid) + event.process_name(command.pid, self._label.process)
-            mark = event.begin(command.pid, self._label.span, started_us, span_id(command.pid, self._random))
-            self._daemon.write(named + mark)
+            span, parent = span_id(command.pid, self._random), self._context.parent_pid
+            self._daemon.write(named + event.begin(command.pid, self._label.span, started_us, span, parent=parent))
 
     def _become_command(self) -> "NoReturn":
         """Replace exec by the command, without recording it."""
@@ -268,7 +268,7 @@ class Run:
 
     def _lines(self, pid: int, ended: Ended, started_us: int, ended_us: int) -> str:
         span = span_id(pid, self._random)
-        args = self._label.args | {"span": span} | ended.args()
+        args = self._label.args | {"span": span} | ended.args() | {"exec_s": round(time.process_time(), 6)}
         lines = event.span(pid, self._label.span, started_us, ended_us, args, mark="" if ended.error else span)
         if ended.error:  # it has no name yet
             lines = event.process_name(pid, self._label.process) + lines

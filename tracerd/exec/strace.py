@@ -9,12 +9,14 @@ import re
 
 from tracerd.exec import event
 from tracerd.exec.environment import span_id
-from tracerd.exec.options import NAME, NONE
+from tracerd.exec.options import FULL, NAME, NONE
+from tracerd.exec.traced_process import TracedProcess
 
 OPTIONS = [
     "--follow-forks",
     "--seccomp-bpf",  # only these system calls stop their process; all others run at full speed
-    "--trace=?fork,?vfork,?clone,?clone3,?execve,?execveat,?ptrace",
+    "--trace=?fork,?vfork,?clone,?clone3,?execve,?execveat,?ptrace,?chdir,?fchdir",
+    "--decode-fds=path",  # the directory of fchdir
     "--signal=!SIGCHLD",  # without any signal, a death by signal is not reported either
     "--quiet=attach,personality",
     "--pidns-translation",  # what a sandbox calls 2, all others know by another number
@@ -27,69 +29,14 @@ OPTIONS = [
 _LINE = re.compile(rb"(\d+) +(\d+)\.(\d{9}) \(\+ *(\d+)\.(\d{9})\) (.*)", re.DOTALL)
 _STRING = re.compile(rb'"((?:\\x[0-9a-f]{2})*)"')
 _EXEC = re.compile(rb'exec(?:ve|veat)\([^"]*"((?:\\x[0-9a-f]{2})*)"(?:\.\.\.)?, (?:\[([^\]]*)\])?')
+_GOES = re.compile(rb'(?:chdir\(|fchdir\([^<]*)["<]((?:\\x[0-9a-f]{2})*)[">]\)?')
 _MADE = re.compile(rb"(?:v?fork|clone3?)\(")
 _RESUMED = re.compile(rb"<\.\.\. (\w+) resumed>")
 _RESULT = re.compile(rb" = (-?\d+)(?: /\* (\d+) in strace's PID NS \*/)?[^=]*$")
 _ERROR = re.compile(rb" = -1 (E\w+) \((.*)\)$")
 _END = re.compile(rb"\+\+\+ (?:exited with (\d+)|killed by (\w+))")
-_NOT_FOUND = "No such file or directory"
-_MAX_FAILED = 16  # of one process; the others are not recorded
 _BEFORE_COMMAND = 1  # the programs of the command's process before it: one of ours
 _SUPERSEDED = re.compile(rb"\+\+\+ superseded by execve in pid (\d+)")
-
-
-class _Process:
-    """A process or thread, while we do not know all of it.
-
-    Attributes:
-        programs: What it has become, one after the other; none: it is what its parent was.
-        labels: What is recorded of each of them.
-        changed_us: When it became the second one, the third one, and so on.
-        trying: The program of a call that has not returned.
-        failed: What it could not become, when, and why.
-        mark: Shows that it has begun; empty as long as it has become no program.
-        made_us: When it last began to make another one.
-        end: How it ended, for `args`; None: it runs.
-    """
-
-    def __init__(self, start_us: int) -> None:
-        self.start_us = start_us
-        self.parent: int | None = None
-        self.parent_name = ""
-        self.is_thread = False
-        self.programs: list[list[str]] = []
-        self.labels: list[event.CommandLabel] = []
-        self.changed_us: list[int] = []
-        self.trying: list[str] = []
-        self.failed: dict[tuple[str, ...], tuple[int, str]] = {}
-        self.mark = ""
-        self.made_us = start_us
-        self.makes_thread = False
-        self.end: dict[str, event.Json] | None = None
-        self.end_us = 0
-
-    @property
-    def name(self) -> str:
-        """What it is called, for its children."""
-        return event.basename(self.programs[-1][0]) if self.programs else self.parent_name
-
-    def becomes(self, now_us: int, label: event.CommandLabel) -> None:
-        """It has become what it tried to become."""
-        if self.programs and _is_wrapper(self.programs[-1], self.trying):
-            self.programs.pop()
-            self.labels.pop()
-        elif self.programs:
-            self.changed_us.append(now_us)
-        self.programs.append(self.trying)
-        self.labels.append(label)
-        self.failed.pop(tuple(self.trying), None)
-
-    def fails(self, now_us: int, error: str) -> None:
-        """It could not; if PATH is searched, where it found nothing says less than where it found something."""
-        tried = tuple(self.trying)
-        _, before = self.failed.get(tried, (0, _NOT_FOUND))
-        if before == _NOT_FOUND and (tried in self.failed or len(self.failed) < _MAX_FAILED):
-            self.failed[tried] = (now_us, error)
 
 
 class Tree:
@@ -104,19 +51,21 @@ class Tree:
         shown: One of `options.ARGS`.
         offset_ns: What the wall clock is ahead of CLOCK_MONOTONIC.
         random: Four bytes that make the numbers of arrows unlike those of others.
+        cwd: Where the command begins; None if that is not known.
     """
 
-    def __init__(self, shown: str, offset_ns: int, random: bytes) -> None:
+    def __init__(self, shown: str, offset_ns: int, random: bytes, cwd: str | None) -> None:
         self.root: int | None = None
         self.root_ended = False
         self.processes = 0
         self.untraceable: set[str] = set()
         self._shown = shown
         self._offset_ns = offset_ns
+        self._cwd = cwd
         self._random = int.from_bytes(random, "big")
         self._numbers = 0
         self._now_ns: int | None = None
-        self._processes: dict[int, _Process] = {}
+        self._processes: dict[int, TracedProcess] = {}
         self._process_of_thread: dict[int, int] = {}
 
     def feed(self, line: bytes) -> str:
@@ -131,6 +80,7 @@ class Tree:
             self._now_ns += int(match[4] + match[5])
         if self.root is None:
             self.root = pid
+            self._get(pid).starts_in(self._cwd)
         process = self._get(pid)
         if end := _END.match(text):
             process.end = {"signal": end[2].decode()} if end[2] else {"exit_code": int(end[1])}
@@ -146,7 +96,7 @@ class Tree:
             return ""
         return self._end_call(pid, process, text, int(result[2] or result[1]))
 
-    def _begin_call(self, process: _Process, text: bytes) -> None:
+    def _begin_call(self, process: TracedProcess, text: bytes) -> None:
         if started := _EXEC.match(text):
             words = [_text(word) for word in _STRING.findall(started[2] or b"")]
             process.trying = words or [_text(started[1])]
@@ -155,8 +105,10 @@ class Tree:
             process.makes_thread = b"CLONE_THREAD" in text
             if b"CLONE_UNTRACED" in text:
                 self.untraceable.add(process.name)
+        elif goes := _GOES.match(text):
+            process.going = _text(goes[1])
 
-    def _end_call(self, pid: int, process: _Process, text: bytes, value: int) -> str:
+    def _end_call(self, pid: int, process: TracedProcess, text: bytes, value: int) -> str:
         resumed = _RESUMED.match(text)
         call = resumed[1] if resumed else text
         error = _ERROR.search(text)
@@ -166,22 +118,31 @@ class Tree:
             if error and error[1] == b"EPERM":
                 self.untraceable.add(process.name)
             return ""
+        if b"chdir" in call[: len(b"fchdir")]:
+            if value == 0:
+                self._processes.get(self._process_of_thread.get(pid, pid), process).moved.append(process.going)
+            return ""
         return self._made(pid, process, value) if value > 0 else ""
 
-    def _exec_returned(self, pid: int, process: _Process, error: str) -> str:
+    def _exec_returned(self, pid: int, process: TracedProcess, error: str) -> str:
         if error:
             process.fails(self._now_us(), error)
             return ""
         label = self._label(process.trying)
         process.becomes(self._now_us(), label)
         if pid != self.root:
-            process.mark = process.mark or self._number(pid)
-            start_us = process.changed_us[-1] if process.changed_us else process.start_us
-            return event.begin(pid, label.span, start_us, process.mark, label.process)
+            return self._begun(pid, process) if process.parent is not None else ""
         if len(process.changed_us) > _BEFORE_COMMAND:
             # The span of the command is exec's, and longer than what we see: an instant fits into it.
             return event.instant(pid, f"becomes {label.span}", self._now_us(), label.args)
         return ""
+
+    def _begun(self, pid: int, process: TracedProcess) -> str:
+        """The mark of a process whose program and parent are known; it replaces the one of an earlier program."""
+        process.mark = process.mark or self._number(pid)
+        label = process.labels[-1]
+        start_us = process.changed_us[-1] if process.changed_us else process.start_us
+        return event.begin(pid, label.span, start_us, process.mark, label.process, process.parent)
 
     def rest(self) -> str:
         """The events of processes whose end was not seen."""
@@ -197,21 +158,25 @@ class Tree:
     def _now_us(self) -> int:
         return (self._now_ns or 0) // 1000
 
-    def _get(self, pid: int) -> _Process:
-        return self._processes.setdefault(pid, _Process(self._now_us()))
+    def _get(self, pid: int) -> TracedProcess:
+        return self._processes.setdefault(pid, TracedProcess(self._now_us()))
 
-    def _made(self, pid: int, maker: _Process, new: int) -> str:
+    def _made(self, pid: int, maker: TracedProcess, new: int) -> str:
         """A call that makes a process or thread has returned; the new one may have run, and even ended, before."""
         made = self._get(new)
         made.start_us = min(made.start_us, maker.made_us)
         made.parent = self._process_of_thread.get(pid, pid)
         made.parent_name = self._get(made.parent).name
+        made.starts_where(self._get(made.parent))
         made.is_thread = maker.makes_thread
         if made.is_thread:
             self._process_of_thread[new] = made.parent
-        return self._events(new, made) if made.end is not None else ""
+        if made.end is not None:
+            return self._events(new, made)
+        # A program that was started by vfork has begun before the call of its parent has returned.
+        return self._begun(new, made) if made.labels and not made.is_thread else ""
 
-    def _events(self, pid: int, process: _Process) -> str:
+    def _events(self, pid: int, process: TracedProcess) -> str:
         """The events of a process that has ended; it is forgotten, and its number may be another's."""
         del self._processes[pid]
         self._process_of_thread.pop(pid, None)
@@ -222,26 +187,32 @@ class Tree:
         starts = [process.start_us, *process.changed_us]
         if process.labels:
             labels = process.labels
-            for label, following, start_us, end_us in zip(labels, labels[1:], starts, process.changed_us, strict=False):
-                ends = label.args | {"became": following.span}
-                events += event.span(pid, label.span, start_us, end_us, ends)
-            label = labels[-1]
+            args = [label.args | self._where(process, at) for at, label in enumerate(labels)]
+            changes = zip(args, labels, labels[1:], starts, process.changed_us, strict=False)
+            for shown, label, following, start_us, end_us in changes:
+                events += event.span(pid, label.span, start_us, end_us, shown | {"became": following.span})
+            label, shown = labels[-1], args[-1]
         else:
             name = f"{process.parent_name} (fork)" if self._shown != NONE else "fork"
             label = event.CommandLabel([name], None, NAME, name)
-        ends = label.args | (process.end or {})
+            shown = label.args
+        ends = shown | (process.end or {})
         events += event.span(pid, label.span, starts[-1], process.end_us, ends, process.mark)
         events = event.process_name(pid, label.process) + events
         if process.parent is not None:
             events += event.arrow(process.parent, pid, process.start_us, f"0x{self._number(pid)}")
         return events
 
+    def _where(self, process: TracedProcess, program: int) -> "dict[str, event.Json]":
+        cwd = process.cwd(program) if self._shown == FULL else None
+        return {} if cwd is None else {"cwd": cwd}
+
     def _number(self, pid: int) -> str:
         """16 hexadecimal digits for an arrow or a mark of this process, not used before."""
         self._numbers += 1
         return span_id(pid, (self._random + self._numbers & 0xFFFFFFFF).to_bytes(4, "big"))
 
-    def _failures(self, pid: int, process: _Process) -> str:
+    def _failures(self, pid: int, process: TracedProcess) -> str:
         """What a process could not become, and has not become later."""
         events = ""
         for argv, (at_us, error) in process.failed.items():
@@ -251,14 +222,6 @@ class Tree:
 
     def _label(self, argv: list[str]) -> event.CommandLabel:
         return event.CommandLabel(argv, None, self._shown, None)
-
-
-def _is_wrapper(argv: list[str], following: list[str]) -> bool:
-    """Whether a program is an exec or a shim of ours that becomes its command: it has nothing to add to it."""
-    name = event.basename(argv[0])
-    if name == "tracerd" and argv[1:2] == ["exec"]:
-        return True
-    return name == event.basename(following[0]) and argv[1:] == following[1:]
 
 
 def _text(hexadecimal: bytes) -> str:

@@ -64,6 +64,11 @@ class Growing:
                     yield block[block.rfind(b"\n", 0, at) + 1 : end]
                     at = block.find(needle, end) if end >= 0 else -1
 
+    def all_blocks(self) -> Iterator[bytes]:
+        """The whole log as it is now, in blocks."""
+        with open(f"/proc/self/fd/{self._fd}", "rb", buffering=0) as file:
+            yield from read_blocks(file.fileno(), os.fstat(file.fileno()).st_size)
+
     def start_at_last(self, count: int, wanted: Callable[[bytes], bool]) -> None:
         """Go to where the last lines begin.
 

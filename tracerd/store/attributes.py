@@ -80,12 +80,35 @@ def read_attributes(path: Path) -> Attributes:
     clock = decode_clock(head[: head.find(b"\n") + 1])
     found = Attributes(start_s=clock.realtime_us / 1e6 if clock else None)
     for part in (head, tail):
-        at = part.find(_MENTION)
-        while at >= 0:
-            end = part.find(b"\n", at)
-            _take(found, part[part.rfind(b"\n", 0, at) + 1 : end if end >= 0 else len(part)])
-            at = part.find(_MENTION, end) if end >= 0 else -1
+        _take_lines(found, part)
     return found
+
+
+def is_of_exec(path: Path) -> bool:
+    """Whether `tracerd exec` began this log for itself, so that nothing else knows of it.
+
+    Raises:
+        OSError: It cannot be read.
+        UnsafePathError: It is no regular file.
+    """
+    fd = open_for_reading(path)
+    try:
+        head = os.pread(fd, END_BYTES, 0)
+    finally:
+        close(fd)
+    found = Attributes()
+    if _MENTION in head:
+        _take_lines(found, head)
+    return found.begun_by == "exec"
+
+
+def _take_lines(found: Attributes, part: bytes) -> None:
+    """Take what is said in a part of a log, which may begin and end within a line."""
+    at = part.find(_MENTION)
+    while at >= 0:
+        end = part.find(b"\n", at)
+        _take(found, part[part.rfind(b"\n", 0, at) + 1 : end if end >= 0 else len(part)])
+        at = part.find(_MENTION, end) if end >= 0 else -1
 
 
 def _take(found: Attributes, line: bytes) -> None:

@@ -51,8 +51,19 @@ def decode_clock(line: bytes) -> ClockReadings | None:
         return None
 
 
+def first_clock(path: Path) -> ClockReadings | None:
+    """The readings in a log's first line; None if there are none.
+
+    Raises:
+        OSError: The log cannot be read.
+    """
+    with path.open("rb") as file:
+        return decode_clock(file.readline(4096))
+
+
 @cache
-def _boot_id() -> str:
+def boot_id() -> str:
+    """Which boot of the machine this is; empty if that is unknown."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:  # no /proc: an event is stored all the same
@@ -65,7 +76,7 @@ def clock_line() -> bytes:
         monotonic_us=time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000,
         boottime_us=time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000,
         realtime_us=time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000,
-        boot_id=_boot_id(),
+        boot_id=boot_id(),
     )
     return CLOCK_PREFIX + b'"args":' + msgspec.json.encode(readings) + b"}\n"
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tracerd.errors import InvalidTraceIdError, UnsafePathError
+from tracerd.store.attributes import is_of_exec
 from tracerd.store.files import close, is_file_at, open_existing
 from tracerd.store.rejects import rejects_path
 from tracerd.store.traces import StoredTrace, list_traces, stored_trace
@@ -49,6 +50,10 @@ class Limits:
 
 
 NO_LIMITS = Limits()
+
+EXEC_LIMITS = Limits(max_age_s=30 * 86400, max_total_bytes=2_000_000_000)
+"""What may stay of the logs that `tracerd exec` has begun for itself: nobody else knows their names. They say so in
+their first lines, since the version after 0.1.0; all other logs stay."""
 
 
 # ------------------------------------------------------------------ the decision
@@ -128,10 +133,27 @@ def _lock(trace: StoredTrace, stack: ExitStack) -> list[Path] | None:
 def enforce(directory: Path, limits: Limits) -> list[TraceId]:
     """Remove from this directory what exceeds the limits and is not in use; the traces removed.
 
+    Logs that exec has begun for itself have limits of their own, EXEC_LIMITS, besides these.
+
     Raises:
         NoSuchTraceError: The directory cannot be read.
     """
     traces = list_traces(directory)
+    removed = _enforce(traces, limits)
+    if surplus(traces, EXEC_LIMITS, time.time()):  # or else none of them can be too old or too much
+        removed += _enforce([trace for trace in traces if _is_of_exec(trace)], EXEC_LIMITS)
+    return removed
+
+
+def _is_of_exec(trace: StoredTrace) -> bool:
+    try:
+        return is_of_exec(trace.path)
+    except (OSError, UnsafePathError):  # there are rejects only, or it was removed since
+        return False
+
+
+def _enforce(traces: list[StoredTrace], limits: Limits) -> list[TraceId]:
+    """Remove of these traces what exceeds the limits, also from the list."""
     now_s = time.time()
     removed: list[TraceId] = []
     in_use: set[StoredTrace] = set()

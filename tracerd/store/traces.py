@@ -17,7 +17,7 @@ from tracerd.core.counts import Totals
 from tracerd.core.tef import BEGIN_PREFIX, OWN_MARK, OWN_PREFIXES
 from tracerd.errors import NoSuchTraceError
 from tracerd.store.log import read_blocks
-from tracerd.store.own_lines import decode_clock
+from tracerd.store.own_lines import first_clock
 from tracerd.store.rejects import REJECTS_SUFFIX, read_rejects, rejects_path
 from tracerd.text import printable
 from tracerd.trace_id import TraceId
@@ -221,6 +221,5 @@ def start_s(trace: StoredTrace) -> float | None:
     Raises:
         OSError: The log cannot be read.
     """
-    with trace.path.open("rb") as file:
-        clock = decode_clock(file.readline(4096))
+    clock = first_clock(trace.path)
     return clock.realtime_us / 1e6 if clock else None

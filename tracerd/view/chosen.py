@@ -1,12 +1,16 @@
-"""The part of a trace that a person asked for: what `--where` leaves of it."""
+"""A part of a trace: what `--where` leaves of it, or what is not of its processes."""
 
 from array import array
+from collections.abc import Callable
 from copy import copy
 
+from tracerd.builds.reader import STEP_CATS
+from tracerd.builds.steps import Build
+from tracerd.core.begin_marks import UNFINISHED_CAT
 from tracerd.query.where import Where
 from tracerd.replay.observer import NO_PARENT
 from tracerd.rows.recording import Recording
-from tracerd.rows.spans import Id, Spans
+from tracerd.rows.spans import INSTANT, Id, Spans
 from tracerd.view.span_columns import rows
 
 
@@ -60,17 +64,52 @@ def choose(recording: Recording, where: Where | None) -> Recording:
     """
     if where is None:
         return recording
+
+    def kept(track: Spans) -> "array[int]":
+        if where.columns:
+            passes = where.passes
+            values = rows(recording, track, where.columns)
+            return array("i", (at for at, row in enumerate(values) if passes(*row)))
+        return array("i", range(len(track.flags)) if where.passes() else ())  # the condition is a constant
+
+    return _keeping(recording, kept)
+
+
+def without_steps(recording: Recording, build: Build) -> Recording:
+    """A trace without what `tracerd exec` has recorded of its processes: what these have written by themselves."""
+    of_steps = {recording.names[cat] for cat in STEP_CATS}
+    unfinished = recording.names[UNFINISHED_CAT]
+    begun = {(step.pid, program.start) for step in build.steps for program in step.programs if "end" in program.args}
+
+    def kept(track: Spans) -> "array[int]":
+        return array(
+            "i",
+            (
+                at
+                for at, cat in enumerate(track.cat)
+                if cat not in of_steps and (cat != unfinished or (track.pid_of(at), track.ts[at]) not in begun)
+            ),
+        )
+
+    return _keeping(recording, kept)
+
+
+def unfinished(recording: Recording) -> Recording:
+    """The spans of a trace that have not ended."""
+
+    def kept(track: Spans) -> "array[int]":
+        lasts = zip(track.dur, track.flags, strict=True)
+        return array("i", (at for at, (dur, flags) in enumerate(lasts) if dur < 0 and not flags & INSTANT))
+
+    return _keeping(recording, kept)
+
+
+def _keeping(recording: Recording, kept: "Callable[[Spans], array[int]]") -> Recording:
     chosen = copy(recording)
     chosen.tracks = []
     found: set[Id | None] = set()
     for track in recording.tracks:
-        if where.columns:
-            passes = where.passes
-            values = rows(recording, track, where.columns)
-            keep = array("i", (at for at, row in enumerate(values) if passes(*row)))
-        else:  # the condition is a constant
-            keep = array("i", range(len(track.flags)) if where.passes() else ())
-        if keep:
+        if keep := kept(track):
             part = ChosenSpans(track, keep)
             chosen.tracks.append(part)
             found.update(map(part.pid_of, range(len(keep))) if part.is_async else [part.pid])

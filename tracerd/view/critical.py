@@ -11,6 +11,7 @@ WAITED: dict[Because, str] = {
     "clock": "began when the step above had ended",
     "slot": "waited for a slot, which the step above had",
     "file": "names a file of the step above",
+    "ninja": "needs the step above, by ninja's files",
     "parent": "began with the command around it",
 }
 """What each reason means."""
@@ -58,7 +59,7 @@ def as_text(trace_id: str, summary: Summary) -> Iterator[str]:
     for link in path:
         step = link.step
         mean = summary.running.mean(step.start, step.end)
-        name = printable(f"{step.outcome} {step.name}".lstrip())
+        name = printable(step.title)
         times = [duration_text(time) for time in (step.start - build.start, link.gap, step.dur)]
         yield _row(*times, f"{mean:.1f}", f"{name:<32}  {WAITED[link.because]}")
     tail = build.end - path[-1].step.end

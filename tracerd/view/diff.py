@@ -150,12 +150,13 @@ def _rows(pair: Pair) -> Iterator[list[str]]:
         yield [name, letter, f"{numbers.get('count', 0):,}", *texts]
         name = ""
     if pair.a and pair.b:
-        yield ["", "", *(_percent(part) for part in pair.changes().values())]
+        yield ["", "", *(percent_text(part) for part in pair.changes().values())]
     else:
         yield ["", "", "gone" if pair.a else "new"]
 
 
-def _percent(part: float | None) -> str:
+def percent_text(part: float | None) -> str:
+    """A part as people read it: `+12.5%`; empty if there is nothing to compare with."""
     return "" if part is None else f"{100 * part:+,.1f}%"
 
 

@@ -90,7 +90,7 @@ class Stats:
             "overlapping": recording.overlapping,
             "errors": sum(process.errors for process in recording.processes.values()),
             "by": by_label(self._by),
-            "groups": [self._group(key, figures) for key, figures in islice(self._groups.items(), top)],
+            "groups": self.groups_json(top),
             "processes": [process_json(process, self._spans_of[process.pid]) for process in self._processes[:top]],
             "unfinished_spans": [
                 {"name": span.name, "pid": span.pid, "tid": span.tid, "start_us": microseconds(span.start)}
@@ -105,6 +105,10 @@ class Stats:
                 for what, found in self._at_once.items()
             },
         }
+
+    def groups_json(self, top: int | None) -> list[dict[str, object]]:
+        """The figures of each group, the largest total first."""
+        return [self._group(key, figures) for key, figures in islice(self._groups.items(), top)]
 
     def _group(self, key: Key, figures: Figures) -> dict[str, object]:
         if isinstance(key, tuple):
@@ -142,7 +146,7 @@ class Stats:
             yield f"{plural(recording.overlapping, 'span')} of these overlap others of the same thread"
         if self._groups:
             yield ""
-            yield from self._group_table(top)
+            yield from self.group_table(top)
         yield ""
         yield from self._process_table(top)
         if self._unfinished:
@@ -151,7 +155,8 @@ class Stats:
         yield ""
         yield from self._plot(bars)
 
-    def _group_table(self, top: int) -> Iterator[str]:
+    def group_table(self, top: int) -> Iterator[str]:
+        """The figures of each group in lines."""
         rows: list[list[str]] = []
         for key, figures in islice(self._groups.items(), top):
             label = key_label(key) or "(none)"
@@ -188,7 +193,7 @@ class Stats:
         width = duration_text((self._recording.end - self._recording.start) // concurrency.COLUMNS)
         yield f"at once, over time ({width} a column)"
         for what, found in self._at_once.items():
-            plot = "".join(bars[_height(mean, found.peak)] for mean in found.over_time)
+            plot = bars_of(found.over_time, found.peak, bars)
             yield f"{what:<9}  |{plot}|  {found.mean:,.1f} on average, at most {found.peak:,}"
 
 
@@ -214,6 +219,11 @@ def _unfinished(recording: Recording) -> Iterator[Unfinished]:
             pid = track.pid_of(at) if dur < 0 and not track.flags[at] & INSTANT else None
             if pid is not None:
                 yield Unfinished(recording.names.text(track.name[at]), pid, track.tid, track.ts[at])
+
+
+def bars_of(over_time: list[float], peak: int, bars: str) -> str:
+    """One character for each mean; full where as many ran all the time as ran at most."""
+    return "".join(bars[_height(mean, peak)] for mean in over_time)
 
 
 def _height(mean: float, peak: int) -> int:

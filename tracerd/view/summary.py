@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tracerd.builds.repeated import wasted_ns
-from tracerd.builds.steps import Step
+from tracerd.builds.steps import Build, Step
 from tracerd.builds.summary import Summary
 from tracerd.text import printable, size_text
 from tracerd.view.critical import link_json
@@ -27,10 +27,9 @@ def facts(summary: Summary, trace_id: str) -> Iterator[Fact]:
         trace_id: Its trace.
     """
     build = summary.build
-    ended = build.root.outcome if build.root else ""
     counted = f"{plural(len(summary.steps), 'step')}, {plural(len(build.steps), 'process')}"
-    yield "wall", f"{duration_text(summary.wall)} for {_name(build.name)}, {ended or 'ended well'}; {counted}"
-    yield "cpu", _cpu(summary)
+    yield "wall", f"{duration_text(summary.wall)} for {_name(build.name)}, {ending_text(build)}; {counted}"
+    yield "cpu", cpu_text(summary)
     yield "parallel", _parallel(summary)
     yield (
         "slowest",
@@ -41,8 +40,15 @@ def facts(summary: Summary, trace_id: str) -> Iterator[Fact]:
     )
     yield "failed", _failed(summary.failed)
     yield "again", _again(summary)
-    yield "critical path", _path(summary)
+    yield "critical path", path_text(summary)
     yield "open it", f"tracerd open {printable(trace_id)}"
+
+
+def ending_text(build: Build) -> str:
+    """How a build ended."""
+    if build.root is None:
+        return "whose command is not recorded"
+    return "not ended" if build.root.is_open else build.root.outcome or "ended well"
 
 
 def as_text(summary: Summary, trace_id: str) -> Iterator[str]:
@@ -65,15 +71,15 @@ def as_json(summary: Summary, trace_id: str) -> dict[str, object]:
     """All of it, as docs/builds.md tells."""
     build = summary.build
     return {
-        "trace_id": _valid(trace_id),
-        "name": _valid(build.name),
+        "trace_id": valid(trace_id),
+        "name": valid(build.name),
         "start_us": microseconds(build.start),
         "wall_us": microseconds(summary.wall),
         "exit_code": build.root.code if build.root else None,
         "signal": (build.root.signal or None) if build.root else None,
         "processes": len(build.steps),
         "steps": len(summary.steps),
-        "cpu_s": _rounded(summary.cpu_s),
+        "cpu_s": rounded_s(summary.cpu_s),
         "cpus": build.cpus,
         "jobs": summary.jobs,
         "at_once": {
@@ -81,27 +87,27 @@ def as_json(summary: Summary, trace_id: str) -> dict[str, object]:
             "peak": summary.running.peak,
             "below_us": microseconds(summary.below),
             "below": [
-                {"name": _valid(step.name), "pid": step.pid, "dur_us": microseconds(share)}
+                {"name": valid(step.name), "pid": step.pid, "dur_us": microseconds(share)}
                 for step, share in summary.because
             ],
         },
         "slowest": [
             {
-                "name": _valid(total.name),
+                "name": valid(total.name),
                 "count": total.count,
                 "dur_us": microseconds(total.work),
-                "cpu_s": _rounded(total.cpu_s),
+                "cpu_s": rounded_s(total.cpu_s),
                 "peak_memory_bytes": total.peak_bytes,
             }
             for total in summary.slowest
         ],
         "failed": [
-            {"name": _valid(step.name), "pid": step.pid, "cmd": _valid(step.command), "exit_code": step.code}
+            {"name": valid(step.name), "pid": step.pid, "cmd": valid(step.command), "exit_code": step.code}
             | {"signal": step.signal or None, "start_us": microseconds(step.start)}
             for step in summary.failed
         ],
         "again": [
-            {"name": _valid(group[0].name), "cmd": _valid(group[0].command), "count": len(group)}
+            {"name": valid(group[0].name), "cmd": valid(group[0].command), "count": len(group)}
             | {"dur_us": microseconds(wasted_ns(group))}
             for group in summary.again
         ],
@@ -109,7 +115,8 @@ def as_json(summary: Summary, trace_id: str) -> dict[str, object]:
     }
 
 
-def _cpu(summary: Summary) -> str:
+def cpu_text(summary: Summary) -> str:
+    """Processor time, of that which there was, and memory."""
     if summary.cpu_s is None:
         return "not recorded"
     cpus = summary.build.cpus
@@ -152,7 +159,8 @@ def _again(summary: Summary) -> str:
     return shown + _more(len(groups))
 
 
-def _path(summary: Summary) -> str:
+def path_text(summary: Summary) -> str:
+    """The longest steps of the critical path in one line."""
     if not summary.path:
         return "the command alone"
     longest = sorted(summary.path, key=lambda link: -link.step.dur)[:_SLOWEST]
@@ -182,9 +190,11 @@ def _escaped(text: str) -> str:
     return text
 
 
-def _valid(text: str) -> str:
+def valid(text: str) -> str:
+    """A text as JSON can have it: what is no Unicode is escaped."""
     return text.encode(errors="backslashreplace").decode()
 
 
-def _rounded(seconds: float | None) -> float | None:
+def rounded_s(seconds: float | None) -> float | None:
+    """Seconds as JSON has them."""
     return None if seconds is None else round(seconds, 6)

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 
 import orjson
 
-from tracerd.core.begin_marks import ended_mark, read_mark, without_end
+from tracerd.core.begin_marks import MAX_OPEN, Mark, ended_mark, ended_marks, open_marks, read_mark, without_end
 from tracerd.core.tef import CLOCK_PREFIX
 from tracerd.rows.document import repaired
 from tracerd.rows.event import Event, decode_line, decode_lines
@@ -16,6 +16,9 @@ from tracerd.view.event_text import MAX_NAMES, Clock, Lines
 from tracerd.view.wanted import Wanted
 
 _PROCESS_NAME = b'"process_name"'
+
+LONG_S = 1.0
+"""A span that has not ended so long after its begin mark came is shown as begun, if events are followed."""
 
 
 class Shown(Protocol):
@@ -61,6 +64,7 @@ class Output:
         self._logs: WeakKeyDictionary[Shown, _Log] = WeakKeyDictionary()
         self._ended: set[str] = set()
         self._begun: dict[str, bytes] = {}  # the marks of spans that have not ended
+        self._running: dict[str, _Running] = {}  # spans that have begun since, by their marks
         self.printed = 0
 
     def is_wanted(self, line: bytes) -> bool:
@@ -90,16 +94,56 @@ class Output:
             elif line.startswith(CLOCK_PREFIX):
                 log.lines.clock = Clock(line)
             elif mark := read_mark(line):  # its span is printed when it is over
-                begun = mark.event()
-                if self._begun.get(mark.id) == line and (event_of_mark := decode_line(begun)):
-                    printed.append(text(begun, event_of_mark))
+                if self._begun.get(mark.id) == line:
+                    printed.append(self._begun_text(log, mark))
+                elif len(self._running) < MAX_OPEN:
+                    self._running[mark.id] = _Running(log, mark)
             else:
                 if event.ph == "M":
                     log.lines.learn(event)
                 if passes is None or passes(event):
                     printed.append(text(line, event))
+        if self._running:
+            for ended in ended_marks(block):
+                self._running.pop(ended, None)
         self.printed += len(printed)
         return b"".join(printed)
+
+    def begun_in(self, trace: Shown, blocks: Iterable[bytes]) -> bytes:
+        """What to print of spans of a trace that had begun before all that is shown, and have not ended.
+
+        Args:
+            trace: The trace.
+            blocks: All of it; `is_wanted` has been called for the lines that will be shown.
+        """
+        log = self._logs.get(trace) or self._new_log(trace)
+        marks = filter(None, map(read_mark, open_marks(blocks)))
+        return b"".join(self._begun_text(log, mark) for mark in marks if mark.id not in self._begun)
+
+    def running(self, now_s: float) -> bytes:
+        """What to print of spans that run for LONG_S: each once.
+
+        Args:
+            now_s: The time, of any clock that does not jump.
+        """
+        printed: list[bytes] = []
+        for mark, span in [*self._running.items()]:
+            if span.since_s is None:
+                span.since_s = now_s
+            elif now_s - span.since_s >= LONG_S:
+                del self._running[mark]
+                printed.append(self._begun_text(span.log, span.mark))
+        return b"".join(printed)
+
+    def _begun_text(self, log: "_Log", mark: Mark) -> bytes:
+        """A span that has begun, if it was asked for. Its process may have no name yet but that of the mark."""
+        if name := decode_line(mark.process_name()):
+            log.lines.learn(name)
+        line = mark.event()
+        event = decode_line(line)
+        if event is None or not self._wanted.passes(event):
+            return b""
+        return log.json(line, event) if self._as_json else log.text(line, event)
 
     def _new_log(self, trace: Shown) -> "_Log":
         title = trace.trace_id if self._with_trace else ""
@@ -110,6 +154,17 @@ class Output:
                     lines.learn(event)
         log = self._logs[trace] = _Log(trace.trace_id, lines)
         return log
+
+
+class _Running:
+    """A span that has begun while events are followed; it is in the log since `since_s`."""
+
+    __slots__ = ("log", "mark", "since_s")
+
+    def __init__(self, log: "_Log", mark: Mark) -> None:
+        self.log = log
+        self.mark = mark
+        self.since_s: float | None = None
 
 
 class LastLines:

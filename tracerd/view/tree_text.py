@@ -12,8 +12,12 @@ from tracerd.view.tree import ProcessRow, SpanRow, Tree
 _INDENT = "  "
 
 
-def as_text(tree: Tree, trace_id: str) -> Iterator[tuple[str, bool]]:
-    """Lines, and of each whether it reports an error."""
+Lines = Iterator[tuple[str, bool]]
+"""Lines, and of each whether it reports an error."""
+
+
+def head(tree: Tree, trace_id: str) -> Lines:
+    """What stands above the tree."""
     recording = tree.recording
     counted = (plural(len(recording.processes), "process"), plural(recording.events, "event"))
     dur = duration_text(recording.end - recording.start)
@@ -21,7 +25,10 @@ def as_text(tree: Tree, trace_id: str) -> Iterator[tuple[str, bool]]:
     for line in attribute_lines(recording.attributes):
         yield line, False
     yield _line("start", "duration", "self", ""), False
-    yield "", False
+
+
+def as_text(tree: Tree) -> Lines:
+    """The tree."""
     thread: tuple[Id, Id | None, bool] | None = None
     has_spans = False
     for row in tree.rows():
@@ -35,7 +42,7 @@ def as_text(tree: Tree, trace_id: str) -> Iterator[tuple[str, bool]]:
         has_spans = True
         if (row.pid, row.tid, row.is_async) != thread:
             thread = (row.pid, row.tid, row.is_async)
-            yield _line("", "", "", _INDENT + _thread_label(recording.processes[row.pid], row)), False
+            yield _line("", "", "", _INDENT + _thread_label(tree.recording.processes[row.pid], row)), False
         yield _span_line(tree, row), row.is_error
     if tree.hidden:
         yield "", False

@@ -1,0 +1,154 @@
+"""`python -m tests.perfetto.build_pictures DIRECTORY [NAME...]`: records real builds, and takes pictures of them.
+
+The pictures are what `tracerd exec` gives to a person: a project of C under make, one of cmake and ninja with more than
+a hundred steps, a test run with pytest-xdist, a build that fails, and one that is killed. `make` is also the picture of
+README: `cp DIRECTORY/make.png docs/exec.png`.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.exec.c_project import write, write_part
+from tests.exec.sandbox import TRACERD, Sandbox, own_sandbox
+from tests.harness import wait_until
+from tests.perfetto.screenshot import show
+
+FILES = (
+    *("api", "code", "ctype", "debug", "dump", "func", "collect", "lexer", "memory", "object", "opcodes", "parser"),
+    *("state", "strings", "table", "tests", "methods", "undump", "zip", "auxiliary", "base", "database", "files"),
+    *("math", "system", "modules", "coroutine", "machine", "utf", "init"),
+)
+"""Names that Perfetto gives colours of their own: of numbers it takes no notice."""
+
+LATE = "machine"
+"""The file that takes longest and is compiled late."""
+
+CMAKE = """cmake_minimum_required(VERSION 3.10)
+project(parts C)
+add_library(parts STATIC {library})
+foreach(number RANGE 1 {tests})
+  add_executable(test_${{number}} test_${{number}}.c)
+  target_link_libraries(test_${{number}} parts)
+endforeach()
+"""
+
+TESTS = """import subprocess, time
+import pytest
+
+@pytest.mark.parametrize("n", range(24))
+def test_sleep(n):
+    time.sleep(0.02 * (n % 7))
+
+def test_program():
+    subprocess.run(["sleep", "0.3"], check=True)
+
+def test_that_fails():
+    time.sleep(0.2)
+    assert 1 == 2
+"""
+
+
+def make_project(home: Path) -> Path:
+    """C files of which some take much longer than others."""
+    project = home / "project"
+    project.mkdir()
+    write(project, work=3, names=FILES)
+    chance = random.Random(3)
+    for name in FILES:
+        write_part(project / f"{name}.c", chance.choice((3, 10, 20, 40)))
+    write_part(project / f"{LATE}.c", 250)
+    return project
+
+
+def record(sandbox: Sandbox, *command: str | Path, cwd: Path | None = None) -> Path:
+    """Record a command with all its processes; the file of `-o`."""
+    file = sandbox.home / "trace.json"
+    words = [TRACERD, "exec", "--all", "-o", file, "--summary", "--", *command]
+    subprocess.run([*map(str, words)], cwd=cwd, env=sandbox.environ, stdout=subprocess.DEVNULL, check=False)
+    return file
+
+
+def make(sandbox: Sandbox) -> Path:
+    """A build under make, with one file that holds up the end."""
+    return record(sandbox, "make", "-j4", cwd=make_project(sandbox.home))
+
+
+def cmake(sandbox: Sandbox) -> Path:
+    """A build of cmake and ninja: a library of 80 files and 12 programs."""
+    project = sandbox.home / "project"
+    project.mkdir()
+    library = [f"part_{number:02}.c" for number in range(80)]
+    chance = random.Random(5)
+    for name in library:
+        write_part(project / name, chance.choice((1, 3, 10)))
+    for number in range(1, 13):
+        (project / f"test_{number}.c").write_text(
+            f"unsigned part_{number:02}(unsigned); int main(void) {{ return part_{number:02}(1) == 1; }}\n"
+        )
+    (project / "CMakeLists.txt").write_text(CMAKE.format(library=" ".join(library), tests=12))
+    subprocess.run(["cmake", "-G", "Ninja", "-B", "build"], cwd=project, stdout=subprocess.DEVNULL, check=True)
+    return record(sandbox, "cmake", "--build", "build", "--", "-j4", cwd=project)
+
+
+def pytest(sandbox: Sandbox) -> Path:
+    """A test run with three workers, whose tests are spans of their own."""
+    (sandbox.home / "test_it.py").write_text(TESTS)
+    options = ["-q", "-n", "3", "--tracerd", "tests.json", "-p", "no:cacheprovider"]
+    return record(sandbox, TRACERD.with_name("pytest"), *options, "test_it.py", cwd=sandbox.home)
+
+
+def failed(sandbox: Sandbox) -> Path:
+    """A build of which two steps fail, one after the other."""
+    project = make_project(sandbox.home)
+    for name in ("ctype", "strings"):
+        with (project / f"{name}.c").open("a") as file:
+            file.write("int oops = no_such_name;\n")
+    return record(sandbox, "make", "-k", "-j4", cwd=project)
+
+
+def killed(sandbox: Sandbox) -> Path:
+    """A build that is killed with all that recorded it, in the midst of the long compile."""
+    project = make_project(sandbox.home)
+    log = sandbox.logs / "killed.jsonl"
+    command = [str(TRACERD), "exec", "--all", "--trace", "killed", "--", "make", "-j4"]
+    with subprocess.Popen(
+        command, cwd=project, env=sandbox.environ, start_new_session=True, stdout=subprocess.DEVNULL
+    ) as build:
+        wait_until(lambda: log.exists() and b"init.o" in log.read_bytes(), "the late compile")
+        os.killpg(build.pid, signal.SIGKILL)
+    subprocess.run([TRACERD, "show", "killed", "--running"], env=sandbox.environ, check=True)
+    file = sandbox.home / "trace.json"
+    subprocess.run([TRACERD, "get-tef", "killed", "-o", file], env=sandbox.environ, check=True)
+    return file
+
+
+BUILDS: dict[str, tuple[Callable[[Sandbox], Path], tuple[str, ...]]] = {
+    "make": (make, ("--size", "1400x640", "--expand", "make")),
+    "cmake": (cmake, ("--size", "1400x760", "--expand", "cmake")),
+    "pytest": (pytest, ("--size", "1400x1000", "--expand", "pytest")),
+    "failed": (failed, ("--size", "1400x640", "--expand", "make")),
+    "killed": (killed, ("--size", "1400x640", "--expand", "make")),
+}
+
+
+def main(directory: Path, names: list[str]) -> None:
+    """Record the builds of these names, or all, and take their pictures."""
+    directory.mkdir(exist_ok=True)
+    for name in names or BUILDS:
+        build, options = BUILDS[name]
+        with own_sandbox() as sandbox:
+            sandbox.serve()
+            trace = build(sandbox)
+            (directory / f"{name}.json").write_bytes(trace.read_bytes())
+            shown = show(trace, "--picture", str(directory / f"{name}.png"), *options)
+        print(name, json.dumps(shown, indent=1))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])

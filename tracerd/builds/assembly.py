@@ -1,0 +1,103 @@
+"""Programs and who started whom, to the steps of a build."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from tracerd.builds.names import program_of
+from tracerd.builds.steps import Build, Program, Step
+
+FORK: Final = " (fork)"
+"""How exec calls a process that has become no program."""
+
+Place = tuple[int, int]
+"""A process, by its pid and start: a pid may be used twice."""
+
+
+def assemble(
+    programs: Iterable[Program], parents: Mapping[Place, int], names: Mapping[int, list[str]], cpus: int | None
+) -> Build:
+    """The build that these programs are.
+
+    Args:
+        programs: At least one.
+        parents: The pid of what started a process.
+        names: What processes are called, the latest last.
+        cpus: How many processors there were, if that is known.
+    """
+    steps = list(_steps(sorted(programs, key=lambda program: (program.start, -program.dur, program.line))))
+    by_pid: dict[int, list[Step]] = {}
+    for step in steps:
+        by_pid.setdefault(step.pid, []).append(step)
+    for step in steps:
+        pid = parents.get((step.pid, step.start))
+        if pid is not None:
+            step.parent = _alive(by_pid.get(pid, []), step)
+    _set_depths(steps)
+    steps.sort(key=lambda step: (step.start, step.depth))
+    for step in steps:
+        if step.parent is not None:
+            step.parent.children.append(step)
+    for step in sorted(steps, key=lambda step: -step.depth):
+        if step.parent is not None:
+            step.parent.execs_s += step.exec_s + step.execs_s
+    for pid, own in by_pid.items():
+        if len(own) == 1 and (name := own_name(own[0], names.get(pid, []))):
+            own[0].main.called = name
+    root = _root(steps)
+    first = root or steps[0]
+    pid = first.pid if root else parents.get((first.pid, first.start), first.pid)
+    name = root.name if root else names.get(pid, [first.name])[-1]
+    return Build(steps, root, pid, name, cpus)
+
+
+def own_name(step: Step, names: list[str]) -> str:
+    """What a process calls itself; empty if it is only called what exec calls it: after a program of it."""
+    programs = tuple(program_of(program.argv, program.name) for program in step.programs)
+    is_fork = programs[0].endswith(FORK)
+    return "" if is_fork else next((name for name in reversed(names) if not name.startswith(programs)), "")
+
+
+def _steps(programs: Iterable[Program]) -> Iterator[Step]:
+    """Programs to processes: one that became another is followed by it, in the same moment."""
+    became: dict[tuple[int, int], Step] = {}
+    for program in programs:
+        step = became.pop((program.pid, program.start), None)
+        if step is None:
+            step = Step([program])
+            yield step
+        else:
+            step.programs.append(program)
+        if "became" in program.args:
+            became[program.pid, program.start + program.dur] = step
+
+
+def _alive(steps: list[Step], child: Step) -> Step | None:
+    """Of the processes of one pid the one that can have started a child: the last that began no later."""
+    return next((step for step in reversed(steps) if step.start <= child.start and step is not child), None)
+
+
+def _set_depths(steps: list[Step]) -> None:
+    """How many steps are around each. A trace from elsewhere may have circles: they are cut."""
+    done: set[Step] = set()
+    for step in steps:
+        path: list[Step] = []
+        seen: set[Step] = set()
+        at: Step | None = step
+        while at is not None and at not in done:
+            if at in seen:
+                path[-1].parent = None
+                break
+            seen.add(at)
+            path.append(at)
+            at = at.parent
+        for one in reversed(path):
+            one.depth = 0 if one.parent is None else one.parent.depth + 1
+            done.add(one)
+
+
+def _root(steps: list[Step]) -> Step | None:
+    """The only step that no other one has started, or the first of several if it is around them."""
+    tops = [step for step in steps if step.parent is None]
+    first = tops[0]
+    is_around = all(first.start <= step.start and step.end <= first.end for step in tops)
+    return first if is_around else None

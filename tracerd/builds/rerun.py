@@ -1,0 +1,44 @@
+"""The line that runs a step again: where it ran, and its command."""
+
+import shlex
+from collections.abc import Callable, Iterator
+
+from tracerd.builds.failures import failures
+from tracerd.builds.steps import Build, Step
+from tracerd.builds.work import inner, steps_of
+
+
+def find_steps(build: Build, text: str) -> list[Step]:
+    """The steps that a person means, by pid, name, or a part of the name or of the command line.
+
+    Returns:
+        What fits best: of several the steps that failed, in the order of their starts; none if nothing fits.
+    """
+    for fits in _tests(text):
+        found = [step for step in steps_of(build) if fits(step)] or [step for step in build.steps if fits(step)]
+        if found:
+            failed = set(failures(build))
+            return [step for step in found if step in failed] or found
+    return []
+
+
+def _tests(text: str) -> Iterator[Callable[[Step], bool]]:
+    yield lambda step: str(step.pid) == text
+    yield lambda step: step.name == text
+    yield lambda step: step.name.endswith(f" {text}") and not inner(step)
+    yield lambda step: text in step.name and not inner(step)
+    yield lambda step: text in step.name
+    yield lambda step: text in step.command
+
+
+def commands(steps: list[Step]) -> list[str]:
+    """The lines that run these steps again, each once: `cd src && cc -c a.c`."""
+    return list(dict.fromkeys(map(command, steps)))
+
+
+def command(step: Step) -> str:
+    """The line that runs a step again; without a directory if that is not recorded, empty without a command line."""
+    argv, cwd = step.main.argv, step.main.args.get("cwd")
+    if not argv:
+        return ""
+    return f"cd {shlex.quote(cwd)} && {shlex.join(argv)}" if isinstance(cwd, str) else shlex.join(argv)
