@@ -66,7 +66,7 @@ def import_command(
     from tracerd import trace_id
     from tracerd.errors import TracerdError
     from tracerd.importers.connection import Connection
-    from tracerd.importers.formats import BY_NAME
+    from tracerd.importers.registry import BY_NAME
     from tracerd.importers.run import Importer, Options
     from tracerd.importers.timeline import Clock
     from tracerd.trace_id import TraceId
@@ -147,7 +147,7 @@ def _summary(imported: "Imported") -> str:
     from tracerd.importers.timeline import Clock
 
     timeline, laned = imported.timeline, imported.laned
-    counts = [_counted(count, what) for what, count in timeline.counts.items()] or ["nothing"]
+    counts = [_counted(count, what) for what, count in timeline.counts().items()] or ["nothing"]
     parts = [f"{timeline.tool}: {', '.join(counts)}, {_where(imported)}", *timeline.notes]
     if laned.spans:
         parts.append(f"{_counted(laned.spans, 'span')} put on {_counted(laned.lanes, 'lane')} of their own")
@@ -176,8 +176,10 @@ def _where(imported: "Imported") -> str:
 
 
 def _counted(count: int, what: str) -> str:
-    plural = "" if count == 1 or what.startswith("begun") else "s"
-    return f"{count:,} {what}{plural}"
+    if count == 1:
+        return f"1 {what}"
+    noun, space, more = what.partition(" without")
+    return f"{count:,} {noun}s{space}{more}"
 
 
 @contextmanager

@@ -5,9 +5,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from tracerd.errors import ImportFileError
-from tracerd.importers.formats import BY_NAME, format_of
 from tracerd.importers.numbers import Numbers
 from tracerd.importers.placing import Place
+from tracerd.importers.registry import BY_NAME, format_of
 from tracerd.importers.source import Source
 from tracerd.importers.timeline import Clock, Timeline
 from tracerd.importers.writer import Laned, Writer
@@ -80,7 +80,7 @@ class Importer:
         with closing(Source(path, options.max_bytes, self._progress)) as source, closing(timeline.records):
             kind = BY_NAME[options.format] if options.format else format_of(source.head)
             kind.read(source, timeline)
-            if timeline.is_empty:
+            if not timeline.size:
                 raise ImportFileError(_why_empty(source, timeline))
             clock = options.align or timeline.clock
             shift_ns = self._place.shift(timeline, clock, options.offset_ns)

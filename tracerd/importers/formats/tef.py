@@ -10,10 +10,10 @@ from typing import Final
 import msgspec
 
 from tracerd import redact
+from tracerd.importers.formats.tef_event import DECODER, Event, clean_name, lenient, nanoseconds, number_of
+from tracerd.importers.formats.tef_tool import WANTED, recognise
 from tracerd.importers.head import Head
 from tracerd.importers.source import Source
-from tracerd.importers.tef_event import DECODER, Event, clean_name, lenient, nanoseconds, number_of
-from tracerd.importers.tef_tool import WANTED, recognise
 from tracerd.importers.timeline import OPEN_NS, Clock, Timeline, text_id
 from tracerd.rows.document import Document, repaired
 from tracerd.rows.elements import is_document
@@ -125,7 +125,6 @@ class Reader:
             start_ns = self._ns(event.ts)
             end_ns = self._ns((event.ts or 0) + event.dur) if event.dur and event.ts is not None else start_ns
             track = self._track(event)
-            timeline.counts["span"] += 1
             timeline.add("X", track, start_ns, max(end_ns - start_ns, 0), self._rest(event))
         elif phase == "B":
             self._begin(event)
@@ -135,7 +134,6 @@ class Reader:
             self._metadata(event)
         elif phase in ("i", "I", "R"):
             scope = bytes(event.s) if bytes(event.s) in (b'"p"', b'"g"') else b'"t"'
-            timeline.counts["moment"] += 1
             timeline.add("i", self._track(event), self._ns(event.ts), 0, self._rest(event, b'"s":%s,' % scope))
         elif phase == "C":
             self._counter(event)
@@ -203,11 +201,9 @@ class Reader:
 
     def _ended(self, begin: _Begin, end_ns: int) -> None:
         self._open -= 1
-        self._timeline.counts["span"] += 1
         self._timeline.add("X", begin.track, begin.start_ns, max(end_ns - begin.start_ns, 0), begin.rest)
 
     def _never_ended(self, begin: _Begin) -> None:
-        self._timeline.counts["begun and never ended"] += 1
         self._timeline.add("X", begin.track, begin.start_ns, OPEN_NS, begin.rest)
 
     def _async(self, event: Event, phase: str) -> None:
@@ -218,7 +214,6 @@ class Reader:
         at_ns = self._ns(event.ts)
         key = (number, bytes(event.name))
         if phase == "n":
-            self._timeline.counts["moment"] += 1
             self._timeline.add("n", at, at_ns, 0, self._rest(event, b"" if len(event.cat) > 2 else b'"cat":"async",'))
         elif phase == "b":
             begin = _Begin(at_ns, at, self._rest(event))
@@ -242,7 +237,6 @@ class Reader:
 
     def _flow(self, event: Event, phase: str) -> None:
         number = text_id(bytes(event.cat), bytes(event.name), bytes(event.id) or bytes(event.id2))
-        self._timeline.counts["arrow end"] += 1
         self._timeline.add(phase, self._track(event), self._ns(event.ts), 0, self._rest(event, b'"id":%d,' % number))
 
     # ---------------------------------------------------------- all others
@@ -258,7 +252,6 @@ class Reader:
             return
         fields = b'"id":%s,' % bytes(event.id) if len(event.id) else b""
         rest = b'{%s"name":%s,"args":%s}' % (fields, clean_name(event.name), msgspec.json.encode(numbers))
-        self._timeline.counts["number"] += 1
         self._timeline.add("C", self._track(event), self._ns(event.ts), 0, rest)
 
     def _metadata(self, event: Event) -> None:
