@@ -157,7 +157,7 @@ def _summary(imported: "Imported") -> str:
         parts.append(f"{_counted(laned.arrows, 'arrow end')} without a span left out")
     if imported.clock is not Clock.START and timeline.clock is Clock.START:
         parts.append("the tool itself writes no such clock")
-    return "; ".join([*parts, *left_out_of(timeline)])
+    return "; ".join(filter(None, [*parts, left_out_of(timeline)]))
 
 
 def _where(imported: "Imported") -> str:
@@ -178,8 +178,8 @@ def _where(imported: "Imported") -> str:
 def _counted(count: int, what: str) -> str:
     if count == 1:
         return f"1 {what}"
-    noun, space, more = what.partition(" without")
-    return f"{count:,} {noun}s{space}{more}"
+    noun, without, more = what.partition(" without")
+    return f"{count:,} {noun}s{without}{more}"
 
 
 @contextmanager

@@ -25,7 +25,7 @@ MAX_NS: Final = 2**62
 
 _OPEN: Final = "open"
 
-_COUNTED: Final = {"X": "span", _OPEN: "span without an end", "C": "number"} | dict.fromkeys("stf", "arrow end")
+_COUNTED: Final = {"X": "span", _OPEN: "span without an end", "C": "number"} | {"s": "arrow"}
 """What a person calls the events of a phase."""
 
 
@@ -167,7 +167,9 @@ class Timeline:
     def counts(self) -> dict[str, int]:
         """How many there are of what a person counts."""
         counts: Counter[str] = Counter()
-        for phase, count in self._phases.items():
+        for phase, count in sorted(self._phases.items()):
+            if phase in "tf":  # the other ends of arrows
+                continue
             counts[_COUNTED.get(phase, "moment")] += count
         return counts
 

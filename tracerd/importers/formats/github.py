@@ -1,14 +1,20 @@
 """The jobs of a GitHub Actions run, as its API and `gh run view --json jobs` give them: a thread a job."""
 
+import re
+from typing import Final
+
 from tracerd.importers.fields import fields, objects, text, wall_ns, without_empty
 from tracerd.importers.head import Head
 from tracerd.importers.source import Source
 from tracerd.importers.timeline import Clock, Timeline
 
+_JOBS: Final = re.compile(rb'"jobs"\s*:\s*\[')
+
 
 def fits(head: Head) -> bool:
     """Whether a file that begins so is one of jobs, or of pages of them."""
-    return head.has("jobs") or "jobs" in head.first or (head.has("run_id") and head.has("steps"))
+    is_one = head.has("run_id") and head.has("steps")
+    return is_one or ((head.has("jobs") or "jobs" in head.first) and _JOBS.search(head.text) is not None)
 
 
 def read(source: Source, timeline: Timeline) -> None:
