@@ -155,7 +155,7 @@ def test_jest_has_tests_and_vitest_has_files(tmp_path: Path) -> None:
         "duration": 20,
         "startAt": NOON_S * 1000 + 10,
     }
-    skipped = {"ancestorTitles": [], "title": "later", "status": "pending", "duration": None}
+    skipped: dict[str, object] = {"ancestorTitles": [], "title": "later", "status": "pending", "duration": None}
     file = {"name": "a.test.js", "startTime": NOON_S * 1000, "endTime": NOON_S * 1000 + 50, "status": "passed"}
     read = read_text(
         tmp_path, json.dumps({"numTotalTestSuites": 1, "testResults": [file | {"assertionResults": [test, skipped]}]})

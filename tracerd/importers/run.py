@@ -14,7 +14,6 @@ from tracerd.importers.source import Source
 from tracerd.importers.timeline import Clock, Timeline
 from tracerd.importers.writer import Laned, Writer
 
-
 _STEP_NS: Final = 1_000_000_000
 """The clocks of files are as coarse, and the wall clock may be set meanwhile."""
 
@@ -89,6 +88,8 @@ class Importer:
         with closing(Source(path, options.max_bytes, self._progress)) as source, closing(timeline.records):
             kind = BY_NAME[options.format] if options.format else format_of(source.head)
             kind.read(source, timeline)
+            if source.note:
+                timeline.notes.append(source.note)
             if not timeline.size:
                 raise ImportFileError(_why_empty(source, timeline))
             if timeline.clock is Clock.START and _is_of_this_boot(timeline, source):

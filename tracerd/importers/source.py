@@ -38,6 +38,7 @@ class Source:
         name: What to call it.
         head: How it begins: HEAD_BYTES, if it is so long.
         problem: Why it is not whole, as words that follow its name; empty if it is. Known at the end.
+        note: What else the user should know of its shape.
         mtime_ns: When it was last written, in ns since 1970; None for stdin.
 
     Raises:
@@ -47,6 +48,7 @@ class Source:
     def __init__(self, path: str, max_bytes: float, progress: Callable[[int], object]) -> None:
         self.name = "stdin" if path == STDIN else os.path.basename(path)
         self.problem = ""
+        self.note = ""
         self.mtime_ns: int | None = None
         self._path = path
         self._progress = progress
@@ -84,7 +86,7 @@ class Source:
     def lines(self) -> Iterator[bytes]:
         """Its lines, without their ends, and without those that are blank; once.
 
-        A last line that was never ended is left out, unless it is whole JSON.
+        A last line that was never ended is left out, unless it is a whole JSON object or array.
         """
         rest = b""
         for piece in self.pieces():
@@ -93,7 +95,7 @@ class Source:
                 if line := line.strip():
                     yield line
         if rest := rest.strip():
-            if decoded(rest) is not None:
+            if isinstance(decoded(rest), dict | list):
                 yield rest
             else:
                 self.problem = self.problem or CUT_OFF
@@ -108,8 +110,14 @@ class Source:
         for block in document.blocks():
             for line in block.splitlines():
                 yield decoded(line)
+        self.end(document)
+
+    def end(self, document: Document) -> None:
+        """Take note of how a document of its bytes has ended: an array needs no `]` after a whole element."""
         if not document.is_complete:
             self.problem = self.problem or CUT_OFF
+        elif not document.is_closed and not self.problem:
+            self.note = "its array has no end, but all elements are whole"
 
     def whole(self) -> bytes:
         """All of it.

@@ -39,10 +39,8 @@ def read(source: Source, timeline: Timeline) -> None:
         for block in document.blocks():
             for unit in objects([decoded(line) for line in block.splitlines()]):
                 _unit(unit, timeline, tree)
-        if not document.is_closed:
-            source.problem = source.problem or CUT_OFF
-    elif not source.problem:
-        source.problem = CUT_OFF
+    if not page.rstrip().endswith(b"</html>"):
+        source.problem = source.problem or CUT_OFF
     tree.put()
 
 

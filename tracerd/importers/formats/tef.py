@@ -81,10 +81,7 @@ class Reader:
             for block in document.blocks():
                 self._take_block(block)
             values = document.values
-            if not document.is_complete:
-                source.problem = source.problem or "is cut off"
-            elif not document.is_closed and not source.problem:
-                timeline.notes.append("its array has no end, but all events are whole")
+            source.end(document)
         else:
             for line in source.lines():
                 self._take_block(line + b"\n")
