@@ -185,6 +185,7 @@ def test_more_than_fits_into_memory_comes_in_order(monkeypatch: pytest.MonkeyPat
     random.Random(1).shuffle(numbers)
     sorter = sorting.Sorter()
     for number in numbers:
-        sorter.add((number, 0, number, 0, "X", b"{}"))
+        sorter.append((number, 0, number, 0, "X", b"{}"))
+        sorter.appended(2)
     assert [record[0] for record in sorter.sorted()] == list(range(5000))
     sorter.close()

@@ -100,6 +100,19 @@ class Source:
             else:
                 self.problem = self.problem or CUT_OFF
 
+    def line_blocks(self) -> Iterator[bytes]:
+        """Its lines in blocks of whole ones, about BLOCK_BYTES each; as `lines` else."""
+        block: list[bytes] = []
+        size = 0
+        for line in self.lines():
+            block.append(line)
+            size += len(line)
+            if size > BLOCK_BYTES:
+                yield b"\n".join(block) + b"\n"
+                block, size = [], 0
+        if block:
+            yield b"\n".join(block) + b"\n"
+
     def values(self) -> Iterator[object]:
         """The elements of the array that it is, else the values of its lines; None for what is no JSON. Once."""
         if not self.head.lstrip().startswith(b"["):

@@ -11,7 +11,7 @@ from typing import Final
 import orjson
 
 from tracerd import redact
-from tracerd.importers.sorting import Record, Sorter
+from tracerd.importers.sorting import Sorter
 
 MAX_TRACKS: Final = 100_000
 """Threads of a file that are kept apart; what comes beyond shares one."""
@@ -126,8 +126,16 @@ class Timeline:
         return at
 
     def add(self, phase: str, track: int, start_ns: int, dur_ns: int, rest: bytes) -> None:
-        """Take an event; `rest` is a JSON object with its name, category and args, without secrets."""
-        if not -MAX_NS < start_ns < MAX_NS or dur_ns > OPEN_NS:
+        """Take an event.
+
+        Args:
+            phase: Its phase.
+            track: The number of its track.
+            start_ns: When it begins.
+            dur_ns: How long it takes; OPEN_NS if it has not ended.
+            rest: Its name, category and args, as `body_of` makes it, without secrets.
+        """
+        if not -MAX_NS < start_ns < MAX_NS or (start_ns + dur_ns >= MAX_NS and dur_ns != OPEN_NS):
             self.left_out["events beyond all times"] += 1
             return
         self.size += 1
@@ -137,8 +145,15 @@ class Timeline:
         end_ns = start_ns + dur_ns if dur_ns < OPEN_NS else start_ns
         if end_ns > self.last_ns:
             self.last_ns = end_ns
-        record: Record = (start_ns, -dur_ns, self.size, track, phase, rest)
-        self.records.add(record)
+        self.records.append((start_ns, -dur_ns, self.size, track, phase, rest))
+        self.records.appended(len(rest), 1)
+
+    def added_spans(self, count: int, rest_bytes: int, first_ns: int, last_ns: int) -> None:
+        """Account for spans that were appended to the records by their reader."""
+        self._phases["X"] += count
+        self.first_ns = min(self.first_ns, first_ns)
+        self.last_ns = max(self.last_ns, last_ns)
+        self.records.appended(rest_bytes, count)
 
     def span(
         self,
@@ -161,8 +176,8 @@ class Timeline:
     def arrow(self, track: int, at_ns: int, to_track: int, to_ns: int) -> None:
         """Take an arrow from a span to another one, which are those that run there at these times."""
         number = text_id("arrow", self.size)
-        self.add("s", track, at_ns, 0, b'{"id":%d,"name":"child","cat":"child"}' % number)
-        self.add("f", to_track, to_ns, 0, b'{"id":%d,"name":"child","cat":"child"}' % number)
+        self.add("s", track, at_ns, 0, b'"id":%d,"name":"child","cat":"child"}\n' % number)
+        self.add("f", to_track, to_ns, 0, b'"id":%d,"name":"child","cat":"child"}\n' % number)
 
     def counts(self) -> dict[str, int]:
         """How many there are of what a person counts."""
@@ -175,13 +190,18 @@ class Timeline:
 
 
 def rest_of(name: str, cat: str = "", args: Mapping[str, object] | None = None) -> bytes:
-    """The fields of an event that have nothing to do with its time and place, without secrets."""
+    """All of an event but its time and place, as `body_of` makes it, without secrets."""
     fields: dict[str, object] = {"name": name}
     if cat:
         fields["cat"] = cat
     if args:
         fields["args"] = args
-    return redact.line(_json(fields))
+    return body_of(redact.line(_json(fields)))
+
+
+def body_of(event: bytes) -> bytes:
+    """The rest of a line, behind the fields of its time and place: a JSON object without its first bracket."""
+    return event[1:] + b"\n"
 
 
 def _json(value: object) -> bytes:

@@ -80,16 +80,25 @@ class Writer:
         """The lines, in blocks."""
         lines: list[bytes] = []
         size = 0
+        rows, shift_ns, whole_us = self._rows, self._shift_ns, self._whole_us
         for start, negative_dur, _, at, phase, rest in self._timeline.records.sorted():
-            row = self._rows.get(at) or self._make_row(at)
-            start_ns, dur_ns = start + self._shift_ns, -negative_dur
-            if self._whole_us:
-                dur_ns = dur_ns if dur_ns == OPEN_NS else (start_ns + dur_ns) // 1000 * 1000
-                start_ns = start_ns // 1000 * 1000
-                dur_ns -= start_ns if dur_ns != OPEN_NS else 0
+            row = rows.get(at) or self._make_row(at)
+            start_ns = start + shift_ns
+            end_ns = start_ns - negative_dur
+            us, start_rest = divmod(start_ns, 1000)
+            end_us, end_rest = divmod(end_ns, 1000)
+            if whole_us and negative_dur != -OPEN_NS:
+                start_ns, end_ns, start_rest, end_rest = us * 1000, end_us * 1000, 0, 0
             if self._ends:
                 self._end_until(start_ns, lines)
-            line = self._line(row, start_ns, dur_ns, phase, rest)
+            if phase == "X" and row.heads and not (start_rest or end_rest or row.track.async_id):  # nearly all
+                lane = row.lanes.place(start_ns, end_ns)
+                if lane or negative_dur == -OPEN_NS:
+                    line = self._placed(row, lane, start_ns, end_ns - start_ns, rest)
+                else:
+                    line = b'{"ph":"X",%b,"ts":%d,"dur":%d,%b' % (row.heads[0], us, end_us - us, rest)
+            else:
+                line = self._line(row, start_ns, end_ns - start_ns, phase, rest)
             if self._names:
                 lines += self._names
                 self._names.clear()
@@ -108,16 +117,19 @@ class Writer:
         if phase in _FLOWS:
             return self._flow(row, start_ns, phase, rest)
         if phase != "X" or row.track.async_id:
-            return b'{"ph":"%s",%s,"ts":%s,%s\n' % (phase.encode(), self._head(row, 0), _us(start_ns), rest[1:])
-        lane = row.lanes.place(start_ns, start_ns + dur_ns)
+            return b'{"ph":"%s",%s,"ts":%s,%s' % (phase.encode(), self._head(row, 0), _us(start_ns), rest)
+        return self._placed(row, row.lanes.place(start_ns, start_ns + dur_ns), start_ns, dur_ns, rest)
+
+    def _placed(self, row: _Row, lane: int, start_ns: int, dur_ns: int, rest: bytes) -> bytes:
+        """A span of a thread on its lane."""
         if lane == NO_LANE:
             self.laned.crossing += 1
             return self._crossing_span(row, start_ns, dur_ns, rest)
         if lane:
             self.laned.spans += 1
         if dur_ns == OPEN_NS:
-            return b'{"ph":"B",%s,"ts":%s,%s\n' % (self._head(row, lane), _us(start_ns), rest[1:])
-        return b'{"ph":"X",%s,"ts":%s,"dur":%s,%s\n' % (self._head(row, lane), _us(start_ns), _us(dur_ns), rest[1:])
+            return b'{"ph":"B",%s,"ts":%s,%s' % (self._head(row, lane), _us(start_ns), rest)
+        return b'{"ph":"X",%s,"ts":%s,"dur":%s,%s' % (self._head(row, lane), _us(start_ns), _us(dur_ns), rest)
 
     # ---------------------------------------------------------- async spans and arrows
 
@@ -134,11 +146,13 @@ class Writer:
     def _begun(self, head: bytes, start_ns: int, dur_ns: int, rest: bytes) -> bytes:
         """The begin of an async span; its end waits for its turn."""
         self._written += 1
-        body = rest[1:] if b'"cat":' in rest else b'"cat":"async",%s' % rest[1:]
-        begin = b'{"ph":"b",%s,"ts":%s,%s\n' % (head, _us(start_ns), body)
+        fields: dict[str, object] = orjson.loads(b"{" + rest)
+        if "cat" not in fields:
+            fields["cat"] = "async"
+            rest = b'"cat":"async",' + rest
+        begin = b'{"ph":"b",%s,"ts":%s,%s' % (head, _us(start_ns), rest)
         if dur_ns == OPEN_NS:
             return begin
-        fields: dict[str, object] = orjson.loads(b"{" + body)
         fields.pop("args", None)
         end_ns = start_ns + dur_ns
         end = b'{"ph":"e",%s,"ts":%s,%s\n' % (head, _us(end_ns), orjson.dumps(fields)[1:])
@@ -166,7 +180,7 @@ class Writer:
         if ends_now:
             at_ns -= 1000 if self._whole_us else 1
         binds = b',"bp":"e"' if phase == "f" else b""
-        return b'{"ph":"%s",%s%s,"ts":%s,%s\n' % (phase.encode(), self._head(row, lane), binds, _us(at_ns), rest[1:])
+        return b'{"ph":"%s",%s%s,"ts":%s,%s' % (phase.encode(), self._head(row, lane), binds, _us(at_ns), rest)
 
     # ---------------------------------------------------------- rows
 
