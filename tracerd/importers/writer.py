@@ -1,6 +1,6 @@
 """A timeline to the lines of a trace, in the order of time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
@@ -39,7 +39,11 @@ class _Row:
 
     track: Track
     pid: int
-    lanes: Lanes = field(default_factory=Lanes)
+    lanes: Lanes
+    place: Callable[[int, int], int]
+    """That of the lanes."""
+    head: bytes = b""
+    """Of a thread, the first of the heads as soon as there is one."""
     heads: list[bytes] = field(default_factory=list[bytes])
     """What each line on a lane begins with: pid, and tid or id."""
 
@@ -80,28 +84,28 @@ class Writer:
         """The lines, in blocks."""
         lines: list[bytes] = []
         size = 0
-        rows, shift_ns, whole_us = self._rows, self._shift_ns, self._whole_us
+        rows, ends, names = self._rows, self._ends, self._names
+        shift_ns, whole_us = self._shift_ns, self._whole_us
         for start, negative_dur, _, at, phase, rest in self._timeline.records.sorted():
             row = rows.get(at) or self._make_row(at)
             start_ns = start + shift_ns
             end_ns = start_ns - negative_dur
-            us, start_rest = divmod(start_ns, 1000)
-            end_us, end_rest = divmod(end_ns, 1000)
             if whole_us and negative_dur != -OPEN_NS:
-                start_ns, end_ns, start_rest, end_rest = us * 1000, end_us * 1000, 0, 0
-            if self._ends:
+                start_ns, end_ns = start_ns // 1000 * 1000, end_ns // 1000 * 1000
+            if ends:
                 self._end_until(start_ns, lines)
-            if phase == "X" and row.heads and not (start_rest or end_rest or row.track.async_id):  # nearly all
-                lane = row.lanes.place(start_ns, end_ns)
+            if phase == "X" and row.head and not start_ns % 1000 and not end_ns % 1000:  # nearly all
+                lane = row.place(start_ns, end_ns)
                 if lane or negative_dur == -OPEN_NS:
                     line = self._placed(row, lane, start_ns, end_ns - start_ns, rest)
                 else:
-                    line = b'{"ph":"X",%b,"ts":%d,"dur":%d,%b' % (row.heads[0], us, end_us - us, rest)
+                    dur_us = (end_ns - start_ns) // 1000
+                    line = b'{"ph":"X",%b,"ts":%d,"dur":%d,%b' % (row.head, start_ns // 1000, dur_us, rest)
             else:
                 line = self._line(row, start_ns, end_ns - start_ns, phase, rest)
-            if self._names:
-                lines += self._names
-                self._names.clear()
+            if names:
+                lines += names
+                names.clear()
             lines.append(line)
             size += len(line)
             if size > _BLOCK_BYTES:
@@ -186,7 +190,8 @@ class Writer:
 
     def _make_row(self, at: int) -> _Row:
         track = self._timeline.tracks[at]
-        row = self._rows[at] = _Row(track, self._pid(track.process))
+        lanes = Lanes()
+        row = self._rows[at] = _Row(track, self._pid(track.process), lanes, lanes.place)
         return row
 
     def _pid(self, process: Process) -> int:
@@ -201,6 +206,7 @@ class Writer:
     def _head(self, row: _Row, lane: int) -> bytes:
         while len(row.heads) <= lane:
             row.heads.append(self._new_head(row, len(row.heads)))
+            row.head = row.heads[0] if not row.track.async_id else b""
         return row.heads[lane]
 
     def _new_head(self, row: _Row, lane: int) -> bytes:
