@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 _ALWAYS: Final = (
-    b"passw", b"passphrase", b"pwd", b"token", b"secret", b"credential", b"authorization", b"cookie", b"earer ",
+    b"passw", b"passphrase", b"pwd", b"token", b"secret", b"credential", b"authorization", b"cookie", b"earer",
     b"asic ", b"eyj", b"akia", b"asia", b"aiza", b"sg.",
 )  # fmt: skip
 

@@ -179,7 +179,7 @@ class Reader:
     def _rest(self, event: Event, first: bytes = b"") -> bytes:
         name, args = clean_name(event.name), bytes(event.args)
         parts = b'{%s"name":%s%s' % (first, name, self._cat(bytes(event.cat)))
-        if args and args != b"{}" and args != b"null":
+        if args and args != b"null":
             parts += b',"args":' + args if args[:1] == b"{" else b',"args":{"value":%s}' % args
         return body_of(redact.line(parts + b"}") if self._may_hold_secrets else parts + b"}")
 
