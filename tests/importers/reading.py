@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from tracerd.importers.placing import Place
 from tracerd.importers.run import Imported, Importer, Options
@@ -50,7 +51,7 @@ def args(event: Event) -> dict[str, object]:
     """The args of an event; empty without any."""
     found = event.get("args", {})
     assert isinstance(found, dict)
-    return found
+    return cast("dict[str, object]", found)
 
 
 def read(path: Path, options: Options | None = None) -> Read:

@@ -9,7 +9,12 @@ _STAMPS: Final = {"started_at": "2023-11-14T22:13:20Z", "completed_at": "2023-11
 _ZIPKIN: Final = {"traceId": "t", "id": "1", "name": "a", "timestamp": 1_700_000_000_000_000, "duration": 9}
 _NEXT: Final = {"traceId": "t", "id": 1, "name": "a", "timestamp": 9, "duration": 9, "startTime": 1_700_000_000_000}
 _TRY: Final = {"parallelIndex": 0, "status": "passed", "duration": 5, "startTime": "2023-11-14T22:13:20.100Z"}
-_FILE: Final = {"name": "a", "startTime": 1_700_000_000_000, "endTime": 1_700_000_000_050, "assertionResults": []}
+_FILE: Final[dict[str, object]] = {
+    "name": "a",
+    "startTime": 1_700_000_000_000,
+    "endTime": 1_700_000_000_050,
+    "assertionResults": [],
+}
 _TASK: Final = {"taskId": "a", "execution": {"startTime": 1_700_000_000_000, "endTime": 1_700_000_000_070}}
 _GO: Final = {"Time": "2023-11-14T22:13:20.5Z", "Package": "p", "Test": "A"}
 _GIT: Final = {"sid": "20231114T221320.000000Z-H0-P000034e6", "thread": "main", "time": "2023-11-14T22:13:20.5Z"}

@@ -33,7 +33,7 @@ def test_jobs_of_a_ci_run(tmp_path: Path) -> None:
 
 
 def test_jobs_as_the_command_gh_writes_them(tmp_path: Path) -> None:
-    job = {
+    job: dict[str, object] = {
         "databaseId": 1,
         "name": "linux",
         "startedAt": f"{NOON}Z",
@@ -164,7 +164,7 @@ def test_jest_has_tests_and_vitest_has_files(tmp_path: Path) -> None:
     assert read.span("a.test.js")["tid"] == read.span("sum > adds")["tid"]
     assert dict(read.imported.timeline.left_out) == {"skipped tests": 1}
     del test["startAt"]
-    of_vitest = [file | {"assertionResults": [test | {"meta": {}}]}]
+    of_vitest: list[dict[str, object]] = [file | {"assertionResults": [test | {"meta": {}}]}]
     read = read_text(tmp_path, json.dumps({"numTotalTestSuites": 1, "testResults": of_vitest}))
     assert read.names() == ["a.test.js"]
     assert read.imported.timeline.tool == "Vitest"

@@ -11,7 +11,7 @@ from tracerd import redact
 from tracerd.importers.formats import tef
 from tracerd.importers.secrets import may_hold_secrets
 
-PLAIN = [
+PLAIN: list[dict[str, object]] = [
     {"ph": "X", "name": "int", "cat": "c", "pid": 2, "tid": 3, "ts": 10, "dur": 20, "args": {"a": [1, {"ts": 5}]}},
     {"ph": "X", "name": "float", "cat": "c", "pid": 2, "tid": 3, "ts": 11.5, "dur": 0.2501},
     {"ph": "X", "name": "both", "cat": "", "pid": 2, "tid": 3, "ts": 12, "dur": 1.5, "args": {}},
@@ -39,7 +39,7 @@ def test_the_short_way_and_the_long_way_lead_to_the_same(tmp_path: Path, monkeyp
 
     text = document(PLAIN)
     short = read_text(tmp_path, text)
-    monkeypatch.setattr(tef, "may_hold_secrets", lambda _: True)
+    monkeypatch.setattr(tef, "may_hold_secrets", bool)
     assert shown(short) == shown(read_text(tmp_path, text))
     assert short.imported.timeline.left_out == {"events beyond all times": 2, "events without a time": 4}
     assert short.names() == sorted(

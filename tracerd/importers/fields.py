@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
@@ -24,15 +24,24 @@ def decoded(text: bytes) -> object:
 
 def fields(value: object) -> dict[str, object]:
     """An object; empty if it is none."""
-    return value if isinstance(value, dict) else {}
+    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
+
+
+def array(value: object) -> list[object]:
+    """The items of an array; empty if it is none."""
+    return cast("list[object]", value) if isinstance(value, list) else []
+
+
+def items(value: object) -> list[object]:
+    """The items of an array; anything else is the only one."""
+    return cast("list[object]", value) if isinstance(value, list) else [value]
 
 
 def objects(value: object) -> Iterator[dict[str, object]]:
     """The objects of an array; nothing if it is none."""
-    if isinstance(value, list):
-        for item in value:
-            if isinstance(item, dict):
-                yield item
+    for item in array(value):
+        if isinstance(item, dict):
+            yield cast("dict[str, object]", item)
 
 
 def text(value: object) -> str:
@@ -42,7 +51,7 @@ def text(value: object) -> str:
 
 def texts(value: object) -> list[str]:
     """The texts of an array."""
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+    return [item for item in array(value) if isinstance(item, str)]
 
 
 def number(value: object) -> int | float | None:

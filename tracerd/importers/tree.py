@@ -110,7 +110,7 @@ class Tree:
         for lane in lanes:
             while lane.open and lane.open[-1].end_ns <= span.start_ns:
                 lane.open.pop()
-            if lane.open and lane.open[-1] is parent and parent.end_ns >= span.end_ns:
+            if lane.open and parent and lane.open[-1] is parent and parent.end_ns >= span.end_ns:
                 free = lane
                 break
             if not lane.open and free is None:

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from tracerd.importers.fields import decoded, fields, nanoseconds, objects, text, texts, wall_ns, without_empty
+from tracerd.importers.fields import decoded, fields, items, nanoseconds, objects, text, texts, wall_ns, without_empty
 from tracerd.importers.head import Head
 from tracerd.importers.source import CUT_OFF, Source
 from tracerd.importers.timeline import Clock, Timeline
@@ -53,11 +53,9 @@ def _unit(unit: dict[str, object], timeline: Timeline, tree: Tree) -> None:
     name = f"{text(unit.get('name'))} {text(unit.get('version'))}{text(unit.get('target'))}"
     args = without_empty(mode=unit.get("mode"), features=texts(unit.get("features")))
     tree.span("", key, None, name, start_ns, dur_ns, args, cat="unit", rows="units")
-    sections = unit.get("sections")
-    for section in sections if isinstance(sections, list) else []:
-        label, times = section if isinstance(section, list) and len(section) == 2 else ("", None)
-        begin_ns = nanoseconds(fields(times).get("start"), _SECOND)
-        end_ns = nanoseconds(fields(times).get("end"), _SECOND)
-        if begin_ns is not None and end_ns is not None and text(label):
+    for section in items(unit.get("sections")):
+        label, times = (text(items(section)[0]), fields(items(section)[-1])) if items(section) else ("", {})
+        begin_ns, end_ns = nanoseconds(times.get("start"), _SECOND), nanoseconds(times.get("end"), _SECOND)
+        if begin_ns is not None and end_ns is not None and label:
             at_ns = start_ns + begin_ns
-            tree.span("", (key, label), key, text(label), at_ns, end_ns - begin_ns, cat="section", rows="units")
+            tree.span("", (key, label), key, label, at_ns, end_ns - begin_ns, cat="section", rows="units")

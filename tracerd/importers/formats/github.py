@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from tracerd.importers.fields import fields, objects, text, wall_ns, without_empty
+from tracerd.importers.fields import fields, items, objects, text, wall_ns, without_empty
 from tracerd.importers.head import Head
 from tracerd.importers.source import Source
 from tracerd.importers.timeline import Clock, Timeline
@@ -22,7 +22,7 @@ def read(source: Source, timeline: Timeline) -> None:
     timeline.tool = "GitHub Actions"
     timeline.clock = Clock.WALL
     document = source.document("jobs", "steps")
-    for page in objects(document if isinstance(document, list) else [document]):
+    for page in objects(items(document)):
         for job in objects(page.get("jobs") or [page]):
             _job(job, timeline)
 

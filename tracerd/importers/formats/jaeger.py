@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tracerd.importers.fields import fields, nanoseconds, objects, text, without_empty
+from tracerd.importers.fields import fields, items, nanoseconds, objects, text, without_empty
 from tracerd.importers.head import Head
 from tracerd.importers.source import Source
 from tracerd.importers.timeline import Clock, Timeline
@@ -32,7 +32,7 @@ def read(source: Source, timeline: Timeline) -> None:
 
 def _traces(document: object) -> Iterator[dict[str, object]]:
     data = fields(document).get("data", document)
-    for trace in objects(data if isinstance(data, list) else [data]):
+    for trace in objects(items(data)):
         yield trace if "spans" in trace else {"spans": [trace]}
 
 

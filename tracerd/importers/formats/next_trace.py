@@ -21,9 +21,10 @@ def read(source: Source, timeline: Timeline) -> None:
     timeline.clock = Clock.WALL
     runs: defaultdict[str, list[dict[str, object]]] = defaultdict(list)
     for line in source.lines():
-        if not isinstance(array := decoded(line), list):
+        value = decoded(line)
+        if value is None:
             timeline.left_out["lines that are no JSON"] += 1
-        for span in objects(array):
+        for span in objects(value):
             runs[text(span.get("traceId"))].append(span)
     tree = Tree(timeline)
     for run, spans in runs.items():

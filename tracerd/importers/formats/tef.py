@@ -82,7 +82,7 @@ class Reader:
                 self._take_any(event)
                 wall_ns = self._wall_ns
                 continue
-            if type(ts) is type(dur) is int:
+            if isinstance(ts, int) and isinstance(dur, int):
                 start_ns, dur_ns = ts * 1000, dur * 1000
             else:
                 start_ns = round(ts * 1000)

@@ -5,7 +5,7 @@ The two sides of a call may share one id, so a span is known by its id, its serv
 
 from collections.abc import Iterator
 
-from tracerd.importers.fields import fields, nanoseconds, objects, text, without_empty
+from tracerd.importers.fields import fields, items, nanoseconds, objects, text, without_empty
 from tracerd.importers.head import Head
 from tracerd.importers.source import Source
 from tracerd.importers.timeline import Clock, Timeline
@@ -31,7 +31,7 @@ def read(source: Source, timeline: Timeline) -> None:
 
 
 def _spans(value: object, timeline: Timeline) -> Iterator[dict[str, object]]:
-    for span in objects(value if isinstance(value, list) else [value]):
+    for span in objects(items(value)):
         if nanoseconds(span.get("timestamp"), 1000) is None:
             timeline.left_out["spans without a start"] += 1
         else:
