@@ -38,11 +38,13 @@ class Format:
         name: For --format.
         fits: Whether a file that begins so has it.
         read: Puts a file into a timeline; may raise ImportFileError.
+        holds_runs: Whether a file holds many runs, with times since 1970.
     """
 
     name: str
     fits: Callable[[Head], bool]
     read: Callable[[Source, Timeline], None]
+    holds_runs: bool = False
 
 
 _TRACE2: Final = re.compile(rb"\d\d:\d\d:\d\d\.\d{6} \S+:\d+ +(?:\| d\d+ +\||version |start )")
@@ -68,7 +70,7 @@ FORMATS: Final = (
     Format("meson", meson.fits, meson.read),
     Format("go-test", go_test.fits, go_test.read),
     Format("junit", junit.fits, junit.read),
-    Format("ninja", ninja.fits, ninja.read),
+    Format("ninja", ninja.fits, ninja.read, holds_runs=True),
     Format("next-trace", next_trace.fits, next_trace.read),
     Format("cargo-page", cargo_page.fits, cargo_page.read),
     Format("cargo-log", cargo_log.fits, cargo_log.read),

@@ -30,12 +30,16 @@ class Options:
         offset_ns: Added to all times.
         format: The format of all files; empty: by their content.
         max_bytes: How much a file may be when inflated.
+        since_ns: What began before is left out of files that hold several runs, in ns since 1970.
+        trusts_mtime: Whether files without a clock were written right when their last event ended.
     """
 
     align: Clock | None = None
     offset_ns: int = 0
     format: str = ""
     max_bytes: float = 10_000_000_000
+    since_ns: int = 0
+    trusts_mtime: bool = False
 
 
 @dataclass(slots=True)
@@ -87,6 +91,8 @@ class Importer:
         timeline = Timeline()
         with closing(Source(path, options.max_bytes, self._progress)) as source, closing(timeline.records):
             kind = BY_NAME[options.format] if options.format else format_of(source.head)
+            if kind.holds_runs:
+                timeline.since_ns = options.since_ns - _STEP_NS
             kind.read(source, timeline)
             if source.note:
                 timeline.notes.append(source.note)
@@ -94,6 +100,9 @@ class Importer:
                 raise ImportFileError(_why_empty(source, timeline))
             if timeline.clock is Clock.START and _is_of_this_boot(timeline, source):
                 timeline.clock = Clock.MONOTONIC
+            elif timeline.clock is Clock.START and options.trusts_mtime and source.mtime_ns is not None:
+                timeline.clock = Clock.WALL
+                timeline.base_ns = source.mtime_ns - timeline.last_ns
             clock = options.align or timeline.clock
             shift_ns = self._place.shift(timeline, clock, options.offset_ns)
             first_ns = timeline.first_ns + shift_ns

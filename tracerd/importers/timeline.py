@@ -82,6 +82,7 @@ class Timeline:
         first_ns: The earliest time.
         last_ns: The latest one.
         size: How many events there are.
+        since_ns: What began before is left out, and not counted.
     """
 
     tool: str = ""
@@ -96,6 +97,7 @@ class Timeline:
     _processes: dict[Hashable, Process] = field(default_factory=dict[Hashable, Process])
     _threads: dict[tuple[Hashable, Hashable], int] = field(default_factory=dict[tuple[Hashable, Hashable], int])
     size: int = 0
+    since_ns: int = -MAX_NS
     _phases: Counter[str] = field(default_factory=Counter[str])
 
     def process(self, key: Hashable, name: str = "", *, number: int = 0) -> Process:
@@ -137,6 +139,8 @@ class Timeline:
         """
         if not -MAX_NS < start_ns < MAX_NS or (start_ns + dur_ns >= MAX_NS and dur_ns != OPEN_NS):
             self.left_out["events beyond all times"] += 1
+            return
+        if start_ns < self.since_ns:
             return
         self.size += 1
         self._phases[phase if dur_ns < OPEN_NS else _OPEN] += 1
