@@ -164,7 +164,7 @@ def test_jest_has_tests_and_vitest_has_files(tmp_path: Path) -> None:
     assert read.span("a.test.js")["tid"] == read.span("sum > adds")["tid"]
     assert dict(read.imported.timeline.left_out) == {"skipped tests": 1}
     del test["startAt"]
-    of_vitest: list[dict[str, object]] = [file | {"assertionResults": [test | {"meta": {}}]}]
+    of_vitest = [file | {"assertionResults": [test | {"meta": {"a": 1}}]}]
     read = read_text(tmp_path, json.dumps({"numTotalTestSuites": 1, "testResults": of_vitest}))
     assert read.names() == ["a.test.js"]
     assert read.imported.timeline.tool == "Vitest"

@@ -48,7 +48,7 @@ def test_the_short_way_and_the_long_way_lead_to_the_same(tmp_path: Path, monkeyp
 
 
 def test_a_secret_anywhere_sends_its_block_the_long_way() -> None:
-    """What redaction would hide, the first look finds."""
+    """What redaction would hide, the quick check finds."""
     for text, hidden in SECRETS:
         line = json.dumps({"ph": "X", "name": text}).encode()
         assert hidden != text

@@ -34,7 +34,7 @@ _MAX_SIZE = 10_000_000_000
     help="What times count from: the machine's start, 1970, or the trace's first event; else as the tool writes them.",
 )
 @click.option("--format", "format_", metavar="F", help="The format of all files; without it, their content decides.")
-@click.option("--dry-run", is_flag=True, help="Read the files and say what is in them, but send nothing.")
+@click.option("--dry-run", is_flag=True, help="Read the files and report what is in them, but send nothing.")
 @click.option(
     "--max-size",
     type=size,
@@ -111,7 +111,7 @@ def import_command(
         connection.close()
         if stored < sum(sent):
             failed = True
-            reasons = "; ".join(connection.errors) or "`tracerd doctor` may say why"
+            reasons = "; ".join(connection.errors) or "`tracerd doctor` may show why"
             text = f"{refused} events refused and {lost} lost by the daemon, of {sum(sent)}: {reasons}"
             click.echo(printable(text), err=True)
     if failed:

@@ -113,7 +113,7 @@ def _counted(count: int, what: str) -> str:
 
 
 def main() -> None:
-    """Do what the arguments say."""
+    """Collect for the arguments."""
     socket, trace, since_us = sys.argv[1:]
     try:
         text = collect(socket, TraceId(trace), int(since_us))

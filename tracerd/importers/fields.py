@@ -96,5 +96,5 @@ def wall_ns(value: object) -> int | None:
 
 
 def without_empty(**values: object) -> dict[str, object]:
-    """The values that say something."""
+    """The values, without those that are empty."""
     return {key: value for key, value in values.items() if value not in (None, "", [], {})}

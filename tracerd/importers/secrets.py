@@ -1,4 +1,4 @@
-"""A first look at many lines: whether a secret may be in them. Most have none, and each rule takes a search of a line.
+"""A quick check of many lines: whether a secret may be in them. Most have none, and each rule takes a search of a line.
 
 What is found here is for `redact` to decide; what is not found must be nothing that it would hide.
 """
@@ -33,7 +33,7 @@ _KEY: Final = re.compile(
 
 
 def may_hold_secrets(lines: bytes) -> bool:
-    """Whether `redact` must look at each of these lines."""
+    """Whether `redact` must check each of these lines."""
     low = lines.lower()
     for word in _ALWAYS:
         if word in low:

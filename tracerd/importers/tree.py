@@ -1,6 +1,6 @@
 """Spans that know their parents, but no threads: each goes below its parent, and beside what runs at the same time.
 
-By their times alone a span that lies within its sibling's would look like its child.
+By their times alone a span that lies within its sibling's would seem to be its child.
 """
 
 from collections import defaultdict

@@ -6,6 +6,7 @@ from heapq import heappop, heappush
 
 import orjson
 
+from tracerd import redact
 from tracerd.importers.lanes import NO_LANE, Lanes
 from tracerd.importers.numbers import MAX_REAL, Numbers
 from tracerd.importers.timeline import OPEN_NS, Process, Timeline, Track, text_id
@@ -229,7 +230,7 @@ class Writer:
 
 
 def _named(what: str, head: bytes, name: str) -> bytes:
-    text = name.encode(errors="replace").decode()
+    text = redact.text(name.encode(errors="replace").decode())
     return b'{"ph":"M","name":"%s",%s,"args":{"name":%s}}\n' % (what.encode(), head, orjson.dumps(text))
 
 

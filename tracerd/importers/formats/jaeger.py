@@ -11,10 +11,9 @@ from tracerd.importers.tree import Tree
 
 def fits(head: Head) -> bool:
     """Whether a file that begins so is of Jaeger."""
-    return any(
-        b'"operationName"' in head.text and found
-        for found in (head.has("data"), head.has("spans"), "spans" in head.first, "operationName" in head.first)
-    )
+    if b'"operationName"' not in head.text:
+        return False
+    return head.has("data") or head.has("spans") or bool(head.first.keys() & {"spans", "operationName"})
 
 
 def read(source: Source, timeline: Timeline) -> None:

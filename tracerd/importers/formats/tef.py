@@ -21,7 +21,7 @@ from tracerd.rows.elements import is_document
 from tracerd.store.own_lines import ClockReadings
 
 WALL_US: Final = 10**15
-"""Times from here on count from 1970, whatever the clock line says: it is the year 2001."""
+"""Times from here on count from 1970, whatever the clock line is: it is the year 2001."""
 
 _NAME_AT: Final = len(b'"name":')
 _QUOTE: Final = ord('"')
@@ -46,7 +46,7 @@ class Reader:
         self._may_hold_secrets = False
 
     def read(self, source: Source) -> None:
-        """Read all of a file, and say what it is."""
+        """Read all of a file, and recognise its tool."""
         timeline = self._timeline
         values: dict[bytes, bytes] = {}
         if source.head.lstrip().startswith(b"[") or is_document(source.head):  # a comma may come first
@@ -237,9 +237,9 @@ class Reader:
         if not isinstance(name, str) or not name:
             return
         if what == b'"process_name"':
-            self._timeline.process(event.pid, redact.text(name))
+            self._timeline.process(event.pid, name)
         else:
-            self._timeline.tracks[self._track(event)].name = redact.text(name)
+            self._timeline.tracks[self._track(event)].name = name
 
     def _own_clock(self, event: Event) -> None:
         try:
