@@ -10,6 +10,9 @@ import pytest
 from tests.commands import invoke
 from tests.harness import Daemon
 from tests.perfetto.judge import Judge
+from tracerd.errors import ImportFileError
+from tracerd.importers.placing import Place
+from tracerd.importers.run import Importer, Options
 
 EVENTS: list[dict[str, object]] = [
     {"ph": "M", "name": "process_name", "pid": 1, "tid": 0, "args": {"name": "traceEvents"}},
@@ -104,26 +107,37 @@ def test_perfetto_has_nothing_to_object(daemon: Daemon, perfetto: Judge, tmp_pat
     assert rows == [[[7]], [[1]]]
 
 
-def test_what_is_cut_off_is_used_as_far_as_it_is_whole(daemon: Daemon, tmp_path: Path) -> None:
-    """At a tenth of all places: one line, the stated exit code, no traceback."""
-    from tracerd.errors import TracerdError
-    from tracerd.importers.placing import Place
-    from tracerd.importers.run import Importer, Options
-
-    whole = text()
+@pytest.mark.parametrize("step", [1501, pytest.param(1, marks=[pytest.mark.long, pytest.mark.timeout(3600)])])
+def test_what_is_cut_off_is_used_as_far_as_it_is_whole(step: int, tmp_path: Path) -> None:
+    """100 kB cut anywhere: nothing is sent, or what is whole, with the mark that it is not all."""
+    whole = json.dumps({"traceEvents": EVENTS * 84}).encode()
+    assert len(whole) > 100_000
     file = tmp_path / "file"
-    for at in range(0, len(whole), 10):
+    before = 0
+    for at in [*range(len(EVENTS) * 40), *range(len(EVENTS) * 40, len(whole), step)]:
         file.write_bytes(whole[:at])
         sent: list[bytes] = []
         try:
             imported = Importer(Options(), Place(), lambda _: None, is_new=True).read(str(file), sent.append)
-        except TracerdError:
+        except ImportFileError:
             assert sent == []
         else:
             assert imported.problem == "is cut off", at
             assert b'{"complete":false}' in sent[-1]
             assert all(json.loads(line) for line in b"".join(sent).splitlines())
-    assert run(daemon, file)[0] == 1
+            assert imported.timeline.size >= before
+            before = imported.timeline.size
+
+
+def test_a_file_that_is_cut_off_fails(daemon: Daemon, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(text()[:-20])
+    code, out, err = run(daemon, file, "--into", "t")
+    assert code == 1
+    assert err == f"{file} is cut off: what is whole was imported\n"
+    assert "spans" in out
+    attributes = [event["args"] for event in lines(daemon, "t") if event["name"] == "tracerd_trace"]
+    assert attributes == [{"complete": False}]
 
 
 @pytest.mark.parametrize(
@@ -186,6 +200,7 @@ def test_more_than_fits_into_memory_comes_in_order(monkeypatch: pytest.MonkeyPat
     random.Random(1).shuffle(numbers)
     sorter = sorting.Sorter()
     for number in numbers:
-        sorter.add((number, 0, number, 0, "X", b"{}"))
+        sorter.append((number, 0, number, 0, "X", b"{}"))
+        sorter.appended(2)
     assert [record[0] for record in sorter.sorted()] == list(range(5000))
     sorter.close()

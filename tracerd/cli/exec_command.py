@@ -47,6 +47,11 @@ def _trace_id(value: str) -> TraceId:
 @click.option(
     "--no-start", is_flag=True, help="Do not start a daemon; if none is running, the command is not recorded."
 )
+@click.option(
+    "--collect",
+    is_flag=True,
+    help="Import what ninja, clang, rustc, cargo and tsc write meanwhile below the current directory.",
+)
 @click.option("--summary", is_flag=True, help="At the end, print what `tracerd summary` shows, on stderr.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def exec_command(
@@ -59,6 +64,7 @@ def exec_command(
     layout: str | None,
     follow: bool,
     no_start: bool,
+    collect: bool,
     summary: bool,
     command: tuple[str, ...],
 ) -> None:
@@ -89,6 +95,7 @@ def exec_command(
             all_processes=all_processes,
             shims=shim_names(shim),
             layout=layout,
+            collect=collect,
             summary=summary,
         )
     )

@@ -34,7 +34,7 @@ _MAX_SIZE = 10_000_000_000
     help="What times count from: the machine's start, 1970, or the trace's first event; else as the tool writes them.",
 )
 @click.option("--format", "format_", metavar="F", help="The format of all files; without it, their content decides.")
-@click.option("--dry-run", is_flag=True, help="Read the files and say what is in them, but send nothing.")
+@click.option("--dry-run", is_flag=True, help="Read the files and report what is in them, but send nothing.")
 @click.option(
     "--max-size",
     type=size,
@@ -66,7 +66,7 @@ def import_command(
     from tracerd import trace_id
     from tracerd.errors import TracerdError
     from tracerd.importers.connection import Connection
-    from tracerd.importers.formats import BY_NAME
+    from tracerd.importers.registry import BY_NAME
     from tracerd.importers.run import Importer, Options
     from tracerd.importers.timeline import Clock
     from tracerd.trace_id import TraceId
@@ -111,7 +111,7 @@ def import_command(
         connection.close()
         if stored < sum(sent):
             failed = True
-            reasons = "; ".join(connection.errors) or "`tracerd doctor` may say why"
+            reasons = "; ".join(connection.errors) or "`tracerd doctor` may show why"
             text = f"{refused} events refused and {lost} lost by the daemon, of {sum(sent)}: {reasons}"
             click.echo(printable(text), err=True)
     if failed:
@@ -147,7 +147,7 @@ def _summary(imported: "Imported") -> str:
     from tracerd.importers.timeline import Clock
 
     timeline, laned = imported.timeline, imported.laned
-    counts = [_counted(count, what) for what, count in timeline.counts.items()] or ["nothing"]
+    counts = [_counted(count, what) for what, count in timeline.counts().items()] or ["nothing"]
     parts = [f"{timeline.tool}: {', '.join(counts)}, {_where(imported)}", *timeline.notes]
     if laned.spans:
         parts.append(f"{_counted(laned.spans, 'span')} put on {_counted(laned.lanes, 'lane')} of their own")
@@ -157,7 +157,7 @@ def _summary(imported: "Imported") -> str:
         parts.append(f"{_counted(laned.arrows, 'arrow end')} without a span left out")
     if imported.clock is not Clock.START and timeline.clock is Clock.START:
         parts.append("the tool itself writes no such clock")
-    return "; ".join([*parts, *left_out_of(timeline)])
+    return "; ".join(filter(None, [*parts, left_out_of(timeline)]))
 
 
 def _where(imported: "Imported") -> str:
@@ -176,8 +176,10 @@ def _where(imported: "Imported") -> str:
 
 
 def _counted(count: int, what: str) -> str:
-    plural = "" if count == 1 or what.startswith("begun") else "s"
-    return f"{count:,} {what}{plural}"
+    if count == 1:
+        return f"1 {what}"
+    noun, without, more = what.partition(" without")
+    return f"{count:,} {noun}s{without}{more}"
 
 
 @contextmanager

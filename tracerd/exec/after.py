@@ -30,6 +30,9 @@ RETENTION = (
 )
 """What becomes of logs that exec has begun for itself: see `store.retention.EXEC_LIMITS`."""
 
+COLLECT_S = 60.0
+"""How long the files of a build may take, at 20 MB/s."""
+
 _STDERR = 2
 _MAX_OUTPUT_BYTES = 65536
 
@@ -93,6 +96,23 @@ def _is_first_time(environ: Environ) -> bool:
     return True
 
 
+def collect(context: TraceContext, started_us: int, environ: Environ, warn: "Callable[[str], None]") -> None:
+    """Put what tools have written below the current directory into the trace.
+
+    Args:
+        context: The trace.
+        started_us: When the command began.
+        environ: For what is started.
+        warn: Warns of what is wrong.
+    """
+    words = ["tracerd.importers.collect", context.socket, str(context.trace_id), str(started_us)]
+    text, why = _run(words, environ, COLLECT_S)
+    for line in text.splitlines():
+        write_stderr(f"tracerd exec: {line}")
+    if why:
+        warn(f"--collect: {why}")
+
+
 def _problem(daemon: "DaemonSocket", errors: list[str], numbers: str, output: str | None) -> str:
     """What the answer of the daemon says is wrong; empty: nothing."""
     if errors:
@@ -104,7 +124,7 @@ def _problem(daemon: "DaemonSocket", errors: list[str], numbers: str, output: st
     return f"the daemon could not store {lost[0]} events: is the disk full?" if lost not in (["0"], []) else ""
 
 
-def _run(arguments: list[str], environ: Environ) -> tuple[str, str]:
+def _run(arguments: list[str], environ: Environ, limit_s: float = CHILD_S) -> tuple[str, str]:
     """Run a module of ours; what it has written, or why it failed."""
     reader, writer = os.pipe()
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
@@ -116,13 +136,13 @@ def _run(arguments: list[str], environ: Environ) -> tuple[str, str]:
     finally:
         os.close(null)
         os.close(writer)
-    output = _read(reader, time.monotonic() + CHILD_S)
+    output = _read(reader, time.monotonic() + limit_s)
     os.close(reader)
     if output is None:
         os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
     if output is None:
-        return "", f"it takes more than {CHILD_S:.0f} s"
+        return "", f"it takes more than {limit_s:.0f} s"
     text = output.decode(errors="replace")
     lines = text.strip().splitlines()
     return ("", (lines[-1] if lines else "it died").removeprefix("Error: ")) if status else (text, "")

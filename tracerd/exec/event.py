@@ -1,6 +1,7 @@
 """The events of a command, as lines: its process's name, its span, and the arrow from who started it."""
 
 import os
+import time
 
 from tracerd import redact
 from tracerd.exec.options import FULL, NAME
@@ -24,6 +25,11 @@ _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 
 # A JSON encoder of its own, for to import json takes as long as all modules of exec together.
 _ESCAPES = {code: f"\\u{code:04x}" for code in range(32)} | {ord('"'): '\\"', ord("\\"): "\\\\"}
+
+
+def now_us() -> int:
+    """Microseconds of the clock that all processes of a machine share."""
+    return time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
 
 
 def quoted(text: str) -> str:

@@ -30,6 +30,7 @@ class Options:
         all_processes: Record each process that the command starts.
         shims: The programs for which shims stand first in the command's PATH.
         layout: One of `LAYOUTS`; None: lanes if there are processes that tell nothing but their span.
+        collect: Import what the tools of a build write meanwhile below the current directory.
         summary: Say at the end what the trace shows of a build.
         quiet: No warnings, and no wait for an acknowledgement.
     """
@@ -47,6 +48,7 @@ class Options:
         all_processes: bool = False,
         shims: list[str] | None = None,
         layout: str | None = None,
+        collect: bool = False,
         summary: bool = False,
         quiet: bool = False,
     ) -> None:
@@ -60,13 +62,14 @@ class Options:
         self.all_processes = all_processes
         self.shims = shims or []
         self.layout = layout
+        self.collect = collect
         self.summary = summary
         self.quiet = quiet
 
 
 LONG = {"-o": "--output"}
 WITH_VALUE = ("--name", "--output", "--trace", "--args", "--shim", "--layout")
-FLAGS = ("--no-start", "--follow", "--all", "--summary")
+FLAGS = ("--no-start", "--follow", "--all", "--collect", "--summary")
 
 
 def parse(words: list[str]) -> Options | None:
@@ -106,6 +109,7 @@ def parse(words: list[str]) -> Options | None:
         all_processes="--all" in flags,
         shims=shim_names(values.get("--shim", "")),
         layout=layout,
+        collect="--collect" in flags,
         summary="--summary" in flags,
     )
 

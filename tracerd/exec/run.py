@@ -8,7 +8,6 @@ so that hundreds of them cost a build little.
 
 import os
 import sys
-import time
 
 from tracerd.errors import NoDaemonError
 from tracerd.exec import event
@@ -55,11 +54,6 @@ NESTED_S = 1.0
 """How long a nested exec waits for a socket that is full."""
 
 
-def now_us() -> int:
-    """Microseconds of the clock that all processes of a machine share."""
-    return time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-
-
 def run(options: Options) -> None:
     """Run the command, record it, and end as it ends; does not return."""
     if not sys.platform.startswith("linux"):
@@ -92,11 +86,11 @@ class Run:
         """Run the command; does not return."""
         take_signals()
         self._attempt(self._prepare)
-        started_us = now_us()
+        started_us = event.now_us()
         command = self._start()
         self._attempt(lambda: self._begin(command, started_us))
         ended = command.wait()
-        ended_us = now_us()
+        ended_us = event.now_us()
         self._attempt(lambda: self._report(command, ended, started_us, ended_us))
         end_like(ended)
 
@@ -250,6 +244,10 @@ class Run:
                 self._warn(f"--all: {names} may have failed: {why}; use --shim instead")
         if self._daemon and self._context and not self._recorded_by_another:
             self._write(self._lines(command.pid, ended, started_us, ended_us), command.pid, self._context)
+        if self._options.collect and self._daemon and self._context:
+            from tracerd.exec.after import collect
+
+            collect(self._context, started_us, self._environ, self._warn)
         if failure and self._output:  # perhaps because the daemon ended: that was the first warning then
             self._warn(failure)
         if self._daemon and self._output is not None:

@@ -24,13 +24,15 @@ class Lanes:
 
         Spans come by their start, of equal ones the longest first.
         """
-        for lane, stack in enumerate(self._stacks):
+        lane = 0
+        for stack in self._stacks:
             while stack and stack[-1] <= start:
                 stack.pop()
             if not stack or (stack[-1] >= end and len(stack) < MAX_DEPTH):
                 if end > start:
                     stack.append(end)
                 return lane
+            lane += 1  # noqa: SIM113 (enumerate is slower, and mostly it is the first)
         if len(self._stacks) >= MAX_LANES:
             return NO_LANE
         self._stacks.append([end] if end > start else [])

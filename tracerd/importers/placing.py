@@ -2,6 +2,7 @@
 
 The times of a trace are those of CLOCK_MONOTONIC, which began when the machine started. What is older has no such
 time; so a new trace that begins with an older file counts from 1970, in whole microseconds.
+Files are shifted by whole microseconds, so that times which are none of a clock of nanoseconds stay short.
 """
 
 import time
@@ -40,12 +41,13 @@ class Place:
         """
         first_ns = timeline.first_ns
         is_new = self.first_ns is None
-        wall_ns = time.clock_gettime_ns(time.CLOCK_REALTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+        now_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000 * 1000
+        wall_ns = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000 * 1000 - now_ns
         shift = offset_ns
         match clock:
             case Clock.START:
-                start_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC) if self.first_ns is None else self.first_ns
-                shift += start_ns - first_ns
+                start_ns = now_ns if self.first_ns is None else self.first_ns
+                shift += (start_ns - first_ns) // 1000 * 1000
             case Clock.MONOTONIC:
                 shift += wall_ns if self.is_wall else 0
             case Clock.WALL:

@@ -1,16 +1,24 @@
 """An import: files, one after the other, into one trace."""
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from typing import Final
 
 from tracerd.errors import ImportFileError
-from tracerd.importers.formats import BY_NAME, format_of
 from tracerd.importers.numbers import Numbers
 from tracerd.importers.placing import Place
+from tracerd.importers.registry import BY_NAME, format_of
 from tracerd.importers.source import Source
 from tracerd.importers.timeline import Clock, Timeline
 from tracerd.importers.writer import Laned, Writer
+
+_STEP_NS: Final = 1_000_000_000
+"""The clocks of files are as coarse, and the wall clock may be set meanwhile."""
+
+_WRITTEN_NS: Final = 10_000_000_000
+"""So long after its last event a program may take to write its file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +30,16 @@ class Options:
         offset_ns: Added to all times.
         format: The format of all files; empty: by their content.
         max_bytes: How much a file may be when inflated.
+        since_ns: What began before is left out of files that hold several runs, in ns since 1970.
+        trusts_mtime: Whether files without a clock were written right when their last event ended.
     """
 
     align: Clock | None = None
     offset_ns: int = 0
     format: str = ""
     max_bytes: float = 10_000_000_000
+    since_ns: int = 0
+    trusts_mtime: bool = False
 
 
 @dataclass(slots=True)
@@ -79,9 +91,18 @@ class Importer:
         timeline = Timeline()
         with closing(Source(path, options.max_bytes, self._progress)) as source, closing(timeline.records):
             kind = BY_NAME[options.format] if options.format else format_of(source.head)
+            if kind.holds_runs:
+                timeline.since_ns = options.since_ns - _STEP_NS
             kind.read(source, timeline)
-            if timeline.is_empty:
+            if source.note:
+                timeline.notes.append(source.note)
+            if not timeline.size:
                 raise ImportFileError(_why_empty(source, timeline))
+            if timeline.clock is Clock.START and _is_of_this_boot(timeline, source):
+                timeline.clock = Clock.MONOTONIC
+            elif timeline.clock is Clock.START and options.trusts_mtime and source.mtime_ns is not None:
+                timeline.clock = Clock.WALL
+                timeline.base_ns = source.mtime_ns - timeline.last_ns
             clock = options.align or timeline.clock
             shift_ns = self._place.shift(timeline, clock, options.offset_ns)
             first_ns = timeline.first_ns + shift_ns
@@ -99,11 +120,19 @@ class Importer:
 def _why_empty(source: Source, timeline: Timeline) -> str:
     if source.problem:
         return f"it {source.problem} before the end of a first event"
-    left_out = "; ".join(left_out_of(timeline))
-    return f"it has no event that can be shown{': ' if left_out else ''}{left_out}"
+    left_out = left_out_of(timeline)
+    return f"it has no event that can be shown{'; ' if left_out else ''}{left_out}"
 
 
-def left_out_of(timeline: Timeline) -> Iterator[str]:
-    """What was left out, for people."""
-    for what, count in timeline.left_out.items():
-        yield f"{count:,} {what} left out"
+def left_out_of(timeline: Timeline) -> str:
+    """What was left out, for people; empty if nothing was."""
+    what = ", ".join(f"{what} ({count:,})" for what, count in timeline.left_out.items())
+    return f"left out: {what}" if what else ""
+
+
+def _is_of_this_boot(timeline: Timeline, source: Source) -> bool:
+    """Whether times from this machine's start would end right before the file was written, as by accident none do."""
+    if source.mtime_ns is None:
+        return False
+    boot_ns = time.clock_gettime_ns(time.CLOCK_REALTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+    return -_STEP_NS < source.mtime_ns - (boot_ns + timeline.last_ns) < _WRITTEN_NS

@@ -31,23 +31,31 @@ class _Run(NamedTuple):
 
 
 class Sorter:
-    """Takes records, and returns them in order. Removes what it wrote when it is closed or collected."""
+    """Takes records, and returns them in order. Removes what it wrote when it is closed or collected.
+
+    Attributes:
+        append: Takes a record; `appended` must follow, after some of them.
+    """
 
     def __init__(self) -> None:
         self._records: list[Record] = []
+        self.append = self._records.append
         self._size = 0
         self._runs: list[_Run] = []
         self._file = -1
         self._end = 0
 
-    def add(self, record: Record) -> None:
-        """Take a record.
+    def appended(self, rest_bytes: int, count: int = 1) -> None:
+        """Account for records that were appended.
+
+        Args:
+            rest_bytes: The sum of the lengths of their JSON.
+            count: How many they are.
 
         Raises:
             OSError: The directory for temporary files is full.
         """
-        self._records.append(record)
-        self._size += len(record[5]) + _RECORD_BYTES
+        self._size += rest_bytes + count * _RECORD_BYTES
         if self._size > RUN_BYTES:
             self._write_run()
 
@@ -75,13 +83,14 @@ class Sorter:
             self._file = -1
 
     def _write_run(self) -> None:
-        records, self._records, self._size = self._records, [], 0
+        records = sorted(self._records)
+        self._records.clear()  # the list stays the same: `append` may be bound to it
+        self._size = 0
         if not records:
             return
         if self._file < 0:
             with tempfile.TemporaryFile(prefix="tracerd-import-") as file:
                 self._file = os.dup(file.fileno())
-        records.sort()
         frames: list[tuple[int, int]] = []
         for at in range(0, len(records), _FRAME):
             data = marshal.dumps(records[at : at + _FRAME])

@@ -9,15 +9,19 @@ from typing import BinaryIO, Final
 import msgspec
 
 from tracerd.errors import ImportFileError
-from tracerd.rows.document import Decompressed
+from tracerd.importers.cut import without_cut
+from tracerd.importers.fields import decoded
+from tracerd.rows.document import Decompressed, Document
 from tracerd.rows.elements import HEAD_BYTES
 from tracerd.store.log import BLOCK_BYTES
 from tracerd.text import size_text
 
 STDIN: Final = "-"
 
-MAX_DOCUMENT_BYTES: Final = 256 * 1024 * 1024
+MAX_DOCUMENT_BYTES: Final = 128 * 1024 * 1024
 """A document that is no array of events is read as a whole."""
+
+CUT_OFF: Final = "is cut off"
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -34,6 +38,7 @@ class Source:
         name: What to call it.
         head: How it begins: HEAD_BYTES, if it is so long.
         problem: Why it is not whole, as words that follow its name; empty if it is. Known at the end.
+        note: What else the user should know of its shape.
         mtime_ns: When it was last written, in ns since 1970; None for stdin.
 
     Raises:
@@ -43,6 +48,7 @@ class Source:
     def __init__(self, path: str, max_bytes: float, progress: Callable[[int], object]) -> None:
         self.name = "stdin" if path == STDIN else os.path.basename(path)
         self.problem = ""
+        self.note = ""
         self.mtime_ns: int | None = None
         self._path = path
         self._progress = progress
@@ -78,7 +84,10 @@ class Source:
         self.problem = self._bytes.problem
 
     def lines(self) -> Iterator[bytes]:
-        """Its lines, without their ends, and without those that are blank; once."""
+        """Its lines, without their ends, and without those that are blank; once.
+
+        A last line that was never ended is left out, unless it is a whole JSON object or array.
+        """
         rest = b""
         for piece in self.pieces():
             *lines, rest = (rest + piece).split(b"\n")
@@ -86,13 +95,48 @@ class Source:
                 if line := line.strip():
                     yield line
         if rest := rest.strip():
-            yield rest
+            if isinstance(decoded(rest), dict | list):
+                yield rest
+            else:
+                self.problem = self.problem or CUT_OFF
 
-    def document(self) -> object:
-        """All of it, as one JSON value.
+    def line_blocks(self) -> Iterator[bytes]:
+        """Its lines in blocks of whole ones, about BLOCK_BYTES each; as `lines` else."""
+        block: list[bytes] = []
+        size = 0
+        for line in self.lines():
+            block.append(line)
+            size += len(line)
+            if size > BLOCK_BYTES:
+                yield b"\n".join(block) + b"\n"
+                block, size = [], 0
+        if block:
+            yield b"\n".join(block) + b"\n"
+
+    def values(self) -> Iterator[object]:
+        """The elements of the array that it is, else the values of its lines; None for what is no JSON. Once."""
+        if not self.head.lstrip().startswith(b"["):
+            for line in self.lines():
+                yield decoded(line)
+            return
+        document = Document(self.pieces())
+        for block in document.blocks():
+            for line in block.splitlines():
+                yield decoded(line)
+        self.end(document)
+
+    def end(self, document: Document) -> None:
+        """Take note of how a document of its bytes has ended: an array needs no `]` after a whole element."""
+        if not document.is_complete:
+            self.problem = self.problem or CUT_OFF
+        elif not document.is_closed and not self.problem:
+            self.note = "its array has no end, but all elements are whole"
+
+    def whole(self) -> bytes:
+        """All of it.
 
         Raises:
-            ImportFileError: It is too large, or no JSON.
+            ImportFileError: It is too large.
         """
         parts: list[bytes] = []
         size = 0
@@ -101,11 +145,25 @@ class Source:
             size += len(piece)
             if size > MAX_DOCUMENT_BYTES:
                 raise ImportFileError(f"it is larger than {size_text(MAX_DOCUMENT_BYTES)}, and can only be read whole")
+        return b"".join(parts)
+
+    def document(self, *rows: str) -> object:
+        """All of it, as one JSON value.
+
+        Args:
+            rows: The keys of the arrays whose whole elements are used of a file that is cut off.
+
+        Raises:
+            ImportFileError: It is too large, or no JSON.
+        """
+        whole = self.whole()
         try:
-            value: object = msgspec.json.decode(b"".join(parts))
+            value: object = msgspec.json.decode(whole)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            why = self.problem or f"is no whole JSON document: {error}"
-            raise ImportFileError(f"it {why}") from None
+            if (closed := without_cut(whole, rows)) is None:
+                raise ImportFileError(f"it {self.problem or f'is no whole JSON document: {error}'}") from None
+            self.problem = self.problem or CUT_OFF
+            return decoded(closed)
         return value
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 import orjson
 
 from tracerd import redact
-from tracerd.importers.sorting import Record, Sorter
+from tracerd.importers.sorting import Sorter
 
 MAX_TRACKS: Final = 100_000
 """Threads of a file that are kept apart; what comes beyond shares one."""
@@ -21,6 +21,12 @@ OPEN_NS: Final = 2**62
 
 MAX_NS: Final = 2**62
 """Times beyond are no times."""
+
+
+_OPEN: Final = "open"
+
+_COUNTED: Final = {"X": "span", _OPEN: "span without an end", "C": "number"} | {"s": "arrow"}
+"""What a person calls the events of a phase."""
 
 
 class Clock(StrEnum):
@@ -71,11 +77,12 @@ class Timeline:
         base_ns: What is added to the times for that; 0 if they are whole.
         tracks: By their number in the records.
         records: In any order.
-        counts: How many there are of what a person counts.
         left_out: Why something was left out, and how often.
         notes: What else the user should know.
         first_ns: The earliest time.
         last_ns: The latest one.
+        size: How many events there are.
+        since_ns: What began before is left out, and not counted.
     """
 
     tool: str = ""
@@ -83,20 +90,21 @@ class Timeline:
     base_ns: int = 0
     tracks: list[Track] = field(default_factory=list[Track])
     records: Sorter = field(default_factory=Sorter)
-    counts: Counter[str] = field(default_factory=Counter[str])
     left_out: Counter[str] = field(default_factory=Counter[str])
     notes: list[str] = field(default_factory=list[str])
     first_ns: int = OPEN_NS
     last_ns: int = -OPEN_NS
     _processes: dict[Hashable, Process] = field(default_factory=dict[Hashable, Process])
     _threads: dict[tuple[Hashable, Hashable], int] = field(default_factory=dict[tuple[Hashable, Hashable], int])
-    _added: int = 0
+    size: int = 0
+    since_ns: int = -MAX_NS
+    _phases: Counter[str] = field(default_factory=Counter[str])
 
-    def process(self, key: Hashable, name: str = "") -> Process:
-        """The process of a key; a name that is given replaces the one it has."""
+    def process(self, key: Hashable, name: str = "", *, number: int = 0) -> Process:
+        """The process of a key, which is its number if it is one; a name that is given replaces the one it has."""
         process = self._processes.get(key)
         if process is None:
-            process = Process(key if isinstance(key, int) else 0)
+            process = Process(number or (key if isinstance(key, int) else 0))
             if len(self._processes) < MAX_TRACKS:
                 self._processes[key] = process
         if name:
@@ -120,47 +128,84 @@ class Timeline:
         return at
 
     def add(self, phase: str, track: int, start_ns: int, dur_ns: int, rest: bytes) -> None:
-        """Take an event; `rest` is a JSON object with its name, category and args, without secrets."""
-        if not -MAX_NS < start_ns < MAX_NS or dur_ns > OPEN_NS:
+        """Take an event.
+
+        Args:
+            phase: Its phase.
+            track: The number of its track.
+            start_ns: When it begins.
+            dur_ns: How long it takes; OPEN_NS if it has not ended.
+            rest: Its name, category and args, as `body_of` makes it, without secrets.
+        """
+        if not -MAX_NS < start_ns < MAX_NS or (start_ns + dur_ns >= MAX_NS and dur_ns != OPEN_NS):
             self.left_out["events beyond all times"] += 1
             return
-        self._added += 1
+        if start_ns < self.since_ns:
+            return
+        self.size += 1
+        self._phases[phase if dur_ns < OPEN_NS else _OPEN] += 1
         if start_ns < self.first_ns:
             self.first_ns = start_ns
         end_ns = start_ns + dur_ns if dur_ns < OPEN_NS else start_ns
         if end_ns > self.last_ns:
             self.last_ns = end_ns
-        record: Record = (start_ns, -dur_ns, self._added, track, phase, rest)
-        self.records.add(record)
+        self.records.append((start_ns, -dur_ns, self.size, track, phase, rest))
+        self.records.appended(len(rest), 1)
+
+    def added_spans(self, count: int, rest_bytes: int, first_ns: int, last_ns: int) -> None:
+        """Account for spans that were appended to the records by their reader."""
+        self._phases["X"] += count
+        self.first_ns = min(self.first_ns, first_ns)
+        self.last_ns = max(self.last_ns, last_ns)
+        self.records.appended(rest_bytes, count)
 
     def span(
-        self, track: int, name: str, start_ns: int, dur_ns: int, args: Mapping[str, object] | None = None, cat: str = ""
+        self,
+        track: int,
+        name: str,
+        start_ns: int,
+        dur_ns: int | None,
+        args: Mapping[str, object] | None = None,
+        cat: str = "",
     ) -> None:
-        """Take a span; a negative duration counts as none."""
-        self.counts["span"] += 1
-        self.add("X", track, start_ns, max(dur_ns, 0), rest_of(name, cat, args))
+        """Take a span; without a duration it has not ended, and a negative one counts as none."""
+        self.add("X", track, start_ns, OPEN_NS if dur_ns is None else max(dur_ns, 0), rest_of(name, cat, args))
 
     def instant(
         self, track: int, name: str, at_ns: int, args: Mapping[str, object] | None = None, cat: str = ""
     ) -> None:
         """Take what happened at a moment."""
-        self.counts["moment"] += 1
         self.add("i", track, at_ns, 0, rest_of(name, cat, args))
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is no event."""
-        return self._added == 0
+    def arrow(self, track: int, at_ns: int, to_track: int, to_ns: int) -> None:
+        """Take an arrow from a span to another one, which are those that run there at these times."""
+        number = text_id("arrow", self.size)
+        self.add("s", track, at_ns, 0, b'"id":%d,"name":"child","cat":"child"}\n' % number)
+        self.add("f", to_track, to_ns, 0, b'"id":%d,"name":"child","cat":"child"}\n' % number)
+
+    def counts(self) -> dict[str, int]:
+        """How many there are of what a person counts."""
+        counts: Counter[str] = Counter()
+        for phase, count in sorted(self._phases.items()):
+            if phase in "tf":  # the other ends of arrows
+                continue
+            counts[_COUNTED.get(phase, "moment")] += count
+        return counts
 
 
 def rest_of(name: str, cat: str = "", args: Mapping[str, object] | None = None) -> bytes:
-    """The fields of an event that have nothing to do with its time and place, without secrets."""
+    """All of an event but its time and place, as `body_of` makes it, without secrets."""
     fields: dict[str, object] = {"name": name}
     if cat:
         fields["cat"] = cat
     if args:
         fields["args"] = args
-    return redact.line(_json(fields))
+    return body_of(redact.line(_json(fields)))
+
+
+def body_of(event: bytes) -> bytes:
+    """The rest of a line, behind the fields of its time and place: a JSON object without its first bracket."""
+    return event[1:] + b"\n"
 
 
 def _json(value: object) -> bytes:

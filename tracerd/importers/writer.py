@@ -1,11 +1,12 @@
 """A timeline to the lines of a trace, in the order of time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
 import orjson
 
+from tracerd import redact
 from tracerd.importers.lanes import NO_LANE, Lanes
 from tracerd.importers.numbers import MAX_REAL, Numbers
 from tracerd.importers.timeline import OPEN_NS, Process, Timeline, Track, text_id
@@ -39,7 +40,11 @@ class _Row:
 
     track: Track
     pid: int
-    lanes: Lanes = field(default_factory=Lanes)
+    lanes: Lanes
+    place: Callable[[int, int], int]
+    """That of the lanes."""
+    head: bytes = b""
+    """Of a thread, the first of the heads as soon as there is one."""
     heads: list[bytes] = field(default_factory=list[bytes])
     """What each line on a lane begins with: pid, and tid or id."""
 
@@ -80,19 +85,28 @@ class Writer:
         """The lines, in blocks."""
         lines: list[bytes] = []
         size = 0
+        rows, ends, names = self._rows, self._ends, self._names
+        shift_ns, whole_us = self._shift_ns, self._whole_us
         for start, negative_dur, _, at, phase, rest in self._timeline.records.sorted():
-            row = self._rows.get(at) or self._make_row(at)
-            start_ns, dur_ns = start + self._shift_ns, -negative_dur
-            if self._whole_us:
-                dur_ns = dur_ns if dur_ns == OPEN_NS else (start_ns + dur_ns) // 1000 * 1000
-                start_ns = start_ns // 1000 * 1000
-                dur_ns -= start_ns if dur_ns != OPEN_NS else 0
-            if self._ends:
+            row = rows.get(at) or self._make_row(at)
+            start_ns = start + shift_ns
+            end_ns = start_ns - negative_dur
+            if whole_us and negative_dur != -OPEN_NS:
+                start_ns, end_ns = start_ns // 1000 * 1000, end_ns // 1000 * 1000
+            if ends:
                 self._end_until(start_ns, lines)
-            line = self._line(row, start_ns, dur_ns, phase, rest)
-            if self._names:
-                lines += self._names
-                self._names.clear()
+            if phase == "X" and row.head and not start_ns % 1000 and not end_ns % 1000:  # nearly all
+                lane = row.place(start_ns, end_ns)
+                if lane or negative_dur == -OPEN_NS:
+                    line = self._placed(row, lane, start_ns, end_ns - start_ns, rest)
+                else:
+                    dur_us = (end_ns - start_ns) // 1000
+                    line = b'{"ph":"X",%b,"ts":%d,"dur":%d,%b' % (row.head, start_ns // 1000, dur_us, rest)
+            else:
+                line = self._line(row, start_ns, end_ns - start_ns, phase, rest)
+            if names:
+                lines += names
+                names.clear()
             lines.append(line)
             size += len(line)
             if size > _BLOCK_BYTES:
@@ -108,16 +122,19 @@ class Writer:
         if phase in _FLOWS:
             return self._flow(row, start_ns, phase, rest)
         if phase != "X" or row.track.async_id:
-            return b'{"ph":"%s",%s,"ts":%s,%s\n' % (phase.encode(), self._head(row, 0), _us(start_ns), rest[1:])
-        lane = row.lanes.place(start_ns, start_ns + dur_ns)
+            return b'{"ph":"%s",%s,"ts":%s,%s' % (phase.encode(), self._head(row, 0), _us(start_ns), rest)
+        return self._placed(row, row.lanes.place(start_ns, start_ns + dur_ns), start_ns, dur_ns, rest)
+
+    def _placed(self, row: _Row, lane: int, start_ns: int, dur_ns: int, rest: bytes) -> bytes:
+        """A span of a thread on its lane."""
         if lane == NO_LANE:
             self.laned.crossing += 1
             return self._crossing_span(row, start_ns, dur_ns, rest)
         if lane:
             self.laned.spans += 1
         if dur_ns == OPEN_NS:
-            return b'{"ph":"B",%s,"ts":%s,%s\n' % (self._head(row, lane), _us(start_ns), rest[1:])
-        return b'{"ph":"X",%s,"ts":%s,"dur":%s,%s\n' % (self._head(row, lane), _us(start_ns), _us(dur_ns), rest[1:])
+            return b'{"ph":"B",%s,"ts":%s,%s' % (self._head(row, lane), _us(start_ns), rest)
+        return b'{"ph":"X",%s,"ts":%s,"dur":%s,%s' % (self._head(row, lane), _us(start_ns), _us(dur_ns), rest)
 
     # ---------------------------------------------------------- async spans and arrows
 
@@ -134,11 +151,13 @@ class Writer:
     def _begun(self, head: bytes, start_ns: int, dur_ns: int, rest: bytes) -> bytes:
         """The begin of an async span; its end waits for its turn."""
         self._written += 1
-        body = rest[1:] if b'"cat":' in rest else b'"cat":"async",%s' % rest[1:]
-        begin = b'{"ph":"b",%s,"ts":%s,%s\n' % (head, _us(start_ns), body)
+        fields: dict[str, object] = orjson.loads(b"{" + rest)
+        if "cat" not in fields:
+            fields["cat"] = "async"
+            rest = b'"cat":"async",' + rest
+        begin = b'{"ph":"b",%s,"ts":%s,%s' % (head, _us(start_ns), rest)
         if dur_ns == OPEN_NS:
             return begin
-        fields: dict[str, object] = orjson.loads(b"{" + body)
         fields.pop("args", None)
         end_ns = start_ns + dur_ns
         end = b'{"ph":"e",%s,"ts":%s,%s\n' % (head, _us(end_ns), orjson.dumps(fields)[1:])
@@ -166,13 +185,14 @@ class Writer:
         if ends_now:
             at_ns -= 1000 if self._whole_us else 1
         binds = b',"bp":"e"' if phase == "f" else b""
-        return b'{"ph":"%s",%s%s,"ts":%s,%s\n' % (phase.encode(), self._head(row, lane), binds, _us(at_ns), rest[1:])
+        return b'{"ph":"%s",%s%s,"ts":%s,%s' % (phase.encode(), self._head(row, lane), binds, _us(at_ns), rest)
 
     # ---------------------------------------------------------- rows
 
     def _make_row(self, at: int) -> _Row:
         track = self._timeline.tracks[at]
-        row = self._rows[at] = _Row(track, self._pid(track.process))
+        lanes = Lanes()
+        row = self._rows[at] = _Row(track, self._pid(track.process), lanes, lanes.place)
         return row
 
     def _pid(self, process: Process) -> int:
@@ -187,6 +207,7 @@ class Writer:
     def _head(self, row: _Row, lane: int) -> bytes:
         while len(row.heads) <= lane:
             row.heads.append(self._new_head(row, len(row.heads)))
+            row.head = row.heads[0] if not row.track.async_id else b""
         return row.heads[lane]
 
     def _new_head(self, row: _Row, lane: int) -> bytes:
@@ -209,7 +230,7 @@ class Writer:
 
 
 def _named(what: str, head: bytes, name: str) -> bytes:
-    text = name.encode(errors="replace").decode()
+    text = redact.text(name.encode(errors="replace").decode())
     return b'{"ph":"M","name":"%s",%s,"args":{"name":%s}}\n' % (what.encode(), head, orjson.dumps(text))
 
 

@@ -1,48 +1,33 @@
 """Plain trace events, as half of all tools write them: see docs/import.md for what is put right.
 
-Begins and ends are paired in the order of the file, and become spans with a duration, so that lanes can hold them all.
+Most files are nearly all plain spans, which take a short way through `_take_block`; what is odd takes the long one.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
 from tracerd import redact
+from tracerd.importers.formats.tef_event import DECODER, Event, clean_name, lenient, nanoseconds, number_of
+from tracerd.importers.formats.tef_pairs import MAX_OPEN, Pairs
+from tracerd.importers.formats.tef_tool import WANTED, recognise
 from tracerd.importers.head import Head
+from tracerd.importers.secrets import may_hold_secrets
 from tracerd.importers.source import Source
-from tracerd.importers.tef_event import DECODER, Event, clean_name, lenient, nanoseconds, number_of
-from tracerd.importers.tef_tool import WANTED, recognise
-from tracerd.importers.timeline import OPEN_NS, Clock, Timeline, text_id
+from tracerd.importers.timeline import MAX_NS, Clock, Timeline, body_of, text_id
 from tracerd.rows.document import Document, repaired
 from tracerd.rows.elements import is_document
 from tracerd.store.own_lines import ClockReadings
 
-MAX_OPEN: Final = 100_000
-"""Spans that are open at once; more would fill the memory, and are written without their end."""
-
 WALL_US: Final = 10**15
-"""Times from here on count from 1970, whatever the clock line says: it is the year 2001."""
+"""Times from here on count from 1970, whatever the clock line is: it is the year 2001."""
 
-_SECRETS = (
-    b"://", b"argv", b"Args", b"rgument", b"ommand", b"cmd", b"assw", b"ecre",
-    b"oken", b"redential", b"uthorization", b"ookie",
-)  # fmt: skip
-"""What holds none of them holds no command line, no URL and no name of a secret."""
+_NAME_AT: Final = len(b'"name":')
+_QUOTE: Final = ord('"')
+_BRACE: Final = ord("{")
 
 _ASYNC_OF = {"S": "b", "F": "e", "T": "n", "p": "n"}
-
-
-class _Begin:
-    """A span that has not ended."""
-
-    __slots__ = ("rest", "start_ns", "track")
-
-    def __init__(self, start_ns: int, track: int, rest: bytes) -> None:
-        self.start_ns = start_ns
-        self.track = track
-        self.rest = rest
 
 
 class Reader:
@@ -55,15 +40,13 @@ class Reader:
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
         self._tracks: dict[tuple[int | str | None, int | str | None], int] = {}
-        self._stacks: defaultdict[int, list[tuple[bytes, _Begin]]] = defaultdict(list)
-        self._asyncs: defaultdict[tuple[int, bytes], list[_Begin]] = defaultdict(list)
-        self._early_ends: dict[tuple[int, bytes], list[int]] = {}
-        self._open = 0
+        self._pairs = Pairs(timeline)
+        self._cats: dict[bytes, bytes] = {}
         self._wall_ns = 0  # what the file's own clock line adds
         self._may_hold_secrets = False
 
     def read(self, source: Source) -> None:
-        """Read all of a file, and say what it is."""
+        """Read all of a file, and recognise its tool."""
         timeline = self._timeline
         values: dict[bytes, bytes] = {}
         if source.head.lstrip().startswith(b"[") or is_document(source.head):  # a comma may come first
@@ -71,25 +54,61 @@ class Reader:
             for block in document.blocks():
                 self._take_block(block)
             values = document.values
-            if not document.is_complete:
-                source.problem = source.problem or "is cut off"
-            elif not document.is_closed and not source.problem:
-                timeline.notes.append("its array has no end, but all events are whole")
+            source.end(document)
         else:
-            for line in source.lines():
-                self._take_block(line + b"\n")
-        self._finish()
+            for block in source.line_blocks():
+                self._take_block(block)
+        self._pairs.finish()
         recognise(timeline, values, has_clock=bool(self._wall_ns))
 
     # ---------------------------------------------------------- lines
 
     def _take_block(self, block: bytes) -> None:
-        self._may_hold_secrets = any(mark in block for mark in _SECRETS)
-        for event in self._events(block):
-            try:
-                self._take(event)
-            except (ValueError, OverflowError):  # a number that is none
-                self._timeline.left_out["events without a time"] += 1
+        self._may_hold_secrets = may_hold_secrets(block)
+        events = self._events(block)
+        if self._may_hold_secrets:
+            for event in events:
+                self._take_any(event)
+            return
+        timeline, tracks, cats, wall_ns = self._timeline, self._tracks, self._cats, self._wall_ns
+        first_ns, last_ns, count, size = MAX_NS, -MAX_NS, 0, 0
+        append = timeline.records.append
+        for event in events:
+            ts, dur, args = event.ts, event.dur, event.args
+            track = tracks.get((event.pid, event.tid))
+            cat = cats.get(bytes(event.cat))
+            # What clang sums up begins at 0.
+            if event.ph != "X" or not ts or dur is None or track is None or cat is None or wall_ns:
+                self._take_any(event)
+                wall_ns = self._wall_ns
+                continue
+            if isinstance(ts, int) and isinstance(dur, int):
+                start_ns, dur_ns = ts * 1000, dur * 1000
+            else:
+                start_ns = round(ts * 1000)
+                dur_ns = round((ts + dur) * 1000) - start_ns
+            rest = (
+                b'"name":%b%b,"args":%b}\n' % (event.name, cat, args) if args else b'"name":%b%b}\n' % (event.name, cat)
+            )
+            is_plain = rest[_NAME_AT] == _QUOTE and (not args or rest[-len(args) - 2] == _BRACE)
+            if not (is_plain and -MAX_NS < start_ns < MAX_NS and 0 <= dur_ns < MAX_NS):
+                self._take_any(event)
+                continue
+            timeline.size = number = timeline.size + 1
+            append((start_ns, -dur_ns, number, track, "X", rest))
+            count += 1
+            size += len(rest)
+            if start_ns < first_ns:
+                first_ns = start_ns
+            if start_ns + dur_ns > last_ns:
+                last_ns = start_ns + dur_ns
+        timeline.added_spans(count, size, first_ns, last_ns)
+
+    def _take_any(self, event: Event) -> None:
+        try:
+            self._take(event)
+        except (ValueError, OverflowError):  # a number that is none
+            self._timeline.left_out["events without a time"] += 1
 
     def _events(self, block: bytes) -> Iterator[Event]:
         try:
@@ -115,17 +134,15 @@ class Reader:
             start_ns = self._ns(event.ts)
             end_ns = self._ns((event.ts or 0) + event.dur) if event.dur and event.ts is not None else start_ns
             track = self._track(event)
-            timeline.counts["span"] += 1
             timeline.add("X", track, start_ns, max(end_ns - start_ns, 0), self._rest(event))
         elif phase == "B":
-            self._begin(event)
+            self._pairs.begin(self._track(event), bytes(event.name), self._ns(event.ts), self._rest(event))
         elif phase == "E":
-            self._end(event)
+            self._pairs.end(self._track(event), bytes(event.name), self._ns(event.ts))
         elif phase == "M":
             self._metadata(event)
         elif phase in ("i", "I", "R"):
             scope = bytes(event.s) if bytes(event.s) in (b'"p"', b'"g"') else b'"t"'
-            timeline.counts["moment"] += 1
             timeline.add("i", self._track(event), self._ns(event.ts), 0, self._rest(event, b'"s":%s,' % scope))
         elif phase == "C":
             self._counter(event)
@@ -160,45 +177,19 @@ class Reader:
         return at
 
     def _rest(self, event: Event, first: bytes = b"") -> bytes:
-        name, cat, args = clean_name(event.name), bytes(event.cat), bytes(event.args)
-        parts = b'{%s"name":%s' % (first, name)
-        if len(cat) > len(b'""') and cat[:1] == b'"':
-            parts += b',"cat":' + cat
-        if args and args != b"{}" and args != b"null":
+        name, args = clean_name(event.name), bytes(event.args)
+        parts = b'{%s"name":%s%s' % (first, name, self._cat(bytes(event.cat)))
+        if args and args != b"null":
             parts += b',"args":' + args if args[:1] == b"{" else b',"args":{"value":%s}' % args
-        return redact.line(parts + b"}") if self._may_hold_secrets else parts + b"}"
+        return body_of(redact.line(parts + b"}") if self._may_hold_secrets else parts + b"}")
 
-    # ---------------------------------------------------------- begins and ends
+    def _cat(self, cat: bytes) -> bytes:
+        field = b',"cat":' + cat if len(cat) > len(b'""') and cat[:1] == b'"' else b""
+        if len(self._cats) < MAX_OPEN:
+            self._cats[cat] = field
+        return field
 
-    def _begin(self, event: Event) -> None:
-        begin = _Begin(self._ns(event.ts), self._track(event), self._rest(event))
-        if self._open >= MAX_OPEN:
-            self._never_ended(begin)
-            return
-        self._open += 1
-        self._stacks[begin.track].append((bytes(event.name), begin))
-
-    def _end(self, event: Event) -> None:
-        stack = self._stacks[self._track(event)]
-        end_ns = self._ns(event.ts)
-        name = bytes(event.name)
-        for at in range(len(stack) - 1, max(len(stack) - 100, -1), -1):
-            if not name or name == b'""' or stack[at][0] == name:
-                self._ended(stack.pop(at)[1], end_ns)
-                return
-        if stack:  # another name: ends are often written without their begin's
-            self._ended(stack.pop()[1], end_ns)
-        else:
-            self._timeline.left_out["ends without a begin"] += 1
-
-    def _ended(self, begin: _Begin, end_ns: int) -> None:
-        self._open -= 1
-        self._timeline.counts["span"] += 1
-        self._timeline.add("X", begin.track, begin.start_ns, max(end_ns - begin.start_ns, 0), begin.rest)
-
-    def _never_ended(self, begin: _Begin) -> None:
-        self._timeline.counts["begun and never ended"] += 1
-        self._timeline.add("X", begin.track, begin.start_ns, OPEN_NS, begin.rest)
+    # ---------------------------------------------------------- async spans and arrows
 
     def _async(self, event: Event, phase: str) -> None:
         local = bytes(event.id2)
@@ -206,33 +197,15 @@ class Reader:
         number = text_id(scope, bytes(event.cat), bytes(event.id) or local, bytes(event.scope))
         at = self._timeline.track(event.pid, f"async {number}", async_id=number)
         at_ns = self._ns(event.ts)
-        key = (number, bytes(event.name))
         if phase == "n":
-            self._timeline.counts["moment"] += 1
             self._timeline.add("n", at, at_ns, 0, self._rest(event, b"" if len(event.cat) > 2 else b'"cat":"async",'))
         elif phase == "b":
-            begin = _Begin(at_ns, at, self._rest(event))
-            ends = self._early_ends.get(key)
-            self._open += 1
-            if ends and ends[0] >= at_ns:  # threads may write at different times
-                self._ended(begin, ends.pop(0))
-            elif self._open > MAX_OPEN:
-                self._open -= 1
-                self._never_ended(begin)
-            else:
-                self._asyncs[key].append(begin)
-        elif begins := self._asyncs.get(key):
-            self._ended(begins.pop(), at_ns)
-            if not begins:
-                del self._asyncs[key]
-        elif len(self._early_ends) < MAX_OPEN:
-            self._early_ends.setdefault(key, []).append(at_ns)
+            self._pairs.async_begin(at, (number, bytes(event.name)), at_ns, self._rest(event))
         else:
-            self._timeline.left_out["ends without a begin"] += 1
+            self._pairs.async_end((number, bytes(event.name)), at_ns)
 
     def _flow(self, event: Event, phase: str) -> None:
         number = text_id(bytes(event.cat), bytes(event.name), bytes(event.id) or bytes(event.id2))
-        self._timeline.counts["arrow end"] += 1
         self._timeline.add(phase, self._track(event), self._ns(event.ts), 0, self._rest(event, b'"id":%d,' % number))
 
     # ---------------------------------------------------------- all others
@@ -247,8 +220,7 @@ class Reader:
             self._timeline.left_out["counters without a number"] += 1
             return
         fields = b'"id":%s,' % bytes(event.id) if len(event.id) else b""
-        rest = b'{%s"name":%s,"args":%s}' % (fields, clean_name(event.name), msgspec.json.encode(numbers))
-        self._timeline.counts["number"] += 1
+        rest = body_of(b'{%s"name":%s,"args":%s}' % (fields, clean_name(event.name), msgspec.json.encode(numbers)))
         self._timeline.add("C", self._track(event), self._ns(event.ts), 0, rest)
 
     def _metadata(self, event: Event) -> None:
@@ -265,9 +237,9 @@ class Reader:
         if not isinstance(name, str) or not name:
             return
         if what == b'"process_name"':
-            self._timeline.process(event.pid, redact.text(name))
+            self._timeline.process(event.pid, name)
         else:
-            self._timeline.tracks[self._track(event)].name = redact.text(name)
+            self._timeline.tracks[self._track(event)].name = name
 
     def _own_clock(self, event: Event) -> None:
         try:
@@ -276,16 +248,6 @@ class Reader:
             return
         self._wall_ns = (clock.realtime_us - clock.monotonic_us) * 1000
         self._timeline.clock = Clock.WALL
-
-    def _finish(self) -> None:
-        for stack in self._stacks.values():
-            for _, begin in stack:
-                self._never_ended(begin)
-        for begins in self._asyncs.values():
-            for begin in begins:
-                self._never_ended(begin)
-        if ends := sum(map(len, self._early_ends.values())):
-            self._timeline.left_out["ends without a begin"] += ends
 
 
 def fits(head: Head) -> bool:

@@ -10,10 +10,11 @@ from tracerd.store.own_lines import ClockReadings
 
 _BASE = b'"beginningOfTime"'
 _NANOSECONDS = b'"baseTimeNanoseconds"'
+_DEVICES = b'"deviceProperties"'  # of kineto before it had a base: its times are since 1970
 _OTHER = b'"otherData"'
 _METADATA = b'"metadata"'
 
-WANTED: Final = frozenset({_BASE, _NANOSECONDS, _OTHER, _METADATA})
+WANTED: Final = frozenset({_BASE, _NANOSECONDS, _DEVICES, _OTHER, _METADATA})
 """Keys beside the events that decide."""
 
 _Kind = TypeVar("_Kind")
@@ -56,6 +57,8 @@ def recognise(timeline: Timeline, values: dict[bytes, bytes], *, has_clock: bool
         timeline.tool = "kineto"
         timeline.clock = Clock.WALL
         timeline.base_ns = base
+    elif _DEVICES in values:
+        timeline.tool = "kineto"
     elif other := _decoded(values.get(_OTHER), _OtherData):
         _bazel(timeline, other)
     if _SINCE_1970_NS < timeline.first_ns < OPEN_NS:
