@@ -48,9 +48,8 @@ class _Observer:
         if event.name not in ("process_name", "thread_name") or isinstance(event.args, Unset):
             return
         tid = thread.tid if event.name == "thread_name" else None
-        args = msgspec.json.decode(event.args)
-        name = args.get("name") if isinstance(args, dict) else None
-        if not isinstance(name, str) or not name or ts < self._named.get((process.pid, tid), ts):
+        name = _name_in(event.args)
+        if not name or ts < self._named.get((process.pid, tid), ts):
             return
         self._named[process.pid, tid] = ts
         if tid is None:
@@ -61,6 +60,15 @@ class _Observer:
     def track(self, pid: Id | None, tid: Id | None, /) -> Spans:
         self.tracks.append(Spans(pid, tid, self.error_lines, lambda: None))
         return self.tracks[-1]
+
+
+def _name_in(args: msgspec.Raw) -> str:
+    """What the args of metadata give as a name; empty if they give none."""
+    try:
+        name = msgspec.json.decode(args, type=dict[str, object]).get("name")
+    except msgspec.ValidationError:
+        return ""
+    return name if isinstance(name, str) else ""
 
 
 def _is_error(args: msgspec.Raw) -> bool:

@@ -90,7 +90,7 @@ class Spans:
     def ended(self, at: int, dur: int, line_no: int | None, /) -> None:
         """Take the end of a span; see `Record`."""
         self.dur[at] = dur
-        if line_no in self._error_lines:
+        if line_no is not None and line_no in self._error_lines:
             self.flags[at] |= ERROR
 
     def bound(self, at: int, line_no: int, /) -> None:

@@ -94,7 +94,7 @@ class Tracks:
         return self._played
 
     def _play(self, pid: Id, tid: Id | None, columns: Columns) -> None:
-        spans = Spans(pid, tid, frozenset(), self._tick)
+        spans = Spans(pid, tid, (), self._tick)
         if pairs.play(columns, self.labels, self.order, spans, self._tick):
             self._played.append(spans)
         else:

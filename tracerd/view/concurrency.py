@@ -4,8 +4,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import compress, repeat
-from operator import and_, eq
+from itertools import compress
 
 from tracerd.replay.observer import NO_PARENT
 from tracerd.rows.recording import Recording
@@ -102,8 +101,8 @@ def tracks(recording: Recording) -> Intervals:
     """The spans that lie in no other one of their track."""
     found = Intervals()
     for track in recording.tracks:
-        is_outermost = map(eq, track.parent, repeat(NO_PARENT))
-        _add(found, recording, track, list(map(and_, track.flags.translate(_IS_ON_TRACK), is_outermost)))
+        flags = track.flags.translate(_IS_ON_TRACK)
+        _add(found, recording, track, [flag and at == NO_PARENT for flag, at in zip(flags, track.parent, strict=True)])
     return found
 
 
