@@ -7,7 +7,7 @@ so that the branches of `if`, `&&` and `||` that are not taken are not computed.
 """
 
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from fnmatch import translate
 from typing import Any, Final, NamedTuple, assert_never
@@ -31,6 +31,7 @@ _HELPERS: Final[dict[str, Callable[..., object]]] = {
     "at_most": operators.at_most,
     "truth": operators.truth,
 }
+_NO_NAMES: Final[Mapping[str, object]] = {}
 _ARITHMETIC: Final[dict[str, str]] = dict(
     zip(ARITHMETIC, ("add", "subtract", "multiply", "divide", "remainder"), strict=True)
 )
@@ -102,17 +103,20 @@ class Code:
         yield
         self._indent = self._indent[:-1]
 
-    def compiled(self, parameters: list[str], body: list[str]) -> Callable[..., Any]:
+    def compiled(
+        self, parameters: list[str], body: list[str], names: Mapping[str, object] = _NO_NAMES
+    ) -> Callable[..., Any]:
         """The function of these lines.
 
         Args:
             parameters: Names of its parameters.
             body: Its lines, indented; what it returns is what they say.
+            names: Other names that they use.
         """
         constants = "".join(f"c{number}, " for number in range(len(self._constants)))
         lines = ["def make(constants):", *([f"    {constants}= constants"] if constants else [])]
         lines += [f"    def run({', '.join(parameters)}):", *body, "    return run"]
-        namespace: dict[str, Any] = {**_HELPERS}
+        namespace: dict[str, Any] = {**_HELPERS, **names}
         exec(compile("\n".join(lines), "<query>", "exec"), namespace)  # noqa: S102  no text of a user is in it
         make = namespace["make"]
         run: Callable[..., Any] = make(tuple(self._constants))

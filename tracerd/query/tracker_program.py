@@ -19,12 +19,14 @@ from tracerd.query.tracker_fields import check_default, write_check
 from tracerd.query.tracker_scope import TrackerScope, names_in
 from tracerd.query.tracker_tree import Metric, TrackerTree
 from tracerd.query.tree import Args, Expr, Name
+from tracerd.query.values import Needs
+from tracerd.rows.table_maker import Loop
 
 WindowColumn = Literal["time", "ts_us"]
 
 Rows = Iterable[tuple[object, ...]]
 
-_PARAMETERS: Final = ["rows", "total", "valid", "low", "high", "nulls", "invalid", "alert", "gets", "news", "cells"]
+_PARAMETERS: Final = ("total", "valid", "low", "high", "nulls", "invalid", "alert", "groups", "news", "cells")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +50,19 @@ class Plan:
 
     Attributes:
         inputs: What a row consists of.
-        run: Takes rows and the state of a computation, and returns how many rows it had and how many were valid and
-            in the window.
+        locals: The local of each input.
+        compiled: Makes the program of a loop over rows, in which these locals are the inputs. It takes what the loop
+            takes and the state of a computation, and returns how many rows it had, and how many of these were valid
+            and in the window.
         slots: For each of the groups what they hold.
         metrics: By name, in the order of the text.
         counted: Whose arithmetic without a result is counted under each number.
     """
 
     inputs: tuple[Input, ...]
-    run: Callable[..., tuple[int, int]]
-    slots: list[list[bool | None]]
+    locals: tuple[str, ...]
+    compiled: Callable[[Loop], Callable[..., tuple[int, int]]]
+    slots: list[list[Needs | None]]
     metrics: dict[str, MetricPlan]
     counted: list[str]
 
@@ -75,7 +80,7 @@ class _Writer:
         self._types = RELATIONS[tree.relation]
         self._scope = TrackerScope(tree, self._types, text)
         self._code = Code(self._scope.resolve, 12)
-        self._slots: list[list[bool | None]] = []
+        self._slots: list[list[Needs | None]] = []
         self._metrics: dict[str, MetricPlan] = {}
         self._counted: list[str] = []
 
@@ -93,18 +98,17 @@ class _Writer:
         self._write_derived()
         self._write_metrics()
         self._write_alerts()
-        names = list(code.inputs.values())
         heads = [
-            f"        get{at}, new{at}, g{at} = gets[{at}], news[{at}], cells[{at}]" for at in range(len(self._slots))
+            f"        groups{at}, new{at}, g{at} = groups[{at}], news[{at}], cells[{at}]"
+            for at in range(len(self._slots))
         ]
-        loop = f"        for {', '.join(names)}{',' if names else '_'} in rows:"
-        run = code.compiled(_PARAMETERS, [*heads, loop, *code.lines, "        return total, valid"])
+
+        def compiled(loop: Loop) -> Callable[..., tuple[int, int]]:
+            body = [*heads, *loop.lines, *code.lines, "        return total, valid"]
+            return code.compiled([*loop.parameters, *_PARAMETERS], body, loop.names)
+
         return Plan(
-            tuple(code.inputs),
-            run,
-            self._slots,
-            self._metrics,
-            self._counted,
+            tuple(code.inputs), tuple(code.inputs.values()), compiled, self._slots, self._metrics, self._counted
         )
 
     # ------------------------------------------------------------------ fields and derived values
@@ -161,9 +165,10 @@ class _Writer:
             if first.grain not in (None, "all_time"):
                 parts.append(self._bucket(first.grain))
             if parts:
-                code.add(f"k = ({', '.join(parts)},)")
-                code.add(f"g{number} = get{number}(k)")
-                code.add(f"if g{number} is None: g{number} = new{number}(k)")
+                key = parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
+                # Most keys are there: then `try` costs nothing, and a call of `get` twice the time.
+                code.add(f"try: g{number} = groups{number}[{key}]")
+                code.add(f"except KeyError: g{number} = new{number}({key})")
             found = self._write_slots(metrics, number)
         code.on_null = ""
         return {name: MetricPlan(number, bool(parts), aggregate) for name, aggregate in found.items()}
@@ -188,7 +193,9 @@ class _Writer:
 
     def _write_slots(self, metrics: list[Metric], number: int) -> dict[str, Aggregate]:
         code, slots = self._code, self._slots[number]
-        kept = {metric.target for metric in metrics if metric.function == "p"}
+        needs: dict[Expr | None, Needs] = {}
+        for metric in metrics:
+            needs[metric.target] = needs.get(metric.target, Needs()).with_function(metric.function)
         counts: dict[Expr | None, int] = {}
         columns: dict[Expr | None, int] = {}
         values: dict[Expr, Atom] = {}
@@ -200,7 +207,7 @@ class _Writer:
             slot_of = counts if metric.function == "count" else columns
             if target not in slot_of:
                 slot_of[target] = len(slots)
-                slots.append(None if metric.function == "count" else target in kept)
+                slots.append(None if metric.function == "count" else needs[target])
                 value = Atom("", INT) if target is None else values[target]
                 place = f"g{number}[{slot_of[target]}]"
                 act = f"{place} += 1" if metric.function == "count" else f"{place}({value.text})"
