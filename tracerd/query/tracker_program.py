@@ -83,6 +83,7 @@ class _Writer:
         self._slots: list[list[Needs | None]] = []
         self._metrics: dict[str, MetricPlan] = {}
         self._counted: list[str] = []
+        self._keys: dict[Name | Args, str] = {}  # the locals of keys
 
     def plan(self) -> Plan:
         """Write it all."""
@@ -94,7 +95,9 @@ class _Writer:
         if self._window is not None:
             time = code.read(self._window).text
             code.add(f"if {time} is None or not low <= {time} < high: continue")
-        code.add("valid += 1")
+        chooses = bool(tree.fields) or self._window is not None
+        if chooses:
+            code.add("valid += 1")
         self._write_derived()
         self._write_metrics()
         self._write_alerts()
@@ -104,7 +107,7 @@ class _Writer:
         ]
 
         def compiled(loop: Loop) -> Callable[..., tuple[int, int]]:
-            body = [*heads, *loop.lines, *code.lines, "        return total, valid"]
+            body = [*heads, *loop.lines, *code.lines, f"        return total, {'valid' if chooses else 'total'}"]
             return code.compiled([*loop.parameters, *_PARAMETERS], body, loop.names)
 
         return Plan(
@@ -161,7 +164,9 @@ class _Writer:
         code.on_null = self._count_nulls(", ".join(metric.name for metric in metrics))
         condition = "True" if first.where is None else code.condition(first.where)
         with code.block(f"if {condition}:"):
-            parts = [self._key(key) for key in first.by]
+            parts = [self._keys.get(key) or self._key(key) for key in first.by]
+            if first.where is None:  # they are there for whatever comes below
+                self._keys.update(zip(first.by, parts, strict=True))
             if first.grain not in (None, "all_time"):
                 parts.append(self._bucket(first.grain))
             if parts:
@@ -179,7 +184,10 @@ class _Writer:
             return value.text
         if value.kinds == TEXT | NULL:
             return self._code.step(f'"null" if {value.text} is None else {value.text}', TEXT).text
-        return self._code.step(f"{self._helper(part_text)}({value.text})", TEXT).text
+        text = f"{self._helper(part_text)}({value.text})"
+        if value.kinds & INT:  # most are pids
+            text = f'f"{{{value.text}}}" if {value.text}.__class__ is int else {text}'
+        return self._code.step(text, TEXT).text
 
     def _bucket(self, grain: str | int | None) -> str:
         assert grain is not None  # noqa: S101  asked before

@@ -10,6 +10,7 @@ from tracerd.rows.names import ProcessNames
 from tracerd.rows.table_events import TableEvents
 from tracerd.rows.table_maker import (
     BODY,
+    EVENT_ID,
     NAMED,
     POINT_COLUMNS,
     SPAN_COLUMNS,
@@ -23,7 +24,7 @@ from tracerd.rows.table_maker import (
 from tracerd.rows.table_spans import NESTING, SPAN_FIELDS, Pairs
 
 _UNWANTED: Final = {
-    "events": "not e.ph or e.ph == 'M'",
+    "events": "e.ph in {'', 'M'}",
     "logs": "e.ph != 'i' or e.cat != 'log'",
     "points": "e.ph != 'C'",
 }
@@ -86,7 +87,9 @@ class Table:
         """The loop over what `events_of` gives, in which the inputs are these locals."""
         head = ["        for e in events:"]
         if self._pairs is None:
-            head += [f"{BODY}line += 1", f"{BODY}if e is None or {_UNWANTED[self._relation]}: continue"]
+            if any(what in ("line", EVENT_ID) for what in self._inputs):
+                head.append(f"{BODY}line += 1")
+            head.append(f"{BODY}if e is None or {_UNWANTED[self._relation]}: continue")
         if self._has_args:
             head.append(f"{BODY}a = e.args")
         own: Mapping[str, str] = {}
