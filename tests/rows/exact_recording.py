@@ -58,7 +58,7 @@ class _Observer:
             process.threads[tid] = name
 
     def track(self, pid: Id | None, tid: Id | None, /) -> Spans:
-        self.tracks.append(Spans(pid, tid, self.error_lines, lambda: None))
+        self.tracks.append(Spans(pid, tid, self.error_lines, lambda: None, keeps_lines=True))
         return self.tracks[-1]
 
 
@@ -95,6 +95,11 @@ def read_exactly(log: bytes) -> Recording:
         start=min((process.start or 0 for process in timed), default=0),
         end=max((process.end for process in timed), default=0),
     )
+
+
+def lines_of(recording: Recording) -> list[tuple[list[int], list[int]]]:
+    """The lines of the spans of each track, and of their ends."""
+    return [(list(track.line), list(track.end_line)) for track in recording.tracks if track.flags]
 
 
 def described(recording: Recording) -> dict[str, object]:

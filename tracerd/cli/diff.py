@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.cli.conditions import span_condition, span_keys
+from tracerd.cli.conditions import inputs_of, span_condition, span_keys
 from tracerd.cli.options import by_option, complete_trace, directory_option, span_duration, top_option, where_option
 from tracerd.cli.reading import print_lines, read_trace
 from tracerd.text import printable, printable_json
@@ -67,8 +67,9 @@ def diff(
     from tracerd.view.diff import Comparison
 
     keys, condition = span_keys(by), span_condition(where)
-    id_a, recording_a = read_trace(directory, a)
-    id_b, recording_b = read_trace(directory, b)
+    inputs = inputs_of(keys, condition)
+    id_a, recording_a = read_trace(directory, a, inputs)
+    id_b, recording_b = read_trace(directory, b, inputs)
     found = Comparison(choose(recording_a, condition), choose(recording_b, condition), keys)
     over = [] if fail_over is None else found.grown(fail_over, round(min_total * 1e9))
     (_print_json if as_json else _print)(found, (id_a, id_b), top, fail_over, over)

@@ -2,7 +2,7 @@
 
 import gc
 import sys
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
 from itertools import islice
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tracerd.builds.steps import Build
     from tracerd.rows.recording import Recording
     from tracerd.rows.source import Source
+    from tracerd.rows.table_maker import Input
+    from tracerd.store.traces import Snapshot
 
 _READ = 0.55
 _SPAN_BYTES = 150
@@ -59,8 +61,13 @@ def can_print(text: str) -> bool:
     return True
 
 
-def read_trace(directory: Path, name: str) -> "tuple[str, Recording]":
+def read_trace(directory: Path, name: str, inputs: "Sequence[Input]" = ()) -> "tuple[str, Recording]":
     """Read the trace that a person means, and warn of what is wrong with it.
+
+    Args:
+        directory: Where logs are.
+        name: Which trace.
+        inputs: The columns and paths of spans that conditions and keys take.
 
     Returns:
         Its id, and what it holds: an event at least.
@@ -69,14 +76,21 @@ def read_trace(directory: Path, name: str) -> "tuple[str, Recording]":
         TracerdError: None fits, or more than one, or it cannot be read, or there is no event in it.
     """
     from tracerd.errors import ViewError
+    from tracerd.rows.details import Details, need_lines
     from tracerd.rows.recording import read
     from tracerd.rows.source import find_trace
 
     check_stdout()
     source = find_trace(directory.absolute(), name)
     with no_gc(), progress_of(source) as progress:
-        reading = Reading(source, progress)
-        recording = read(reading.blocks(), reading.tick)
+        if is_twice := need_lines(inputs):
+            source.keep()
+        snapshot = source.snapshot()
+        reading = Reading(source, progress, snapshot=snapshot)
+        recording = read(reading.blocks(), reading.tick, keeps_lines=is_twice)
+        if is_twice or "trace" in inputs:
+            recording.details = Details(source.trace_id, inputs, recording.tracks)
+            recording.details.read(source.blocks(snapshot))
     warn_problem(source)
     hint = "; `tracerd check` says why"
     if not recording.events:
@@ -125,9 +139,19 @@ def no_gc() -> Generator[None]:
 
 
 class Reading:
-    """A trace that is read and then played, with a progress of both; reading is a part `of_all`."""
+    """A trace that is read and then played, with a progress of both.
 
-    def __init__(self, source: "Source", progress: Progress, of_all: float = _READ) -> None:
+    Args:
+        source: The trace.
+        progress: Where to show it.
+        of_all: Which part of all the reading is.
+        snapshot: How much of it; without one, what is there.
+    """
+
+    def __init__(
+        self, source: "Source", progress: Progress, of_all: float = _READ, snapshot: "Snapshot | None" = None
+    ) -> None:
+        self._snapshot = snapshot
         self._of_all = of_all
         self._source = source
         self._progress = progress
@@ -136,7 +160,7 @@ class Reading:
 
     def blocks(self) -> Iterator[bytes]:
         """The blocks of the trace."""
-        return self._read(self._source.blocks())
+        return self._read(self._source.blocks(self._snapshot))
 
     def stored_blocks(self) -> Iterator[bytes]:
         """The blocks of the trace with begin marks and all."""

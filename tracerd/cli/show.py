@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.cli.conditions import span_condition
+from tracerd.cli.conditions import inputs_of, span_condition
 from tracerd.cli.options import directory_option, span_duration, trace_argument, where_option
 from tracerd.cli.reading import print_lines, read_trace
 from tracerd.errors import ViewError
@@ -49,7 +49,7 @@ def show(
     from tracerd.view.tree_text import as_text
 
     condition = span_condition(where)
-    trace_id, recording = read_trace(directory, trace)
+    trace_id, recording = read_trace(directory, trace, inputs_of((), condition))
     of_processes = frozenset(_known(recording, pid) for pid in pids)
     tree = Tree(choose(recording, condition), depth, round(min_dur * 1e9), of_processes)
     if as_json:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from tracerd.cli.conditions import span_condition, span_keys
+from tracerd.cli.conditions import inputs_of, span_condition, span_keys
 from tracerd.cli.options import by_option, directory_option, top_option, trace_argument, where_option
 from tracerd.cli.reading import can_print, print_lines, read_trace
 from tracerd.text import printable_json
@@ -28,7 +28,7 @@ def stats(trace: str, directory: Path, by: str, where: str | None, top: int | No
     from tracerd.view.stats import ASCII_BARS, BARS, SHOWN, Stats
 
     keys, condition = span_keys(by), span_condition(where)
-    trace_id, recording = read_trace(directory, trace)
+    trace_id, recording = read_trace(directory, trace, inputs_of(keys, condition))
     found = Stats(choose(recording, condition), keys)
     if as_json:
         click.echo(printable_json(orjson.dumps(found.as_json(trace_id, top))))

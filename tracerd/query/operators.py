@@ -52,7 +52,11 @@ def multiply(a: object, b: object) -> Number | None:
 
 def divide(a: object, b: object) -> Number | None:
     """`a / b`, a double also of integers."""
-    return _result(operator.truediv, a, b)
+    return _result(_quotient, a, b)
+
+
+def _quotient(a: Number, b: Number) -> Number:
+    return a / b
 
 
 def remainder(a: object, b: object) -> Number | None:

@@ -38,6 +38,9 @@ class ChosenSpans(Spans):
             self.cat.append(track.cat[at])
             self.parent.append(NO_PARENT if parent == NO_PARENT else nearest[parent])
             self.flags.append(track.flags[at])
+            if track.line:
+                self.line.append(track.line[at])
+                self.end_line.append(track.end_line[at])
             if track.is_async:
                 kept_pids.append(track.pid_of(at))
         self._pids = kept_pids
@@ -64,9 +67,9 @@ def choose(recording: Recording, where: Where | None) -> Recording:
     chosen.tracks = []
     found: set[Id | None] = set()
     for track in recording.tracks:
-        if where.columns:
+        if inputs := where.inputs:
             passes = where.passes
-            values = rows(recording, track, where.columns)
+            values = rows(recording, track, inputs)
             keep = array("i", (at for at, row in enumerate(values) if passes(*row)))
         else:  # the condition is a constant
             keep = array("i", range(len(track.flags)) if where.passes() else ())
