@@ -150,6 +150,12 @@ ROWS: Final[list[Row]] = [
     ("async with an empty id2", [ev("n", 1, '"id2":{}')], ["1 async-without-id"]),
     ("e without b", [ev("e", 1, '"id":1')], ["1 end-without-begin"]),
     ("b never ended", [ev("b", 1, '"id":1')], ["1 never-ended"]),
+    (
+        "a text of id is no text of id2",
+        [ev("b", 1, '"id":"1"'), ev("e", 2, '"id2":{"global":"1"}')],
+        ["1 never-ended", "2 end-without-begin"],
+    ),
+    ("a number of id is one of id2", [ev("b", 1, '"id":1'), ev("e", 2, '"id2":{"global":1}')], []),
     ("a text is another id", [ev("b", 1, '"id":1'), ev("e", 2, '"id":"1"')], ["1 never-ended", "2 end-without-begin"]),
     (
         "another cat is another id",

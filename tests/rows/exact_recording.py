@@ -1,7 +1,6 @@
 """What a recording must be: by the replay of `check`, which takes every event the exact way."""
 
 from collections import Counter
-from typing import cast
 
 import msgspec
 
@@ -49,9 +48,8 @@ class _Observer:
         if event.name not in ("process_name", "thread_name") or isinstance(event.args, Unset):
             return
         tid = thread.tid if event.name == "thread_name" else None
-        args: object = msgspec.json.decode(event.args)
-        name = cast("dict[str, object]", args).get("name") if isinstance(args, dict) else None
-        if not isinstance(name, str) or not name or ts < self._named.get((process.pid, tid), ts):
+        name = _name_in(event.args)
+        if not name or ts < self._named.get((process.pid, tid), ts):
             return
         self._named[process.pid, tid] = ts
         if tid is None:
@@ -60,8 +58,17 @@ class _Observer:
             process.threads[tid] = name
 
     def track(self, pid: Id | None, tid: Id | None, /) -> Spans:
-        self.tracks.append(Spans(pid, tid, self.error_lines, lambda: None))
+        self.tracks.append(Spans(pid, tid, self.error_lines, lambda: None, keeps_lines=True))
         return self.tracks[-1]
+
+
+def _name_in(args: msgspec.Raw) -> str:
+    """What the args of metadata give as a name; empty if they give none."""
+    try:
+        name = msgspec.json.decode(args, type=dict[str, object]).get("name")
+    except msgspec.ValidationError:
+        return ""
+    return name if isinstance(name, str) else ""
 
 
 def _is_error(args: msgspec.Raw) -> bool:
@@ -88,6 +95,11 @@ def read_exactly(log: bytes) -> Recording:
         start=min((process.start or 0 for process in timed), default=0),
         end=max((process.end for process in timed), default=0),
     )
+
+
+def lines_of(recording: Recording) -> list[tuple[list[int], list[int]]]:
+    """The lines of the spans of each track, and of their ends."""
+    return [(list(track.line), list(track.end_line)) for track in recording.tracks if track.flags]
 
 
 def described(recording: Recording) -> dict[str, object]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.perfetto.own_cases import CAPTURES
-from tests.rows.exact_recording import described, read_exactly
+from tests.rows.exact_recording import described, lines_of, read_exactly
 from tests.rows.random_traces import deep_log, random_log
 from tracerd.rows import exact, windows
 from tracerd.rows.recording import read
@@ -16,7 +16,11 @@ SEEDS = 300
 
 
 def check(log: bytes, what: object) -> None:
-    assert described(read([log] if log else [])) == described(read_exactly(log)), f"{what}: {log!r}"
+    expected = read_exactly(log)
+    lined = read([log] if log else [], keeps_lines=True)
+    assert lines_of(lined) == lines_of(expected), f"{what}: {log!r}"
+    assert described(lined) == described(expected), f"{what}: {log!r}"
+    assert described(read([log] if log else [])) == described(expected), f"{what}: {log!r}"
 
 
 def test_random_traces_are_read_as_the_replay_plays_them() -> None:

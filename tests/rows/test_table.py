@@ -74,6 +74,15 @@ def test_paths_in_args() -> None:
     assert rows(EVENTS, "events", ("a", "b"))[0] == (None,)
 
 
+@pytest.mark.parametrize("relation", ["events", "spans"])
+@pytest.mark.parametrize("key", ['a"b', "a\\b", "a\nb", "A", "a.b", "class", "e", "\u00e9"])
+def test_a_key_may_hold_any_characters(key: str, relation: str) -> None:
+    event: dict[str, object] = {"ph": "X", "ts": 1, "dur": 1, "args": {key: 5}}
+    escaped = "".join(f"\\u{ord(character):04x}" for character in key).encode()
+    written = lines(event) + b'{"ph":"X","ts":1,"dur":1,"args":{"%s":6}}\n' % escaped
+    assert rows(written, relation, (key,)) == [(5,), (6,)]
+
+
 def test_logs() -> None:
     assert rows(EVENTS, "logs", "line", "level", "message", "error") == [(4, "warning", "hot", False)]
 

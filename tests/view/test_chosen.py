@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from tests.commands import invoke
+from tests.harness import tracerd
 from tests.query.slow import evaluate, is_true, text_of
 from tests.query.trees import tree
 from tests.view.view_cases import CASES, log
+from tracerd.core.tef import CLOCK_PREFIX
 from tracerd.query.tree import Args, Binary, Expr, Literal, Name, children
 from tracerd.query.where import compile_where
 from tracerd.rows.recording import Recording, read
@@ -37,9 +39,22 @@ BUILD = """
 """
 
 
+DETAILED = """
+    M process_name 1/1 0 "args":{"name":"make"}
+    X first 1/1 1000+9000 "args":{"file":"a.c","n":{"m":1}}
+    B pair 1/1 2000 "args":{"file":"b.c","service":"db","n":{"m":1}}
+    E pair 1/1 3000 "args":{"file":"c.c","n":{"k":2}}
+    B open 1/1 4000 "args":{"n.m":5}
+    b wait 1/1 5000 "id":1,"cat":"net","args":{"file":"d.c"}
+    e wait 1/1 6000 "id":1,"cat":"net","args":{"status":404}
+"""
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     (tmp_path / "b.jsonl").write_bytes(log(BUILD))
+    clock = b'"args":{"monotonic_us":0,"boottime_us":0,"realtime_us":1700000000000000}}\n'
+    (tmp_path / "d.jsonl").write_bytes(CLOCK_PREFIX + clock + log(DETAILED))
     return tmp_path
 
 
@@ -74,6 +89,50 @@ def shown(store: Path, *arguments: str) -> list[str]:
 )
 def test_show_has_the_spans_of_a_condition_and_their_processes(where: str, expected: list[str], store: Path) -> None:
     assert shown(store, "--where", where) == expected
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ('args.file == "a.c"', ["first"]),
+        ('args.file == "b.c"', []),  # the end says otherwise
+        ('args.file == "c.c"', ["pair"]),
+        ("args.n.m == 1", ["first"]),  # of a pair, the whole value of a key counts
+        ("args.n.m == 5 && args.n.k == null", ["open"]),
+        ('args["status"] > 400 && args.file == "d.c"', ["wait"]),
+        ("args == null", []),
+        ("line == 3 || line == 4", ["first", "pair"]),
+        ("parent == 3 && parent != line", ["pair", "open"]),
+        ('ph == "B"', ["pair", "open"]),
+        ('ph == "b"', ["wait"]),
+        ("time >= 1700000000005000", ["wait"]),
+        ("time == 1700000000000000 + ts_us", ["first", "pair", "open", "wait"]),
+        ('service == "db"', ["pair"]),
+        ('service == "make" && trace == "d"', ["first", "open", "wait"]),
+        ('trace == "b"', []),
+    ],
+)
+def test_conditions_read_what_only_the_lines_say(where: str, expected: list[str], store: Path) -> None:
+    rows = [json.loads(line) for line in run(store, "show", "d", "--json", "--where", where).splitlines()]
+    assert [row["name"] for row in rows if row["type"] != "process"] == expected
+
+
+def test_groups_of_args(store: Path) -> None:
+    found = json.loads(run(store, "stats", "d", "--json", "--by", "args.file,service"))
+    assert [(group["args.file"], group["service"], group["count"]) for group in found["groups"]] == [
+        ("a.c", "make", 1),
+        ("c.c", "db", 1),
+        ("d.c", "make", 1),
+        (None, "make", 0),
+    ]
+    by_diff = json.loads(run(store, "diff", "d", "d", "--json", "--by", "args.n.m", "--where", "args.n.m == 1"))
+    assert [(group["args.n.m"], group["b"]["count"]) for group in by_diff["groups"]] == [("1", 1)]
+
+
+def test_a_trace_from_stdin_is_read_twice(store: Path) -> None:
+    written = (store / "d.jsonl").read_bytes()
+    done = tracerd("stats", "-", "--json", "--where", 'args.file == "a.c"', input=written)
+    assert (done.returncode, json.loads(done.stdout)["spans"]) == (0, 1)
 
 
 def test_chosen_spans_keep_their_self_time_and_nest_in_what_is_shown(store: Path) -> None:
@@ -151,8 +210,8 @@ def test_a_wrong_text_is_one_line_and_exits_2(arguments: list[str], message: str
 
 
 def known(node: Expr) -> bool:
-    """Whether a tree names only columns that spans have here."""
-    if isinstance(node, Args) or (isinstance(node, Name) and node.parts[0] not in TYPES):
+    """Whether a tree names only columns that `values_of` gives."""
+    if isinstance(node, Args) or (isinstance(node, Name) and node.parts[0] not in ("name", "dur_us", "pid", "error")):
         return False
     return all(map(known, children(node)))
 

@@ -112,6 +112,20 @@ CASES = [
         "1/- a 0+9 self 7\n  1/- part 3+2 self 2\n1/- a 2+6 self 6",
     ),
     Case(
+        "a text of id is no text of id2, but a number is",
+        """
+        b a 1/1 0 "id":"1","cat":"c"
+        b b 1/1 1 "id2":{"global":"1"},"cat":"c"
+        e a 1/1 2 "id":"1","cat":"c"
+        e b 1/1 3 "id2":{"global":"1"},"cat":"c"
+        b n 1/1 4 "id":1,"cat":"c"
+        b m 1/1 5 "id2":{"global":1},"cat":"c"
+        e m 1/1 6 "id":1,"cat":"c"
+        e n 1/1 7 "id2":{"global":1},"cat":"c"
+        """,
+        "1/- a 0+2 self 2\n1/- b 1+2 self 2\n1/- n 4+3 self 2\n  1/- m 5+1 self 1",
+    ),
+    Case(
         "async spans with one id for all processes belong to who begins them",
         """
         b a 1/1 0 "id":7,"cat":"c"

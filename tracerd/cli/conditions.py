@@ -45,6 +45,11 @@ def span_keys(by: str) -> "tuple[Input, ...]":
         return parse_keys(by, "spans", TYPES)
 
 
+def inputs_of(keys: "tuple[Input, ...]", condition: "Where | None") -> "tuple[Input, ...]":
+    """The columns and paths that keys and a condition take."""
+    return keys if condition is None else (*keys, *condition.inputs)
+
+
 def row_condition(
     where: str | None, names: Sequence[str], cats: Sequence[str], pids: Sequence[str], min_dur_s: float | None
 ) -> "Where | None":

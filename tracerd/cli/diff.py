@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from tracerd.cli.conditions import span_condition, span_keys
+from tracerd.cli.conditions import inputs_of, span_condition, span_keys
 from tracerd.cli.options import (
     BY_NAME,
     by_option,
@@ -78,7 +78,8 @@ def diff(
     """
     keys, condition = span_keys(by or BY_NAME), span_condition(where)
     may_be_build = by is None and where is None
-    before, after = (read_trace(directory, name, may_be_build=may_be_build) for name in (a, b))
+    inputs = inputs_of(keys, condition)
+    before, after = (read_trace(directory, name, inputs, may_be_build=may_be_build) for name in (a, b))
     least = round(min_total * 1e9)
     found = _builds(before, after) or _spans(before, after, keys, condition)
     over = [] if fail_over is None else found.grown(fail_over, least)

@@ -82,7 +82,7 @@ def _feed(computation: "Computation", tracker: "Tracker", source: "Source", wind
     in_order = bool(tree.alerts or tree.fields)
     table = Table(tree.relation, plan.inputs, source.trace_id, names, in_order=in_order)
     with progress_of(source) as progress:
-        computation.feed(table.rows(Reading(source, progress, 1).blocks()))
+        computation.feed_table(table, Reading(source, progress, 1).blocks())
     warn_problem(source)
     if bad := table.events.bad_lines:
         lines = "1 line is" if bad == 1 else f"{bad:,} lines are"

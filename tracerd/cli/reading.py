@@ -3,7 +3,7 @@
 import gc
 import sys
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tracerd.builds.steps import Build
     from tracerd.rows.recording import Recording
     from tracerd.rows.source import Source
+    from tracerd.rows.table_maker import Input
+    from tracerd.store.traces import Snapshot
 
 _READ = 0.55
 _SPAN_BYTES = 150
@@ -77,12 +79,15 @@ class Read:
     build: "Build | None"
 
 
-def read_trace(directory: Path, name: str, *, may_be_build: bool = True, running: bool = False) -> Read:
+def read_trace(
+    directory: Path, name: str, inputs: "Sequence[Input]" = (), *, may_be_build: bool = True, running: bool = False
+) -> Read:
     """Read the trace that a person means, and warn of what is wrong with it.
 
     Args:
         directory: The trace directory.
         name: The argument TRACE.
+        inputs: The columns and paths of spans that conditions and keys take.
         may_be_build: Whether to look for a build in it.
         running: Whether what has not ended is asked for; then one command is a build too.
 
@@ -92,6 +97,7 @@ def read_trace(directory: Path, name: str, *, may_be_build: bool = True, running
     from tracerd.builds.ninja_files import learn
     from tracerd.builds.reader import Reader
     from tracerd.errors import ViewError
+    from tracerd.rows.details import Details, need_lines
     from tracerd.rows.recording import read
     from tracerd.rows.source import find_trace
 
@@ -99,9 +105,15 @@ def read_trace(directory: Path, name: str, *, may_be_build: bool = True, running
     source = find_trace(directory.absolute(), name)
     steps = Reader(only_steps=True)
     with no_gc(), progress_of(source) as progress:
-        reading = Reading(source, progress)
+        if is_twice := need_lines(inputs):
+            source.keep()
+        snapshot = source.snapshot()
+        reading = Reading(source, progress, snapshot=snapshot)
         blocks = reading.blocks()
-        recording = read(_fed(blocks, steps) if may_be_build else blocks, reading.tick)
+        recording = read(_fed(blocks, steps) if may_be_build else blocks, reading.tick, keeps_lines=is_twice)
+        if is_twice or "trace" in inputs:
+            recording.details = Details(source.trace_id, inputs, recording.tracks)
+            recording.details.read(source.blocks(snapshot))
         build = steps.build(_now_ns(source))
         if build:
             learn(build)
@@ -172,9 +184,19 @@ def no_gc() -> Generator[None]:
 
 
 class Reading:
-    """A trace that is read and then played, with a progress of both; reading is a part `of_all`."""
+    """A trace that is read and then played, with a progress of both.
 
-    def __init__(self, source: "Source", progress: Progress, of_all: float = _READ) -> None:
+    Args:
+        source: The trace.
+        progress: Where to show it.
+        of_all: Which part of all the reading is.
+        snapshot: How much of it; without one, what is there.
+    """
+
+    def __init__(
+        self, source: "Source", progress: Progress, of_all: float = _READ, snapshot: "Snapshot | None" = None
+    ) -> None:
+        self._snapshot = snapshot
         self._of_all = of_all
         self._source = source
         self._progress = progress
@@ -183,7 +205,7 @@ class Reading:
 
     def blocks(self) -> Iterator[bytes]:
         """The blocks of the trace."""
-        return self._read(self._source.blocks())
+        return self._read(self._source.blocks(self._snapshot))
 
     def stored_blocks(self) -> Iterator[bytes]:
         """The blocks of the trace with begin marks and all."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.cli.conditions import span_condition
+from tracerd.cli.conditions import inputs_of, span_condition
 from tracerd.cli.options import directory_option, span_duration, trace_argument, where_option
 from tracerd.cli.reading import Read, print_lines, read_steps, read_trace
 from tracerd.errors import ViewError
@@ -68,7 +68,8 @@ def show(
     condition = span_condition(where)
     if errors:
         condition = span_condition("error" if where is None else f"({where}) && error")
-    read = read_trace(directory, trace, may_be_build=where is None, running=running)
+    inputs = inputs_of((), condition)
+    read = read_trace(directory, trace, inputs, may_be_build=where is None, running=running)
     of_processes = frozenset(_known(read.recording, pid) for pid in pids)
     least = round(min_dur * 1e9)
     if read.build:

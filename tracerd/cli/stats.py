@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.cli.conditions import span_condition, span_keys
+from tracerd.cli.conditions import inputs_of, span_condition, span_keys
 from tracerd.cli.options import BY_NAME, by_option, directory_option, top_option, trace_argument, where_option
 from tracerd.cli.reading import Read, can_print, print_lines, read_trace
 from tracerd.text import printable_json
@@ -34,7 +34,8 @@ def stats(trace: str, directory: Path, by: str | None, where: str | None, top: i
     from tracerd.view.stats import ASCII_BARS, BARS, SHOWN, Stats
 
     keys, condition = span_keys(by or BY_NAME), span_condition(where)
-    read = read_trace(directory, trace, may_be_build=by is None and where is None)
+    inputs = inputs_of(keys, condition)
+    read = read_trace(directory, trace, inputs, may_be_build=by is None and where is None)
     bars = BARS if can_print(BARS) else ASCII_BARS
     if read.build:
         _print_build(read, read.build, top, bars, as_json=as_json)

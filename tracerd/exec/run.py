@@ -8,6 +8,7 @@ so that hundreds of them cost a build little.
 
 import os
 import sys
+import time
 
 from tracerd.errors import NoDaemonError
 from tracerd.exec import event

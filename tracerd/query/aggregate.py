@@ -35,15 +35,49 @@ def percentile(ordered: Sequence[Number], tenths: int) -> float:
         tenths: Which, in tenths of a percent.
     """
     at, rest = _place(len(ordered), tenths)
-    low = ordered[at]
+    return _between(ordered[at], ordered[at + 1] if rest else 0, rest)
+
+
+def _between(low: Number, high: Number, rest: int) -> float:
+    """What lies so far between two values, in parts of _WHOLE."""
     if not rest:
         return float(low)
-    high = ordered[at + 1]
     if isinstance(low, int) and isinstance(high, int):
         return (low * (_WHOLE - rest) + high * rest) / _WHOLE
     part = rest / _WHOLE
     gap = high - low
     return low + gap * part if math.isfinite(gap) else low * (1 - part) + high * part
+
+
+_SAMPLES: Final = 1 << 12
+_MARGIN: Final = 1 << 7
+"""Of samples: four times by how many the place of a percentile among them may be expected to be off."""
+
+
+def percentile_of(values: Sequence[Number], tenths: int) -> float:
+    """The percentile of values in any order.
+
+    Strategy: of many values most are only compared with two of a sample between which it must lie, which takes a third
+    of the time of sorting them. If it does not lie there, they are sorted.
+
+    Args:
+        values: At least one.
+        tenths: Which, in tenths of a percent.
+    """
+    count = len(values)
+    if count <= 4 * _SAMPLES:
+        return percentile(sorted(values), tenths)
+    sample = sorted(values[:: count // _SAMPLES])
+    expected = len(sample) * tenths // _WHOLE
+    low = sample[expected - _MARGIN] if expected >= _MARGIN else -math.inf
+    high = sample[expected + _MARGIN] if expected + _MARGIN < len(sample) else math.inf
+    above = [value for value in values if value >= low]
+    near = sorted(value for value in above if value <= high)
+    at, rest = _place(count, tenths)
+    at -= count - len(above)
+    if at < 0 or at + bool(rest) >= len(near):
+        return percentile(sorted(values), tenths)
+    return _between(near[at], near[at + 1] if rest else 0, rest)
 
 
 def rounded_percentile(ordered: Sequence[int], tenths: int) -> int:

@@ -1,16 +1,17 @@
 """A tracker at work: rows in, a result out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from typing import Final
 
-from tracerd.query.groups import Key
 from tracerd.query.keys import key_text, value_text
 from tracerd.query.result import MetricValue, Result
 from tracerd.query.tracker_fields import expected
 from tracerd.query.tracker_program import MetricPlan, Plan, Rows, WindowColumn, groups_of
 from tracerd.query.tracker_tree import TrackerTree
+from tracerd.rows.table import Table
+from tracerd.rows.table_maker import rows_loop
 
 FIRST_INVALID: Final = 5
 """Invalid events whose fault is kept."""
@@ -18,8 +19,10 @@ FIRST_INVALID: Final = 5
 MAX_ALERTS: Final = 1000
 """Alerts that are kept, unless asking for more."""
 
-_FOLD_ROWS: Final = 1 << 18
+_FOLD_ROWS: Final = 1 << 16
 """So many rows are taken before their values are folded."""
+
+_BATCH_ROWS: Final = 1 << 12
 
 _MAX_SHOWN: Final = 60
 
@@ -70,6 +73,10 @@ class Computation:
         self._max_alerts = max_alerts
         self._event_id = event_id
         self._groups = groups_of(plan)
+        self._cells = [groups.cells for groups in self._groups]
+        self._news = [groups.new for groups in self._groups]
+        self._first_cells = [groups.cells.get(()) for groups in self._groups]
+        self._pending = 0
         self._nulls = [0] * len(plan.counted)
         self._total = self._valid = self._invalid = self._alert_count = 0
         self._first_invalid: list[str] = []
@@ -77,18 +84,31 @@ class Computation:
 
     def feed(self, rows: Rows) -> None:
         """Take rows: tuples of the plan's inputs."""
+        run = self._plan.compiled(rows_loop(self._plan.locals))
         rest = iter(rows)
-        gets = [groups.cells.get for groups in self._groups]
-        news = [groups.new for groups in self._groups]
-        cells = [groups.cells.get(()) for groups in self._groups]
-        while (first := next(rest, None)) is not None:
-            some = chain([first], islice(rest, _FOLD_ROWS))
-            self._total, self._valid = self._plan.run(
-                some, self._total, self._valid, self._low, self._high, self._nulls,
-                self._take_invalid, self._take_alert, gets, news, cells,
-            )  # fmt: skip
-            for groups in self._groups:
-                groups.fold()
+        while some := list(islice(rest, _BATCH_ROWS)):
+            self._take(run, some)
+
+    def feed_table(self, table: Table, blocks: Iterable[bytes]) -> None:
+        """Take the rows of a table of the plan's inputs: its loop is part of the program, so that no row is made."""
+        run = self._plan.compiled(table.loop(self._plan.locals))
+        for events, line, offset in table.events_of(blocks):
+            self._take(run, events, line, offset)
+
+    def _take(self, run: Callable[..., tuple[int, int]], batch: Sequence[object], *where: object) -> None:
+        total = self._total
+        self._total, self._valid = run(
+            batch, *where, total, self._valid, self._low, self._high, self._nulls, self._take_invalid,
+            self._take_alert, self._cells, self._news, self._first_cells,
+        )  # fmt: skip
+        self._pending += self._total - total
+        if self._pending >= _FOLD_ROWS:
+            self._fold()
+
+    def _fold(self) -> None:
+        for groups in self._groups:
+            groups.fold()
+        self._pending = 0
 
     def _take_invalid(self, number: int, trace: object, line: object, value: object) -> None:
         self._invalid += 1
@@ -107,6 +127,7 @@ class Computation:
 
     def result(self) -> Result:
         """What was computed of all rows until now."""
+        self._fold()
         return Result(
             self._total,
             self._valid,
@@ -122,5 +143,5 @@ class Computation:
         groups = self._groups[metric.group]
         if not metric.is_grouped:
             return metric.aggregate(groups, ())
-        keys: list[tuple[str, Key]] = sorted((key_text(key), key) for key in groups.cells)
+        keys = sorted((key_text((key,) if isinstance(key, str) else key), key) for key in groups.cells)
         return {text: metric.aggregate(groups, key) for text, key in keys}

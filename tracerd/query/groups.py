@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import Final, cast
 
 from tracerd.query.aggregate import Number
-from tracerd.query.values import Values
+from tracerd.query.values import Needs, Values
 
-Key = tuple[str, ...]
+Key = str | tuple[str, ...]
+"""The one part of a key, or several; `()` is the group of metrics without keys."""
+
 Cell = list[object]
 """What a program changes of one group: for each slot a count, or what appends to Values."""
 
@@ -17,17 +19,17 @@ class Groups:
     """Groups by key.
 
     Args:
-        slots: What a group has: None for a count, else whether its values are all kept.
+        slots: What a group has: None for a count, else what is asked of its values.
     """
 
-    def __init__(self, slots: list[bool | None]) -> None:
+    def __init__(self, slots: list[Needs | None]) -> None:
         self._slots = slots
         self.cells: dict[Key, Cell] = {}
         self._values: dict[Key, list[Values | None]] = {}
 
     def new(self, key: Key) -> Cell:
         """Begin a group."""
-        values = [None if keeps is None else Values(keeps=keeps) for keeps in self._slots]
+        values = [None if needs is None else Values(needs) for needs in self._slots]
         cell: Cell = [0 if found is None else found.pending.append for found in values]
         self.cells[key] = cell
         self._values[key] = values

@@ -5,6 +5,7 @@ Nothing here raises. Arithmetic without a result is null: of what is no number, 
 
 import math
 import operator
+import sys
 from collections.abc import Callable, Mapping
 from typing import Final, TypeGuard, cast
 
@@ -13,16 +14,13 @@ Number = int | float
 _MIN: Final = -(2**63)
 _MAX: Final = 2**63 - 1
 
+LARGEST: Final = sys.float_info.max
+LOWEST: Final = -LARGEST
+"""Between these is every result that is a double; infinity and what is no number are not."""
+
 
 def _is_number(value: object) -> TypeGuard[int | float]:
     return value.__class__ is int or value.__class__ is float
-
-
-def within(value: Number) -> Number | None:
-    """A result of arithmetic; null if it is beyond 64 bits or a double."""
-    if value.__class__ is int:
-        return value if _MIN <= value <= _MAX else None
-    return value if math.isfinite(value) else None
 
 
 def _result(compute: Callable[[Number, Number], Number], a: object, b: object) -> Number | None:
@@ -34,7 +32,7 @@ def _result(compute: Callable[[Number, Number], Number], a: object, b: object) -
         return None
     if value.__class__ is int:
         return value if _MIN <= value <= _MAX else None
-    return value if math.isfinite(value) else None
+    return value if LOWEST <= value <= LARGEST else None
 
 
 def add(a: object, b: object) -> Number | None:

@@ -7,7 +7,7 @@ so that the branches of `if`, `&&` and `||` that are not taken are not computed.
 """
 
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from fnmatch import translate
 from typing import Any, Final, NamedTuple, assert_never
@@ -31,6 +31,11 @@ _HELPERS: Final[dict[str, Callable[..., object]]] = {
     "at_most": operators.at_most,
     "truth": operators.truth,
 }
+_LIMITS: Final = {"LOWEST": operators.LOWEST, "LARGEST": operators.LARGEST}
+_SMALL: Final = 2**53
+"""An integer up to here is a double, too."""
+
+_NO_NAMES: Final[Mapping[str, object]] = {}
 _ARITHMETIC: Final[dict[str, str]] = dict(
     zip(ARITHMETIC, ("add", "subtract", "multiply", "divide", "remainder"), strict=True)
 )
@@ -102,17 +107,20 @@ class Code:
         yield
         self._indent = self._indent[:-1]
 
-    def compiled(self, parameters: list[str], body: list[str]) -> Callable[..., Any]:
+    def compiled(
+        self, parameters: list[str], body: list[str], names: Mapping[str, object] = _NO_NAMES
+    ) -> Callable[..., Any]:
         """The function of these lines.
 
         Args:
             parameters: Names of its parameters.
             body: Its lines, indented; what it returns is what they say.
+            names: Other names that they use.
         """
         constants = "".join(f"c{number}, " for number in range(len(self._constants)))
         lines = ["def make(constants):", *([f"    {constants}= constants"] if constants else [])]
         lines += [f"    def run({', '.join(parameters)}):", *body, "    return run"]
-        namespace: dict[str, Any] = {**_HELPERS}
+        namespace: dict[str, Any] = {**_HELPERS, **_LIMITS, **names}
         exec(compile("\n".join(lines), "<query>", "exec"), namespace)  # noqa: S102  no text of a user is in it
         make = namespace["make"]
         run: Callable[..., Any] = make(tuple(self._constants))
@@ -158,10 +166,30 @@ class Code:
         function = "negate" if isinstance(node, Unary) else _ARITHMETIC[node.operator]
         texts = ", ".join(value.text for value in values)
         kinds = _result_kinds(function, [value.kinds for value in values])
-        result = self.step(f"{function}({texts})", kinds, is_typed=all(value.is_typed for value in values))
+        call = f"{function}({texts})"
+        if isinstance(node, Binary):
+            call = self._shorter(node, values[0], values[1], call)
+        result = self.step(call, kinds, is_typed=all(value.is_typed for value in values))
         if self.on_null and not is_inner:
             self.add(f"if {result.text} is None: {self.on_null}")
         return result
+
+    def _shorter(self, node: Binary, left: Atom, right: Atom, call: str) -> str:
+        """The same without a call, where a double or null is on the left and a constant on the right."""
+        number = node.right.value if isinstance(node.right, Literal) else None
+        if not isinstance(number, int | float) or isinstance(number, bool) or not left.kinds & FLOAT:
+            return call
+        plain = f"{left.text} {node.operator} {right.text}"
+        if node.operator == "/" and abs(number) >= 1:  # such a quotient is no larger
+            fast = plain
+        elif node.operator in "+-*" and abs(number) < _SMALL:
+            self._steps += 1
+            name = f"t{self._steps}"
+            fast = f"({name} if LOWEST <= ({name} := {plain}) <= LARGEST else None)"
+        else:
+            return call
+        slow = f"None if {left.text} is None else {call}" if left.kinds & NULL else call
+        return f"{fast} if {left.text}.__class__ is float else {slow}"
 
     def _if(self, node: If) -> Atom:
         self._steps += 1

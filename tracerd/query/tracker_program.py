@@ -19,12 +19,14 @@ from tracerd.query.tracker_fields import check_default, write_check
 from tracerd.query.tracker_scope import TrackerScope, names_in
 from tracerd.query.tracker_tree import Metric, TrackerTree
 from tracerd.query.tree import Args, Expr, Name
+from tracerd.query.values import Needs
+from tracerd.rows.table_maker import Loop
 
 WindowColumn = Literal["time", "ts_us"]
 
 Rows = Iterable[tuple[object, ...]]
 
-_PARAMETERS: Final = ["rows", "total", "valid", "low", "high", "nulls", "invalid", "alert", "gets", "news", "cells"]
+_PARAMETERS: Final = ("total", "valid", "low", "high", "nulls", "invalid", "alert", "groups", "news", "cells")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +50,19 @@ class Plan:
 
     Attributes:
         inputs: What a row consists of.
-        run: Takes rows and the state of a computation, and returns how many rows it had and how many were valid and
-            in the window.
+        locals: The local of each input.
+        compiled: Makes the program of a loop over rows, in which these locals are the inputs. It takes what the loop
+            takes and the state of a computation, and returns how many rows it had, and how many of these were valid
+            and in the window.
         slots: For each of the groups what they hold.
         metrics: By name, in the order of the text.
         counted: Whose arithmetic without a result is counted under each number.
     """
 
     inputs: tuple[Input, ...]
-    run: Callable[..., tuple[int, int]]
-    slots: list[list[bool | None]]
+    locals: tuple[str, ...]
+    compiled: Callable[[Loop], Callable[..., tuple[int, int]]]
+    slots: list[list[Needs | None]]
     metrics: dict[str, MetricPlan]
     counted: list[str]
 
@@ -75,9 +80,10 @@ class _Writer:
         self._types = RELATIONS[tree.relation]
         self._scope = TrackerScope(tree, self._types, text)
         self._code = Code(self._scope.resolve, 12)
-        self._slots: list[list[bool | None]] = []
+        self._slots: list[list[Needs | None]] = []
         self._metrics: dict[str, MetricPlan] = {}
         self._counted: list[str] = []
+        self._keys: dict[Name | Args, str] = {}  # the locals of keys
 
     def plan(self) -> Plan:
         """Write it all."""
@@ -89,22 +95,23 @@ class _Writer:
         if self._window is not None:
             time = code.read(self._window).text
             code.add(f"if {time} is None or not low <= {time} < high: continue")
-        code.add("valid += 1")
+        chooses = bool(tree.fields) or self._window is not None
+        if chooses:
+            code.add("valid += 1")
         self._write_derived()
         self._write_metrics()
         self._write_alerts()
-        names = list(code.inputs.values())
         heads = [
-            f"        get{at}, new{at}, g{at} = gets[{at}], news[{at}], cells[{at}]" for at in range(len(self._slots))
+            f"        groups{at}, new{at}, g{at} = groups[{at}], news[{at}], cells[{at}]"
+            for at in range(len(self._slots))
         ]
-        loop = f"        for {', '.join(names)}{',' if names else '_'} in rows:"
-        run = code.compiled(_PARAMETERS, [*heads, loop, *code.lines, "        return total, valid"])
+
+        def compiled(loop: Loop) -> Callable[..., tuple[int, int]]:
+            body = [*heads, *loop.lines, *code.lines, f"        return total, {'valid' if chooses else 'total'}"]
+            return code.compiled([*loop.parameters, *_PARAMETERS], body, loop.names)
+
         return Plan(
-            tuple(code.inputs),
-            run,
-            self._slots,
-            self._metrics,
-            self._counted,
+            tuple(code.inputs), tuple(code.inputs.values()), compiled, self._slots, self._metrics, self._counted
         )
 
     # ------------------------------------------------------------------ fields and derived values
@@ -157,13 +164,16 @@ class _Writer:
         code.on_null = self._count_nulls(", ".join(metric.name for metric in metrics))
         condition = "True" if first.where is None else code.condition(first.where)
         with code.block(f"if {condition}:"):
-            parts = [self._key(key) for key in first.by]
+            parts = [self._keys.get(key) or self._key(key) for key in first.by]
+            if first.where is None:  # they are there for whatever comes below
+                self._keys.update(zip(first.by, parts, strict=True))
             if first.grain not in (None, "all_time"):
                 parts.append(self._bucket(first.grain))
             if parts:
-                code.add(f"k = ({', '.join(parts)},)")
-                code.add(f"g{number} = get{number}(k)")
-                code.add(f"if g{number} is None: g{number} = new{number}(k)")
+                key = parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
+                # Most keys are there: then `try` costs nothing, and a call of `get` twice the time.
+                code.add(f"try: g{number} = groups{number}[{key}]")
+                code.add(f"except KeyError: g{number} = new{number}({key})")
             found = self._write_slots(metrics, number)
         code.on_null = ""
         return {name: MetricPlan(number, bool(parts), aggregate) for name, aggregate in found.items()}
@@ -174,7 +184,10 @@ class _Writer:
             return value.text
         if value.kinds == TEXT | NULL:
             return self._code.step(f'"null" if {value.text} is None else {value.text}', TEXT).text
-        return self._code.step(f"{self._helper(part_text)}({value.text})", TEXT).text
+        text = f"{self._helper(part_text)}({value.text})"
+        if value.kinds & INT:  # most are pids
+            text = f'f"{{{value.text}}}" if {value.text}.__class__ is int else {text}'
+        return self._code.step(text, TEXT).text
 
     def _bucket(self, grain: str | int | None) -> str:
         assert grain is not None  # noqa: S101  asked before
@@ -188,7 +201,9 @@ class _Writer:
 
     def _write_slots(self, metrics: list[Metric], number: int) -> dict[str, Aggregate]:
         code, slots = self._code, self._slots[number]
-        kept = {metric.target for metric in metrics if metric.function == "p"}
+        needs: dict[Expr | None, Needs] = {}
+        for metric in metrics:
+            needs[metric.target] = needs.get(metric.target, Needs()).with_function(metric.function)
         counts: dict[Expr | None, int] = {}
         columns: dict[Expr | None, int] = {}
         values: dict[Expr, Atom] = {}
@@ -200,7 +215,7 @@ class _Writer:
             slot_of = counts if metric.function == "count" else columns
             if target not in slot_of:
                 slot_of[target] = len(slots)
-                slots.append(None if metric.function == "count" else target in kept)
+                slots.append(None if metric.function == "count" else needs[target])
                 value = Atom("", INT) if target is None else values[target]
                 place = f"g{number}[{slot_of[target]}]"
                 act = f"{place} += 1" if metric.function == "count" else f"{place}({value.text})"

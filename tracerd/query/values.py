@@ -5,12 +5,11 @@ was appended is folded: into a sum, a minimum and a maximum, and if a percentile
 """
 
 from array import array
-from itertools import chain
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple, cast
 
-from tracerd.query.aggregate import Number, Sum, percentile
+from tracerd.query.aggregate import Number, Sum, percentile_of
 
-_INTEGERS: Final = {bool, int}
 _MIN_INT: Final = -(2**63)
 _MAX_INT: Final = 2**63 - 1
 
@@ -27,23 +26,38 @@ def _as_double(value: int) -> float | None:
         return None
 
 
+class Needs(NamedTuple):
+    """What is asked of values."""
+
+    sum: bool = False
+    range: bool = False
+    order: bool = False
+
+    def with_function(self, function: str) -> "Needs":
+        """This, and what a function needs: `sum`, `avg`, `min`, `max`, `p` for a percentile."""
+        return self._replace(**{_NEED_OF[function]: True}) if function in _NEED_OF else self
+
+
+_NEED_OF: Final = {"sum": "sum", "avg": "sum", "min": "range", "max": "range", "p": "order"}
+
+
 class Values:
     """The values of one expression in one group.
 
     Args:
-        keeps: Whether a percentile is asked for, so that each value must be kept.
+        needs: What will be asked of them.
 
     Attributes:
         pending: What was appended and not folded yet; whatever is no number is left out then.
         count: How many numbers there are.
     """
 
-    __slots__ = ("_doubles", "_high", "_integers", "_keeps", "_low", "_sum", "count", "pending")
+    __slots__ = ("_doubles", "_high", "_integers", "_low", "_needs", "_sum", "count", "pending")
 
-    def __init__(self, *, keeps: bool) -> None:
+    def __init__(self, needs: Needs) -> None:
         self.pending: list[object] = []
         self.count = 0
-        self._keeps = keeps
+        self._needs = needs
         self._sum = Sum()
         self._low: Number | None = None
         self._high: Number | None = None
@@ -53,23 +67,31 @@ class Values:
     def fold(self) -> None:
         """Take in what was appended."""
         kinds = set(map(type, self.pending))
-        integers = [int(value) for value in self.pending if isinstance(value, int)] if kinds & _INTEGERS else []
-        doubles: list[float] = []
-        if float in kinds:
-            doubles = [value for value in self.pending if isinstance(value, float)]
+        if kinds == {float}:
+            self._add((), cast("list[float]", self.pending))
+        elif kinds:
+            integers = cast("list[int]", self.pending)
+            if kinds != {int}:
+                integers = [int(value) for value in self.pending if isinstance(value, int)]
+            doubles = [value for value in self.pending if isinstance(value, float)] if float in kinds else []
+            if integers and not _MIN_INT <= min(integers) <= max(integers) <= _MAX_INT:
+                beyond = (_as_double(value) for value in integers if not _MIN_INT <= value <= _MAX_INT)
+                doubles += [value for value in beyond if value is not None]
+                integers = [value for value in integers if _MIN_INT <= value <= _MAX_INT]
+            self._add(integers, doubles)
         self.pending.clear()
-        if integers and not _MIN_INT <= min(integers) <= max(integers) <= _MAX_INT:
-            beyond = (_as_double(value) for value in integers if not _MIN_INT <= value <= _MAX_INT)
-            doubles += [value for value in beyond if value is not None]
-            integers = [value for value in integers if _MIN_INT <= value <= _MAX_INT]
+
+    def _add(self, integers: Sequence[int], doubles: Sequence[float]) -> None:
         self.count += len(integers) + len(doubles)
-        self._sum.add_integers(integers)
-        self._sum.add_doubles(doubles)
-        if integers:
-            self._reach(min(integers), max(integers))
-        if doubles:
-            self._reach(min(doubles), max(doubles))
-        if self._keeps:
+        needs = self._needs
+        if needs.sum:
+            self._sum.add_integers(integers)
+            self._sum.add_doubles(doubles)
+        if needs.range:
+            for values in (integers, doubles):
+                if values:
+                    self._reach(min(values), max(values))
+        if needs.order:
             self._integers.extend(integers)
             self._doubles.extend(doubles)
 
@@ -99,4 +121,6 @@ class Values:
         """A percentile, in tenths of a percent, always a double; None of nothing."""
         if not self.count:
             return None
-        return percentile(sorted(chain(self._integers, self._doubles)), tenths)
+        if not self._integers:
+            return percentile_of(self._doubles, tenths)
+        return percentile_of([*self._integers, *self._doubles] if self._doubles else self._integers, tenths)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tracerd.query.grammar import parse_expression
 from tracerd.query.lexer import Text
-from tracerd.query.program import Code
+from tracerd.query.program import Code, Input
 from tracerd.query.scope import Columns
 from tracerd.query.tree import Binary, Expr, Literal, Logic, Name
 
@@ -24,6 +24,11 @@ class Where:
     columns: tuple[str, ...]
     paths: tuple[tuple[str, ...], ...]
     passes: Callable[..., bool]
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """What `passes` takes."""
+        return *self.columns, *self.paths
 
 
 def compile_where(

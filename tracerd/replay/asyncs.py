@@ -15,7 +15,7 @@ from tracerd.replay.slices import PENDING, Names, SliceStack
 from tracerd.replay.track import Track
 
 Pid = int | str
-Cookie = tuple[Pid | None, int, int | str]
+Cookie = tuple[Pid | None, int, int | str | bytes]
 """The process, if the id is its own; cat; id. The type of the id is part of it: 1 is not "1"."""
 
 

@@ -173,8 +173,11 @@ def nanoseconds(time: int | float) -> int:
     return whole if time > 0 else -whole
 
 
-def async_id(id_: int | str | Unset, id2: msgspec.Raw | Unset) -> tuple[bool, int | str] | None:
-    """Whether the id of an async event is its process's own, and the id; None if it has none."""
+def async_id(id_: int | str | Unset, id2: msgspec.Raw | Unset) -> tuple[bool, int | str | bytes] | None:
+    """Whether the id of an async event is its process's own, and the id; None if it has none.
+
+    A string of `id2` is given as bytes: Perfetto never takes it for the same string in `id`, but of integers it does.
+    """
     if not isinstance(id_, Unset):
         return False, id_
     if isinstance(id2, Unset) or not bytes(id2).startswith(b"{"):
@@ -183,7 +186,9 @@ def async_id(id_: int | str | Unset, id2: msgspec.Raw | Unset) -> tuple[bool, in
     for key, is_local in (("global", False), ("local", True)):
         if key in fields:
             value = _value(bytes(fields[key]))
-            if isinstance(value, int | str):
+            if isinstance(value, str):
+                return is_local, value.encode(errors="surrogatepass")
+            if isinstance(value, int):
                 return is_local, value
     return None
 

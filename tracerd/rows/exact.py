@@ -1,5 +1,6 @@
 """The spans of any track, exactly, as `replay` plays it."""
 
+from array import array
 from collections.abc import Callable
 
 from tracerd.replay.kinds import Finding
@@ -7,7 +8,7 @@ from tracerd.replay.order import Order
 from tracerd.replay.slices import PENDING, Names, SliceStack
 from tracerd.replay.track import Track
 from tracerd.rows.pairs import WITHOUT_ERROR
-from tracerd.rows.spans import Spans
+from tracerd.rows.spans import NO_LINE, Spans
 from tracerd.rows.track_events import Columns, Labels
 
 
@@ -47,3 +48,6 @@ def play(
             case _:
                 stack.end(ts, name, cat, at)
     stack.finish()
+    if columns.lines:
+        spans.line = array("q", map(columns.lines.__getitem__, spans.line))
+        spans.end_line = array("q", (at if at == NO_LINE else columns.lines[at] for at in spans.end_line))

@@ -13,7 +13,7 @@ from typing import Final
 from tracerd.replay.observer import NO_PARENT
 from tracerd.replay.order import Order
 from tracerd.replay.slices import MAX_DEPTH, NO_NAME
-from tracerd.rows.spans import ERROR, INSTANT, Spans
+from tracerd.rows.spans import ERROR, INSTANT, NO_LINE, Spans
 from tracerd.rows.track_events import ERROR_BIT, PHASE, Columns, Labels
 from tracerd.rows.windows import WINDOW, sorted_windows
 
@@ -98,6 +98,9 @@ def _play_window(
     spans.name.extend(_picked(labels.name, of_begins))
     spans.cat.extend(_picked(labels.cat, of_begins))
     spans.flags += bytes(compress(phases, is_begin)).translate(_FLAGS)
+    if track.lines:
+        spans.line.extend(compress(_picked(track.lines, window), is_begin))
+        spans.end_line.extend([NO_LINE] * (len(spans.line) - len(spans.end_line)))
     durs = spans.dur
     add_parent = spans.parent.append
     for index, phase, ts, dur in zip(window, phases.translate(WITHOUT_ERROR), times, lengths, strict=True):
@@ -151,6 +154,8 @@ def _end(track: Columns, labels: Labels, index: int, spans: Spans, begin: int) -
     if labels.name[label] not in (NO_NAME, spans.name[begin]) or labels.cat[label] not in (NO_NAME, spans.cat[begin]):
         return False
     spans.dur[begin] = track.ts[index] - spans.ts[begin]
+    if track.lines:
+        spans.end_line[begin] = track.lines[index]
     if track.phases[index] & ERROR_BIT:
         spans.flags[begin] |= ERROR
     return True

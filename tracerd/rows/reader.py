@@ -38,8 +38,8 @@ USUAL_US: Final = 0.001
 UNUSUAL: Final = -(2**70)
 """The time of what is not for the fast loop."""
 
-_Slot = tuple[Process, Callable[[tuple[int, int, int]], None]]
-"""Of a pid and tid: the process, and what adds to the events of the thread."""
+_Slot = tuple[Process, Callable[[tuple[int, int, int]], None], Callable[[int], None] | None]
+"""Of a pid and tid: the process, and what adds to the events of the thread and to their lines."""
 
 
 class Reader:
@@ -47,6 +47,7 @@ class Reader:
 
     Args:
         tick: Called once for so many spans after the last block; it may raise to give up.
+        keeps_lines: Whether the lines of spans are kept.
 
     Attributes:
         names: What the numbers of names and cats stand for.
@@ -55,7 +56,7 @@ class Reader:
         left_out: How many lines are none that Perfetto would read, or have a negative ts.
     """
 
-    def __init__(self, tick: Callable[[], None]) -> None:
+    def __init__(self, tick: Callable[[], None], *, keeps_lines: bool = False) -> None:
         self.names = Names()
         self.processes: dict[Id, Process] = {}
         self.phases: Counter[str] = Counter()
@@ -63,7 +64,7 @@ class Reader:
         self._lines = 0
         self._block = Block(b"", 1)
         self._staged = 0
-        self._tracks = Tracks(self.names, tick)
+        self._tracks = Tracks(self.names, tick, keeps_lines=keeps_lines)
         self._threads = Threads(_ignore)
         self._slots: dict[tuple[Id | Unset, Id | Unset], _Slot] = {}
         self._codes: dict[str, int] = {}  # of the phases X, B and E that were met
@@ -119,9 +120,9 @@ class Reader:
             elif ts < late_from and (ts < last or order.has_x):
                 late_from = ts
             try:
-                process, add = slots[event.pid, event.tid]
+                process, add, add_line = slots[event.pid, event.tid]
             except KeyError:
-                process, add = self._make_slot(event, first_line + at)
+                process, add, add_line = self._make_slot(event, first_line + at)
             name = event.name
             if not name and code != _E:
                 name = UNNAMED
@@ -133,6 +134,8 @@ class Reader:
             if args and (args.exit_code or args.error or args.level or args.outcome or args.signal):
                 label += self._error_bit(args, process)
             add((ts, dur, label + code))
+            if add_line:
+                add_line(first_line + at)
         self._lines = first_line + len(run) - 1
         order.last, order.late_from = last, late_from
 
@@ -178,7 +181,7 @@ class Reader:
     def _make_slot(self, event: Event, line_no: int) -> _Slot:
         thread = self._threads.find(event.pid, event.tid, line_no)
         events = self._tracks.events_of(thread.process.pid, thread.tid)
-        slot = self._slots[event.pid, event.tid] = self._process(thread), events.add
+        slot = self._slots[event.pid, event.tid] = self._process(thread), events.add, events.add_line
         return slot
 
     def _take(self, event: Event) -> None:
@@ -206,9 +209,12 @@ class Reader:
                 process.events -= 1
                 name = event.name or ("" if phase == "E" else UNNAMED)
                 label = self._tracks.labels.shifted(name, event.cat)
-                self._tracks.events_of(process.pid, thread.tid).add((ts, dur, label + code + error_bit))
+                events = self._tracks.events_of(process.pid, thread.tid)
+                events.add((ts, dur, label + code + error_bit))
+                if events.add_line:
+                    events.add_line(self._lines)
             case "i" | "I" | "R":
-                self._tracks.add_instant(event, thread, ts, error_bit)
+                self._tracks.add_instant(event, thread, ts, error_bit, self._lines)
             case "b" | "n" | "e":
                 self._tracks.add_async(event, thread, ts, self._lines, is_error=bool(error_bit))
             case _:

@@ -7,12 +7,16 @@ order of events and one nesting, and the tests compare them with those of the re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tracerd.replay.slices import Names
 from tracerd.rows.attributes import Attributes
 from tracerd.rows.process import Process
 from tracerd.rows.reader import Reader
 from tracerd.rows.spans import Id, Spans
+
+if TYPE_CHECKING:
+    from tracerd.rows.details import Details
 
 
 @dataclass(slots=True)
@@ -29,6 +33,7 @@ class Recording:
         start: When the first event is, in ns; metadata do not count.
         end: When the last event is over.
         attributes: What the trace says of itself.
+        details: What only the lines say, if that was asked for.
     """
 
     names: Names
@@ -40,6 +45,7 @@ class Recording:
     start: int
     end: int
     attributes: Mapping[str, object] = field(default_factory=dict[str, object])
+    details: "Details | None" = None
 
     @property
     def events(self) -> int:
@@ -51,14 +57,15 @@ class Recording:
         return self.end if pid is None else self.processes[pid].end
 
 
-def read(blocks: Iterable[bytes], tick: Callable[[], None] = lambda: None) -> Recording:
+def read(blocks: Iterable[bytes], tick: Callable[[], None] = lambda: None, *, keeps_lines: bool = False) -> Recording:
     """Read a trace.
 
     Args:
         blocks: Its log, in whole lines; only the very last may lack its newline.
         tick: Called every now and then after the last block; it may raise to give up.
+        keeps_lines: Whether the spans are to know in which lines they stand, for `Details`.
     """
-    reader = Reader(tick)
+    reader = Reader(tick, keeps_lines=keeps_lines)
     attributes = Attributes()
     for block in blocks:
         reader.feed(block)

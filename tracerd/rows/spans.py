@@ -15,6 +15,8 @@ OVERLAPPING = 2
 ERROR = 4
 """It reports an error."""
 
+NO_LINE = -1
+
 _SPAN_FLAGS = bytes(flags for flags in range(8) if not flags & INSTANT)
 
 TICK_MASK = 0xFFFF
@@ -31,6 +33,7 @@ class Spans:
         tid: The thread, if it is one.
         error_lines: The numbers of events that are errors.
         tick: Called once for so many spans; it may raise to give up.
+        keeps_lines: Whether the lines of spans are kept.
 
     Attributes:
         is_async: Whether the spans are async, of any processes; so are the instants of the whole trace.
@@ -42,9 +45,19 @@ class Spans:
         cat: Its cat's number.
         parent: The index of the span around it; NO_PARENT for the outermost.
         flags: INSTANT, OVERLAPPING and ERROR.
+        line: The line of each, or of its begin; empty if lines are not kept.
+        end_line: The line of the event that ends it; NO_LINE for none; empty as well.
     """
 
-    def __init__(self, pid: Id | None, tid: Id | None, error_lines: Container[int], tick: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        pid: Id | None,
+        tid: Id | None,
+        error_lines: Container[int],
+        tick: Callable[[], None],
+        *,
+        keeps_lines: bool = False,
+    ) -> None:
         self.is_async = pid is None
         self.pid = pid
         self.tid = tid
@@ -54,6 +67,9 @@ class Spans:
         self.cat = array("i")
         self.parent = array("i")
         self.flags = bytearray()
+        self.line = array("q")
+        self.end_line = array("q")
+        self._keeps_lines = keeps_lines
         self._pids: list[Id | None] = []  # of async spans
         self._error_lines = error_lines
         self._tick = tick
@@ -82,6 +98,9 @@ class Spans:
         self.flags.append(flags)
         if self.is_async:
             self._pids.append(self.pid)
+        if self._keeps_lines:
+            self.line.append(line_no)
+            self.end_line.append(NO_LINE)
         at = len(self.flags) - 1
         if not at & TICK_MASK:
             self._tick()
@@ -90,6 +109,8 @@ class Spans:
     def ended(self, at: int, dur: int, line_no: int | None, /) -> None:
         """Take the end of a span; see `Record`."""
         self.dur[at] = dur
+        if self._keeps_lines and line_no is not None:
+            self.end_line[at] = line_no
         if line_no is not None and line_no in self._error_lines:
             self.flags[at] |= ERROR
 

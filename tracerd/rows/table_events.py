@@ -4,7 +4,7 @@ Strategy: for each set of columns one msgspec struct is made, and a block is dec
 line is out of the ordinary is decoded line by line, and what is still none is read leniently, field by field.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
 import msgspec
@@ -45,6 +45,7 @@ class TableEvents:
         fields: Which FIELDS are wanted.
         keys: Which keys of args, and what a missing one is; None for all of args. The attribute of a key is
             `attribute(key)`.
+        more: Attributes of each event beside these fields, for the reader; None at first.
 
     Attributes:
         line: The number of the line before the next block.
@@ -53,7 +54,7 @@ class TableEvents:
         first_bad_line: Which is the first of them; 0 for none.
     """
 
-    def __init__(self, fields: Collection[str], keys: Mapping[str, object] | None) -> None:
+    def __init__(self, fields: Collection[str], keys: Mapping[str, object] | None, more: Sequence[str] = ()) -> None:
         self.line = 0
         self.offset_us: int | None = None
         self.bad_lines = 0
@@ -68,7 +69,9 @@ class TableEvents:
             self._args = msgspec.defstruct("Args", args, rename=rename, gc=False)
             types["args"] = self._args | None
         members = [(field, types[field], _DEFAULTS.get(field)) for field in self._fields]
-        self._event: Any = msgspec.defstruct("Event", members, gc=False)
+        # A key of JSON that is like one of these is no harm: who asks for more sets all of them.
+        members += [(name, object, None) for name in more]
+        self._event: Any = msgspec.defstruct("Event", members, rename={name: f" {name}" for name in more}, gc=False)
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(self._event)
 
     def attribute(self, key: str) -> str:

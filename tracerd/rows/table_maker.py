@@ -4,7 +4,7 @@ No text of a user is in it: keys of args are attributes that are numbered, and p
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from msgspec import UNSET
 
@@ -46,7 +46,8 @@ _COLUMNS: Final[Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]]] = {
 """Of each column how it is computed, of which fields of an event `e`, and of which keys of its args `a`."""
 
 SPAN_COLUMNS: Final[Mapping[str, str]] = {
-    "dur_us": "span.dur_us", "self_us": "span.self_us", "depth": "span.depth", "parent": "span.parent",
+    "line": "e.line", EVENT_ID: "event_id(trace, e.line)", "time": "time_of(e.ts, e.offset)",
+    "self_us": "e.self_us", "depth": "e.depth", "parent": "e.parent",
 }  # fmt: skip
 POINT_COLUMNS: Final[Mapping[str, str]] = {"name": "point[0]", "value": "point[1]"}
 
@@ -103,27 +104,52 @@ class _Texts:
         return f"(None if a is None else {inside} if {whole} is UNSET else {whole})"
 
 
-def make_rows(
-    head: str,
+class Loop(NamedTuple):
+    """The part of a function that goes through the rows: parameters and lines, below which a body follows.
+
+    Attributes:
+        parameters: Names of its parameters.
+        lines: What stands before the body; the body is indented by BODY.
+        names: Other names that the lines use.
+    """
+
+    parameters: tuple[str, ...]
+    lines: tuple[str, ...]
+    names: Mapping[str, object]
+
+
+BODY: Final = " " * 12
+"""How the body of a loop is indented; its first line is by 8."""
+
+
+def rows_loop(locals_: Sequence[str]) -> Loop:
+    """The loop over tuples, as `Table.rows` gives them."""
+    return Loop(("rows",), (f"        for {', '.join(locals_)}{',' if locals_ else '_'} in rows:",), {})
+
+
+def events_loop(
+    head: Sequence[str],
     inputs: Sequence[Input],
+    locals_: Sequence[str],
     attributes: Mapping[str, str] | None,
     trace: str,
     names: ProcessNames,
     own: Mapping[str, str],
-) -> Callable[..., Any]:
-    """The function that makes rows.
+) -> Loop:
+    """The loop over the events of a block.
 
     Args:
-        head: Its lines, up to where `yield` or `return` of a row follows.
+        head: Its lines, up to where an event `e`, and its args `a`, are known to be a row.
         inputs: The columns and paths.
+        locals_: A local for each of them.
         attributes: The attribute of args that holds a key; None if args are a whole object.
         trace: What the trace is called.
         names: The names of processes.
         own: How some columns of the relation are computed.
     """
     texts = _Texts(attributes, own)
-    row = "".join(f"{texts.text(what)}, " for what in inputs)
-    namespace: dict[str, Any] = {
+    lines = [f"{BODY}{local} = {texts.text(what)}" for what, local in zip(inputs, locals_, strict=True)]
+    known: dict[str, object] = {
         **{name: getattr(table_values, name) for name in _HELPERS},
         "trace": trace,
         "processes": names.processes,
@@ -131,7 +157,15 @@ def make_rows(
         "paths": tuple(texts.paths),
         "UNSET": UNSET,
     }
-    exec(compile(f"{head} ({row})", "<rows>", "exec"), namespace)  # noqa: S102  no text of a user is in it
+    return Loop(("events", "line", "offset"), (*head, *lines), known)
+
+
+def make_rows(loop: Loop, locals_: Sequence[str]) -> Callable[..., Any]:
+    """The function that gives a tuple for each row: of `events`, the line before the first, and the clock there."""
+    row = "".join(f"{local}, " for local in locals_)
+    lines = [f"def make({', '.join(loop.parameters)}):", *loop.lines, f"{BODY}yield ({row})"]
+    namespace: dict[str, Any] = {**loop.names}
+    exec(compile("\n".join(lines), "<rows>", "exec"), namespace)  # noqa: S102  no text of a user is in it
     made: Callable[..., Any] = namespace["make"]
     return made
 

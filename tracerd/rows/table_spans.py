@@ -3,160 +3,153 @@
 A begin and its end are matched by name on their thread, the last begun first; the args of both are one object, in
 which those of the end count. What never ends comes last. Of the daemon's readers only `show` and its like play a trace
 as Perfetto does, with ends that come too late, and with what overlaps.
+
+A span is the event that begins it, of which `dur` and `args` are those of the span, with SPAN_FIELDS beside them.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final, cast
+
+from msgspec import UNSET
 
 NESTING: Final = ("self_us", "depth", "parent")
 """The columns for which all spans of a thread must be known."""
 
+SPAN_FIELDS: Final = ("line", "offset", *NESTING)
+"""What a span has beside the fields of its begin: its line, the clock there, and the columns NESTING."""
+
 _Track = tuple[object, ...]
-
-
-class Span:
-    """A span, beside the event that begins it.
-
-    Attributes:
-        dur_us: How long it is; None if it was never ended.
-        self_us: The part of that in which no finished child ran; None if it was never ended.
-        depth: How many spans it lies in.
-        parent: The line of the span around it; None for an outermost one.
-    """
-
-    __slots__ = ("depth", "dur_us", "parent", "self_us")
-
-    def __init__(self, dur_us: int | float | None) -> None:
-        self.dur_us = dur_us
-        self.self_us = dur_us
-        self.depth = 0
-        self.parent: int | None = None
-
-
-class _Begun:
-    __slots__ = ("args", "event", "line", "offset", "span")
-
-    def __init__(self, event: Any, line: int, offset: int | None, dur_us: int | float | None) -> None:
-        self.event = event
-        self.args: object = event.args
-        self.line = line
-        self.offset = offset
-        self.span = Span(dur_us)
 
 
 class Pairs:
     """Makes the spans of one log.
 
     Args:
-        make: Makes the row of an event, its args, line and clock, and a Span.
         nests: Whether a column of NESTING is asked for; then all spans are kept to the end.
         in_order: Whether spans come in the order of their lines; then as well.
+        keys: The attributes of args; empty if args are a whole object, or are not asked for.
     """
 
-    def __init__(self, make: Callable[..., tuple[Any, ...]], *, nests: bool, in_order: bool) -> None:
-        self._make = make
+    def __init__(self, *, nests: bool, in_order: bool, keys: tuple[str, ...]) -> None:
         self._nests = nests
         self._keeps = nests or in_order
-        self._open: dict[_Track, list[_Begun]] = {}
-        self._kept: list[tuple[_Track, _Begun]] = []
+        self._join: Callable[[Any, Any], None] = _join_whole if not keys else _joining(keys)
+        self._open: dict[_Track, list[Any]] = {}
+        self._kept: list[Any] = []
 
-    def take(self, events: list[Any], line: int, offset: int | None) -> Iterator[tuple[Any, ...]]:
-        """Take the events of a block, and give the rows that are complete."""
+    def take(self, events: list[Any], line: int, offset: int | None) -> list[Any]:
+        """Take the events of a block, and give the spans that are complete."""
+        found: list[Any] = []
         for event in events:
             line += 1
             if event is None:
                 continue
-            match event.ph:
-                case "X":
-                    dur = event.dur if event.dur is not None and event.dur >= 0 else None
-                    yield from self._complete((event.pid, event.tid), _Begun(event, line, offset, dur))
-                case "B" | "b":
-                    self._open.setdefault(_track(event), []).append(_Begun(event, line, offset, None))
-                case "E" | "e":
-                    yield from self._end(event)
-                case _:
-                    pass
+            phase = event.ph
+            if phase == "X":
+                event.line, event.offset = line, offset
+                if event.dur is not None and event.dur < 0:
+                    event.dur = None
+                found.append(event)
+            elif phase in ("B", "b"):
+                event.line, event.offset, event.dur = line, offset, None
+                self._open.setdefault(_track(event), []).append(event)
+            elif phase in ("E", "e") and (span := self._ended(event)) is not None:
+                found.append(span)
+        if not self._keeps:
+            return found
+        self._kept += found
+        return []
 
-    def _end(self, event: Any) -> Iterator[tuple[Any, ...]]:
-        track = _track(event)
-        begun = self._open.get(track, [])
+    def _ended(self, event: Any) -> Any:
+        """The span that an event ends; None for none."""
+        begun = self._open.get(_track(event), [])
         for at in range(len(begun) - 1, -1, -1):
-            one = begun[at]
-            if event.name in ("", one.event.name) and event.cat in ("", one.event.cat):
+            span = begun[at]
+            if event.name in ("", span.name) and event.cat in ("", span.cat):
                 del begun[at]
-                if event.ts is not None and one.event.ts is not None and event.ts >= one.event.ts:
-                    one.span = Span(event.ts - one.event.ts)
-                one.args = _joined(one.args, event.args)
-                yield from self._complete(track, one)
-                return
+                if event.ts is not None and span.ts is not None and event.ts >= span.ts:
+                    span.dur = event.ts - span.ts
+                self._join(span, event)
+                return span
+        return None
 
-    def _complete(self, track: _Track, one: _Begun) -> Iterator[tuple[Any, ...]]:
-        if self._keeps:
-            self._kept.append((track, one))
-        else:
-            yield self._row(one)
-
-    def _row(self, one: _Begun) -> tuple[Any, ...]:
-        return self._make(one.event, one.args, one.line, one.offset, one.span)
-
-    def finish(self) -> Iterator[tuple[Any, ...]]:
-        """The rows of all others."""
-        never_ended = [(track, one) for track, begun in self._open.items() for one in begun]
+    def finish(self) -> list[Any]:
+        """All other spans."""
+        spans = [*self._kept, *(span for begun in self._open.values() for span in begun)]
         self._open.clear()
-        everything = sorted([*self._kept, *never_ended], key=lambda kept: kept[1].line)
         self._kept = []
+        spans.sort(key=lambda span: span.line)
         if self._nests:
-            _nest(everything)
-        for _, one in everything:
-            yield self._row(one)
+            _nest(spans)
+        return spans
 
 
-def _joined(args: object, later: object) -> object:
-    """The args of a begin and its end as one object."""
-    if not isinstance(later, dict):
-        return args
-    old = cast("dict[str, object]", args) if isinstance(args, dict) else {}
-    return old | cast("dict[str, object]", later)
+def _join_whole(span: Any, end: Any) -> None:
+    """Make the args of a begin and its end one object."""
+    before, later = _args(span), _args(end)
+    if isinstance(later, dict):
+        old = cast("dict[str, object]", before) if isinstance(before, dict) else {}
+        span.args = old | cast("dict[str, object]", later)
+
+
+def _args(event: Any) -> object:
+    return getattr(event, "args", None)
+
+
+def _joining(keys: tuple[str, ...]) -> Callable[[Any, Any], None]:
+    """The same for args of which only some keys are known."""
+
+    def join(span: Any, end: Any) -> None:
+        if span.args is None:
+            span.args = end.args
+        elif end.args is not None:
+            for key in keys:
+                if (value := getattr(end.args, key)) is not UNSET:
+                    setattr(span.args, key, value)
+
+    return join
 
 
 def _track(event: Any) -> _Track:
     """Where an event begins or ends a span: its thread, or its async id, which may be one of its process alone."""
-    if event.ph in ("B", "E"):
+    if event.ph in ("X", "B", "E"):
         return event.pid, event.tid
     id2: object = event.id2
     if event.id is not None or not isinstance(id2, dict):
-        return "async", None, event.cat, repr(event.id)
+        return "async", None, event.cat, "", repr(event.id)
     ids = cast("dict[str, object]", id2)
     if "global" in ids:
-        return "async", None, event.cat, repr(ids["global"])
+        # A string is another one than the same string in `id`, as in `replay`.
+        return "async", None, event.cat, "global" if isinstance(ids["global"], str) else "", repr(ids["global"])
     return "async", event.pid, event.cat, repr(ids.get("local"))
 
 
-def _nest(spans: list[tuple[_Track, _Begun]]) -> None:
-    """Say of each span in which other it lies: of one track, the one around it that began last."""
-    tracks: dict[_Track, list[_Begun]] = {}
-    for track, one in spans:
-        tracks.setdefault(track, []).append(one)
+def _nest(spans: list[Any]) -> None:
+    """Set the columns NESTING of all spans: around one is that of its track, in which it lies, that began last."""
+    tracks: dict[_Track, list[Any]] = {}
+    for span in spans:
+        span.self_us, span.depth, span.parent = span.dur, 0, None
+        tracks.setdefault(_track(span), []).append(span)
     for found in tracks.values():
-        around: list[tuple[int, _Begun]] = []  # with their ends, in ns
-        for one in sorted(found, key=_begin):
-            start = _ns(one.event.ts or 0)
-            end = start + _ns(one.span.dur_us) if one.span.dur_us is not None else 2**63
+        around: list[tuple[int, Any]] = []  # with their ends, in ns
+        for span in sorted(found, key=_begin):
+            start = _ns(span.ts or 0)
+            end = start + _ns(span.dur) if span.dur is not None else 2**63
             while around and around[-1][0] <= start:
                 around.pop()
-            if (around and around[-1][0] >= end) or (around and one.span.dur_us is None):
+            if (around and around[-1][0] >= end) or (around and span.dur is None):
                 parent = around[-1][1]
-                one.span.parent, one.span.depth = parent.line, parent.span.depth + 1
-                if parent.span.self_us is not None and one.span.dur_us is not None:
-                    parent.span.self_us -= one.span.dur_us
+                span.parent, span.depth = parent.line, parent.depth + 1
+                if parent.self_us is not None and span.dur is not None:
+                    parent.self_us -= span.dur
             elif around:
                 continue  # it overlaps what it does not lie in
-            around.append((end, one))
+            around.append((end, span))
 
 
-def _begin(one: _Begun) -> tuple[int, float, int]:
-    longest_first = float("-inf") if one.span.dur_us is None else -one.span.dur_us
-    return _ns(one.event.ts or 0), longest_first, one.line
+def _begin(span: Any) -> tuple[int, float, int]:
+    longest_first = float("-inf") if span.dur is None else -span.dur
+    return _ns(span.ts or 0), longest_first, span.line
 
 
 def _ns(time_us: int | float) -> int:

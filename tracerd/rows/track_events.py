@@ -56,12 +56,18 @@ class TrackEvents:
 
     Attributes:
         add: Takes ts and dur in ns, and the third number, as one iterable.
+        add_line: Takes the number of the line; None if lines are not kept.
+
+    Args:
+        keeps_lines: Whether the lines of events are kept.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, keeps_lines: bool) -> None:
         self._staged: list[int] = []
+        self._lines = array("q")
         self._packed = array("q")
         self.add: Callable[[tuple[int, int, int]], None] = self._staged.extend
+        self.add_line: Callable[[int], None] | None = self._lines.append if keeps_lines else None
 
     def pack(self) -> None:
         """Make what was added small."""
@@ -72,7 +78,7 @@ class TrackEvents:
         """All events, which are forgotten here."""
         self.pack()
         packed, self._packed = self._packed, array("q")
-        return Columns(packed)
+        return Columns(packed, self._lines)
 
 
 class Columns:
@@ -83,11 +89,13 @@ class Columns:
         dur: In ns.
         label: See `Labels`.
         phases: Of PHASE, with ERROR_BIT.
+        lines: Where each stands; empty if that is not kept.
     """
 
-    def __init__(self, packed: "array[int]") -> None:
+    def __init__(self, packed: "array[int]", lines: "array[int]") -> None:
         self.ts = packed[0::3]
         self.dur = packed[1::3]
+        self.lines = lines
         third = memoryview(packed[2::3]).cast("B")
         self.phases = third[0 if _IS_LITTLE else 7 :: 8].tobytes()
         self.label = array("i", third.cast("i")[1 if _IS_LITTLE else 0 :: 2].tobytes())

@@ -18,8 +18,6 @@ from tracerd.rows.span_event import Event
 from tracerd.rows.spans import Id, Spans
 from tracerd.rows.track_events import ERROR_BIT, PHASE, Columns, Labels, TrackEvents
 
-_NO_LINES: frozenset[int] = frozenset()
-
 
 class Tracks:
     """The tracks of one trace.
@@ -27,6 +25,7 @@ class Tracks:
     Args:
         names: Where names and cats have their numbers.
         tick: Called once for so many spans; it may raise to give up.
+        keeps_lines: Whether the lines of spans are kept.
 
     Attributes:
         labels: Where pairs of them have theirs.
@@ -34,12 +33,13 @@ class Tracks:
         overlapping: How many spans overlap others of their thread, or lie too deep; complete after `finish`.
     """
 
-    def __init__(self, names: Names, tick: Callable[[], None]) -> None:
+    def __init__(self, names: Names, tick: Callable[[], None], *, keeps_lines: bool) -> None:
         self.labels = Labels(names)
         self.order = Order()
         self.overlapping = 0
         self._names = names
         self._tick = tick
+        self._keeps_lines = keeps_lines
         self._events: dict[tuple[Id | None, Id | None], TrackEvents] = {}
         self._async_errors: set[int] = set()  # by line
         self._asyncs = Asyncs(names, self._count_overlap, self._async_record)
@@ -47,14 +47,16 @@ class Tracks:
 
     def events_of(self, pid: Id | None, tid: Id | None) -> TrackEvents:
         """The events of a thread; without a tid, of a process; without a pid, those of the whole trace."""
-        return self._events.get((pid, tid)) or self._events.setdefault((pid, tid), TrackEvents())
+        return self._events.get((pid, tid)) or self._events.setdefault(
+            (pid, tid), TrackEvents(keeps_lines=self._keeps_lines)
+        )
 
     def pack(self) -> None:
         """Make small what was added since the last time."""
         for events in self._events.values():
             events.pack()
 
-    def add_instant(self, event: Event, thread: Thread, ts: int, error_bit: int) -> None:
+    def add_instant(self, event: Event, thread: Thread, ts: int, error_bit: int, line_no: int) -> None:
         """Take an instant, if there is a track for it."""
         pid, tid = thread.process.pid, thread.tid
         if event.s == "g":
@@ -66,6 +68,8 @@ class Tracks:
         else:
             return
         events.add((ts, 0, self.labels.shifted(event.name, event.cat) + PHASE["i"] + error_bit))
+        if events.add_line:
+            events.add_line(line_no)
 
     def add_async(self, event: Event, thread: Thread, ts: int, line_no: int, *, is_error: bool) -> None:
         """Take an async event, if it has an id."""
@@ -96,7 +100,7 @@ class Tracks:
         return self._played
 
     def _play(self, pid: Id, tid: Id | None, columns: Columns) -> None:
-        spans = Spans(pid, tid, _NO_LINES, self._tick)
+        spans = Spans(pid, tid, (), self._tick, keeps_lines=self._keeps_lines)
         if pairs.play(columns, self.labels, self.order, spans, self._tick):
             self._played.append(spans)
         else:
@@ -104,12 +108,12 @@ class Tracks:
 
     def _play_exactly(self, pid: Id | None, tid: Id | None, columns: Columns) -> None:
         errors = {at for at, code in enumerate(columns.phases) if code & ERROR_BIT}
-        spans = Spans(pid, tid, errors, self._tick)
+        spans = Spans(pid, tid, errors, self._tick, keeps_lines=self._keeps_lines)
         exact.play(columns, self.labels, self.order, spans, self._names, self._count_overlap)
         self._played.append(spans)
 
     def _async_record(self) -> Spans:
-        self._played.append(Spans(None, None, self._async_errors, self._tick))
+        self._played.append(Spans(None, None, self._async_errors, self._tick, keeps_lines=self._keeps_lines))
         return self._played[-1]
 
     def _count_overlap(self, finding: Finding) -> None:

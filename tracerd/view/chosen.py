@@ -42,6 +42,9 @@ class ChosenSpans(Spans):
             self.cat.append(track.cat[at])
             self.parent.append(NO_PARENT if parent == NO_PARENT else nearest[parent])
             self.flags.append(track.flags[at])
+            if track.line:
+                self.line.append(track.line[at])
+                self.end_line.append(track.end_line[at])
             if track.is_async:
                 kept_pids.append(track.pid_of(at))
         self._pids = kept_pids
@@ -66,9 +69,9 @@ def choose(recording: Recording, where: Where | None) -> Recording:
         return recording
 
     def kept(track: Spans) -> "array[int]":
-        if where.columns:
+        if where.inputs:
             passes = where.passes
-            values = rows(recording, track, where.columns)
+            values = rows(recording, track, where.inputs)
             return array("i", (at for at, row in enumerate(values) if passes(*row)))
         return array("i", range(len(track.flags)) if where.passes() else ())  # the condition is a constant
 

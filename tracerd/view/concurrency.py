@@ -4,8 +4,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import compress, repeat
-from operator import eq
+from itertools import compress
 
 from tracerd.replay.observer import NO_PARENT
 from tracerd.rows.recording import Recording
@@ -102,9 +101,8 @@ def tracks(recording: Recording) -> Intervals:
     """The spans that lie in no other one of their track."""
     found = Intervals()
     for track in recording.tracks:
-        is_on_track = track.flags.translate(_IS_ON_TRACK)
-        is_outermost = map(eq, track.parent, repeat(NO_PARENT))
-        _add(found, recording, track, [a and b for a, b in zip(is_on_track, is_outermost, strict=True)])
+        flags = track.flags.translate(_IS_ON_TRACK)
+        _add(found, recording, track, [flag and at == NO_PARENT for flag, at in zip(flags, track.parent, strict=True)])
     return found
 
 
