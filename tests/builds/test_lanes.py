@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.builds.traces import Trace, document
 from tests.perfetto.judge import Judge
 from tracerd.builds.lanes import MAX_DEPTH, NO_PARENT, Slot, place
-from tracerd.builds.layout import laid_out
+from tracerd.builds.layout import laid_out, may_have_lanes
 
 
 class Birth(NamedTuple):
@@ -87,6 +87,19 @@ def test_a_lane_is_used_again_and_the_lowest_one_first() -> None:
 def test_what_lies_too_deep_for_perfetto_gets_a_lane() -> None:
     slots = [Slot(0, 10, at - 1) for at in range(MAX_DEPTH + 1)]
     assert place(slots) == [*[0] * MAX_DEPTH, 1]
+
+
+def test_what_cannot_have_lanes_is_left_as_it_is() -> None:
+    trace = Trace()
+    trace.step("make", 0, 400)
+    trace.step("cc a.c", 100, 200)
+    lines = trace.block.splitlines(keepends=True)
+    others = [line for line in lines if b'"cat":"process"' not in line]
+
+    assert may_have_lanes([lines[0], lines[1]])
+    assert not may_have_lanes(others)
+    assert sorted(b"".join(laid_out(others, None)).splitlines(keepends=True)) == sorted(others)
+    assert others != lines
 
 
 # ------------------------------------------------------------------ a whole trace, in Perfetto

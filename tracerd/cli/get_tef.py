@@ -118,7 +118,7 @@ def _redacted(block: bytes) -> bytes:
 
 
 def _write_all(source: "Source", target: Target, progress: Progress, layout: str | None, *, redacts: bool) -> "Summary":
-    from tracerd.builds.layout import laid_out
+    from tracerd.builds.layout import PROCESSES, laid_out, may_have_lanes
     from tracerd.builds.ninja_files import learn
     from tracerd.trace_json.export import write_tef
 
@@ -126,6 +126,8 @@ def _write_all(source: "Source", target: Target, progress: Progress, layout: str
         progress.reach(source.part_read)
 
     snapshot = replace(source.snapshot(), transform=_redacted if redacts else None)
+    if layout is None and source.log is not None and not may_have_lanes(source.stored_blocks(snapshot)):
+        layout = PROCESSES
     with target.sink(target.output) as sink:
         return write_tef(snapshot, sink, reach, laid_out(source.blocks(snapshot), layout, learn), source.verify)
 

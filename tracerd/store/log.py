@@ -149,8 +149,8 @@ def read_blocks(fd: int, length: int | None = None, block_bytes: int = BLOCK_BYT
         if not end:
             partial.append(data)
             continue
-        partial.append(data[:end])
-        yield b"".join(partial)
+        # A view: with one more copy of a large block, malloc gives memory back to the system and asks for it again.
+        yield b"".join((*partial, memoryview(data)[:end]))
         partial = [data[end:]] if end < len(data) else []
     if partial:
         yield b"".join(partial)
