@@ -15,6 +15,7 @@ import pytest
 
 from tests.docs.documents import code, section, tables
 from tests.harness import PATIENCE_S, ROOT, Daemon, event, events, on_a_terminal, tracerd, wait_until
+from tracerd.core.tef import CLOCK_PREFIX
 from tracerd.rows import follow as live_module
 from tracerd.rows.follow import Growing, Live
 from tracerd.store import log as log_module
@@ -163,6 +164,54 @@ def test_options_let_events_pass(options: list[str], expected: list[int], store:
     assert done.returncode == (0 if expected else 1)
 
 
+CLOCKS = CLOCK_PREFIX + b'"args":{"monotonic_us":0,"boottime_us":0,"realtime_us":%d}}\n'
+NAMES = b'{"ph":"M","name":"%s","pid":7,"tid":1,"args":{"name":"%s"}}\n'
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("line == 2 || line == 5", [1, 3]),
+        ("line > 6", []),
+        ("time == 1700000000000001", [1]),
+        ("time >= 1800000000000000", [3]),
+        ("time == null", []),
+        ('process == "make"', [1, 3]),  # which is named later
+        ('thread == "main"', [1, 3]),
+        ('service == "make"', [1]),
+        ('service == "db"', [3]),
+        ('service == ""', [2]),
+        ('trace == "t"', [1, 2, 3]),
+    ],
+)
+@pytest.mark.parametrize("kind", ["log", "document", "growing"])
+def test_conditions_read_what_stands_in_other_lines(where: str, expected: list[int], kind: str, store: Path) -> None:
+    last = b'{"ph":"X","name":"c","pid":7,"tid":1,"ts":3,"dur":1,"args":{"service":"db"}}\n'
+    lines = [
+        CLOCKS % 1_700_000_000_000_000,
+        SPAN % (b"a", 7, 1, 1),
+        SPAN % (b"b", 8, 2, 1),
+        CLOCKS % 1_800_000_000_000_000,
+    ]
+    log = b"".join([*lines, last, NAMES % (b"process_name", b"make") + NAMES % (b"thread_name", b"main")])
+    if kind == "document":
+        (store / "t").write_bytes(b"[" + b",".join(log.splitlines()) + b"]")
+        where = where.replace('"t"', json.dumps(str(store / "t")))
+    else:
+        (store / "t.jsonl").write_bytes(log)
+    name = store / "t" if kind == "document" else Path("t")
+    where = f'ph == "X" && ({where})'
+    if kind == "growing":
+        with following(store, store / "out", "t", "-n", "10", "--where", f"({where}) || ts_us == 9") as running:
+            with (store / "t.jsonl").open("ab") as file:
+                file.write(SPAN % (b"d", 9, 9, 1))
+            running.wait_for([*expected, 9])
+        return
+    done = tail(store, name, "--json", "--where", where)
+
+    assert numbers(done.stdout) == expected
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -200,7 +249,7 @@ def test_last_lines_are_found_wherever_blocks_end(tmp_path: Path, monkeypatch: p
             monkeypatch.setattr(log_module, "BLOCK_BYTES", block_bytes)
             for count in range(len(whole) + 2):
                 growing = Growing(path, "t", 0)
-                growing.start_at_last(count, lambda _: True)
+                growing.start_at_last(count, lambda _: True, growing.size())
                 got = b"".join(growing.new_blocks())
                 growing.close()
                 assert got.split(b"\n") == [*whole[max(0, len(whole) - count) :], b""], (content, block_bytes)

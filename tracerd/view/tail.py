@@ -11,9 +11,9 @@ from tracerd.core.begin_marks import ended_mark, read_mark, without_end
 from tracerd.core.tef import CLOCK_PREFIX
 from tracerd.rows.document import repaired
 from tracerd.rows.event import Event, decode_line, decode_lines
+from tracerd.rows.event_columns import EventTest, Surroundings
 from tracerd.text import printable_json
 from tracerd.view.event_text import MAX_NAMES, Clock, Lines
-from tracerd.view.wanted import Wanted
 
 _PROCESS_NAME = b'"process_name"'
 
@@ -35,12 +35,34 @@ class Shown(Protocol):
         """Lines with these bytes that stand before what is shown; at least some of them."""
         ...
 
+    def earlier_blocks(self) -> Iterable[bytes]:
+        """All that stands before what is shown."""
+        ...
+
+
+class Growing(Protocol):
+    """A log of which the last lines are shown.
+
+    Attributes:
+        trace_id: Its trace.
+    """
+
+    trace_id: str
+
+    def size(self) -> int:
+        """How long it is now."""
+        ...
+
+    def blocks_before(self, end: int, /) -> Iterable[bytes]:
+        """Its lines up to a byte."""
+        ...
+
 
 class Output:
     """Makes lines for people, or JSON.
 
     Args:
-        wanted: Which events.
+        test: What events must pass; None for all.
         as_json: One JSON object for each.
         with_trace: Whether lines for people name the trace.
         colour: Whether they go to a terminal.
@@ -51,9 +73,10 @@ class Output:
     """
 
     def __init__(
-        self, wanted: Wanted, *, as_json: bool, with_trace: bool, colour: bool, warn: Callable[[str], None]
+        self, test: EventTest | None, *, as_json: bool, with_trace: bool, colour: bool, warn: Callable[[str], None]
     ) -> None:
-        self._wanted = wanted
+        self._test = test
+        self._needs_others = test is not None and test.needs_others
         self._as_json = as_json
         self._with_trace = with_trace
         self._colour = colour
@@ -63,8 +86,27 @@ class Output:
         self._begun: dict[str, bytes] = {}  # the marks of spans that have not ended
         self.printed = 0
 
-    def is_wanted(self, line: bytes) -> bool:
-        """Whether a line will be printed; to be called for the last line first, so that ends come before begins."""
+    def test_from_end(self, trace: Growing) -> tuple[Callable[[bytes], bool], int]:
+        """Whether a line will be printed, of a log up to its present size.
+
+        Returns:
+            A function that is to be called for the last line first, so that ends come before begins; and the size.
+        """
+        size = trace.size()
+        around = Surroundings(trace.trace_id)
+        if self._needs_others:
+            for block in trace.blocks_before(size):
+                around.take(block)
+        line_no = around.lines + 1
+
+        def is_wanted(line: bytes) -> bool:
+            nonlocal line_no
+            line_no -= 1
+            return self._is_wanted(line, line_no, around)
+
+        return is_wanted, size
+
+    def _is_wanted(self, line: bytes, line_no: int, around: Surroundings) -> bool:
         if mark := read_mark(line):
             if mark.id in self._ended:
                 return False
@@ -74,15 +116,18 @@ class Output:
         elif ended := ended_mark(line):
             self._ended.add(ended)
         event = None if line.startswith(CLOCK_PREFIX) else decode_line(line)
-        return event is not None and self._wanted.passes(event)
+        return event is not None and (self._test is None or self._test.passes(event, line_no, around))
 
-    def of(self, trace: Shown, block: bytes) -> bytes:
-        """What to print of a block."""
+    def of(self, trace: Shown, block: bytes, *, is_tested: bool = False) -> bytes:
+        """What to print of a block, whose events have passed the test already or are tested now."""
         log = self._logs.get(trace) or self._new_log(trace)
         text = log.json if self._as_json else log.text
-        passes = None if self._wanted.is_all else self._wanted.passes
+        test = None if is_tested else self._test
+        first = log.around.lines + 1
+        if self._needs_others:
+            log.around.take(block)
         printed: list[bytes] = []
-        for line, event in decode_lines(block):
+        for line_no, (line, event) in enumerate(decode_lines(block), first):
             if event is None:
                 if not log.is_faulty:
                     log.is_faulty = True
@@ -96,7 +141,7 @@ class Output:
             else:
                 if event.ph == "M":
                     log.lines.learn(event)
-                if passes is None or passes(event):
+                if test is None or test.passes(event, line_no, log.around):
                     printed.append(text(line, event))
         self.printed += len(printed)
         return b"".join(printed)
@@ -109,6 +154,9 @@ class Output:
                 if event is not None and event.ph == "M":
                     lines.learn(event)
         log = self._logs[trace] = _Log(trace.trace_id, lines)
+        if self._needs_others:
+            for block in trace.earlier_blocks():
+                log.around.take(block)
         return log
 
 
@@ -118,16 +166,19 @@ class LastLines:
     Args:
         trace_id: Its name.
         count: How many.
-        wanted: Which events count.
+        test: What events must pass to count; None for all.
 
     Attributes:
+        around: What stands elsewhere in the trace; to be complete before the first line is taken, if the test needs it.
         has_faults: Whether a line is no event.
     """
 
-    def __init__(self, trace_id: str, count: int, wanted: Wanted) -> None:
+    def __init__(self, trace_id: str, count: int, test: EventTest | None) -> None:
         self.trace_id = trace_id
         self.has_faults = False
-        self._wanted = wanted
+        self.around = Surroundings(trace_id)
+        self._test = test
+        self._line_no = 0
         self._first = b""
         self._lines: deque[bytes] = deque(maxlen=count)
         self._names: deque[bytes] = deque(maxlen=MAX_NAMES)
@@ -137,12 +188,13 @@ class LastLines:
         block = repaired(block)
         self._first = self._first or block.partition(b"\n")[0]
         for line, event in decode_lines(block):
+            self._line_no += 1
             if event is None:
                 self.has_faults = True
             elif not line.startswith(CLOCK_PREFIX):
                 if event.name == "process_name":
                     self._names.append(line)
-                if self._wanted.passes(event):
+                if self._test is None or self._test.passes(event, self._line_no, self.around):
                     self._lines.append(line)
 
     def first_line(self) -> bytes:
@@ -153,6 +205,10 @@ class LastLines:
         """Its lines that name a process."""
         return self._names
 
+    def earlier_blocks(self) -> Iterable[bytes]:
+        """Nothing: what it shows was tested before."""
+        return ()
+
     def block(self) -> bytes:
         """The last lines."""
         return b"".join(line + b"\n" for line in self._lines)
@@ -161,6 +217,7 @@ class LastLines:
 class _Log:
     def __init__(self, trace_id: str, lines: Lines) -> None:
         self.lines = lines
+        self.around = Surroundings(trace_id)
         self.is_faulty = False
         self._head = b'{"trace_id":%s,"time_s":' % printable_json(
             orjson.dumps(trace_id.encode(errors="backslashreplace").decode())
