@@ -21,7 +21,6 @@ from tracerd.builds.steps import Build
 from tracerd.core.begin_marks import resolved
 from tracerd.exec import event
 from tracerd.view.tail import LONG_S, LastLines, Output
-from tracerd.view.wanted import Wanted
 
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 
@@ -129,8 +128,8 @@ def test_one_command_names_what_hangs() -> None:
 
 
 def test_what_runs_for_long_is_printed_once_while_events_are_followed() -> None:
-    output = Output(Wanted(), as_json=True, with_trace=False, colour=False, warn=pytest.fail)
-    log = LastLines("t", 0, Wanted())
+    output = Output(None, as_json=True, with_trace=False, colour=False, warn=pytest.fail)
+    log = LastLines("t", 0, None)
     trace = Trace()
     begun(trace, "cc a.o", 1, pid=7)
     begun(trace, "cc b.o", 2, pid=8)

@@ -15,9 +15,9 @@ from tests.replay.test_check_agrees import EVENTS, log_of
 from tracerd.errors import ExportError
 from tracerd.exporters.criteria import Criteria
 from tracerd.exporters.extract import Wish
-from tracerd.exporters.row_test import TYPES
 from tracerd.exporters.selection import Selection, play
 from tracerd.query.where import compile_where
+from tracerd.rows.event_columns import TYPES
 from tracerd.rows.moment import parse_moment
 
 CLOCK = (

@@ -2,13 +2,17 @@
 
 import json
 import os
+import signal
 import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.commands import invoke
-from tests.harness import ROOT, events
+from tests.harness import PATIENCE_S, ROOT, events, wait_until
 
 VIEW = (ROOT / "docs/view.md").read_text()
 
@@ -38,3 +42,35 @@ def store(tmp_path: Path) -> Path:
         (directory / f"{name}.jsonl").write_bytes(events(range(100 * number, 100 * number + 20)))
         os.utime(directory / f"{name}.jsonl", (number, number))
     return directory
+
+
+class Tail:
+    """A running `tracerd tail -f --json`."""
+
+    def __init__(self, directory: Path, output: Path, *arguments: str) -> None:
+        self.output = output
+        command = [sys.executable, "-m", "tracerd", "tail", "-d", str(directory), "-f", "--json", *arguments]
+        with output.open("wb") as stdout:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE)
+
+    def wait_for(self, expected: list[int]) -> None:
+        """Until so many events have been printed; they must be these."""
+        wait_until(lambda: len(numbers(self.output.read_bytes())) >= len(expected), f"{len(expected)} events")
+        assert numbers(self.output.read_bytes()) == expected
+
+    def finish(self) -> tuple[int, bytes]:
+        """End it as a person would; exit code and stderr."""
+        self.process.send_signal(signal.SIGINT)
+        _, err = self.process.communicate(timeout=PATIENCE_S)
+        return self.process.returncode, err
+
+
+@contextmanager
+def following(directory: Path, output: Path, *arguments: str) -> Generator[Tail]:
+    running = Tail(directory, output, *arguments)
+    try:
+        yield running
+        assert running.finish() == (0, b"")
+    finally:
+        running.process.kill()
+        running.process.communicate()

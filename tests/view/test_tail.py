@@ -12,8 +12,9 @@ import pytest
 from tests.commands import invoke
 from tests.docs.documents import code, section, tables
 from tests.harness import PATIENCE_S, event, on_a_terminal, tracerd
-from tests.view.tails import EXAMPLE, GOLDEN, SPAN, VIEW, numbers, tail
+from tests.view.tails import EXAMPLE, GOLDEN, SPAN, VIEW, following, numbers, tail
 from tests.view.tails import store as store
+from tracerd.core.tef import CLOCK_PREFIX
 
 
 def test_example_and_its_json_are_those_of_the_documents() -> None:
@@ -96,6 +97,54 @@ def test_options_let_events_pass(options: list[str], expected: list[int], store:
 
     assert numbers(done.stdout) == expected
     assert done.returncode == (0 if expected else 1)
+
+
+CLOCKS = CLOCK_PREFIX + b'"args":{"monotonic_us":0,"boottime_us":0,"realtime_us":%d}}\n'
+NAMES = b'{"ph":"M","name":"%s","pid":7,"tid":1,"args":{"name":"%s"}}\n'
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("line == 2 || line == 5", [1, 3]),
+        ("line > 6", []),
+        ("time == 1700000000000001", [1]),
+        ("time >= 1800000000000000", [3]),
+        ("time == null", []),
+        ('process == "make"', [1, 3]),  # which is named later
+        ('thread == "main"', [1, 3]),
+        ('service == "make"', [1]),
+        ('service == "db"', [3]),
+        ('service == ""', [2]),
+        ('trace == "t"', [1, 2, 3]),
+    ],
+)
+@pytest.mark.parametrize("kind", ["log", "document", "growing"])
+def test_conditions_read_what_stands_in_other_lines(where: str, expected: list[int], kind: str, store: Path) -> None:
+    last = b'{"ph":"X","name":"c","pid":7,"tid":1,"ts":3,"dur":1,"args":{"service":"db"}}\n'
+    lines = [
+        CLOCKS % 1_700_000_000_000_000,
+        SPAN % (b"a", 7, 1, 1),
+        SPAN % (b"b", 8, 2, 1),
+        CLOCKS % 1_800_000_000_000_000,
+    ]
+    log = b"".join([*lines, last, NAMES % (b"process_name", b"make") + NAMES % (b"thread_name", b"main")])
+    if kind == "document":
+        (store / "t").write_bytes(b"[" + b",".join(log.splitlines()) + b"]")
+        where = where.replace('"t"', json.dumps(str(store / "t")))
+    else:
+        (store / "t.jsonl").write_bytes(log)
+    name = store / "t" if kind == "document" else Path("t")
+    where = f'ph == "X" && ({where})'
+    if kind == "growing":
+        with following(store, store / "out", "t", "-n", "10", "--where", f"({where}) || ts_us == 9") as running:
+            with (store / "t.jsonl").open("ab") as file:
+                file.write(SPAN % (b"d", 9, 9, 1))
+            running.wait_for([*expected, 9])
+        return
+    done = tail(store, name, "--json", "--where", where)
+
+    assert numbers(done.stdout) == expected
 
 
 @pytest.mark.parametrize(

@@ -2,55 +2,20 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.commands import invoke
 from tests.harness import PATIENCE_S, Daemon, event, events, wait_until
-from tests.view.tails import numbers
+from tests.view.tails import following, numbers
 from tests.view.tails import store as store
 from tracerd.rows import follow as live_module
 from tracerd.rows.follow import Growing, Live
 from tracerd.store import log as log_module
-
-
-class Tail:
-    """A running `tracerd tail -f --json`."""
-
-    def __init__(self, directory: Path, output: Path, *arguments: str) -> None:
-        self.output = output
-        command = [sys.executable, "-m", "tracerd", "tail", "-d", str(directory), "-f", "--json", *arguments]
-        with output.open("wb") as stdout:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE)
-
-    def wait_for(self, expected: list[int]) -> None:
-        """Until so many events have been printed; they must be these."""
-        wait_until(lambda: len(numbers(self.output.read_bytes())) >= len(expected), f"{len(expected)} events")
-        assert numbers(self.output.read_bytes()) == expected
-
-    def finish(self) -> tuple[int, bytes]:
-        """End it as a person would; exit code and stderr."""
-        self.process.send_signal(signal.SIGINT)
-        _, err = self.process.communicate(timeout=PATIENCE_S)
-        return self.process.returncode, err
-
-
-@contextmanager
-def following(directory: Path, output: Path, *arguments: str) -> Generator[Tail]:
-    running = Tail(directory, output, *arguments)
-    try:
-        yield running
-        assert running.finish() == (0, b"")
-    finally:
-        running.process.kill()
-        running.process.communicate()
 
 
 def test_last_lines_are_found_wherever_blocks_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +29,7 @@ def test_last_lines_are_found_wherever_blocks_end(tmp_path: Path, monkeypatch: p
             monkeypatch.setattr(log_module, "BLOCK_BYTES", block_bytes)
             for count in range(len(whole) + 2):
                 growing = Growing(path, "t", 0)
-                growing.start_at_last(count, lambda _: True)
+                growing.start_at_last(count, lambda _: True, growing.size())
                 got = b"".join(growing.new_blocks())
                 growing.close()
                 assert got.split(b"\n") == [*whole[max(0, len(whole) - count) :], b""], (content, block_bytes)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tracerd.errors import QueryError
+from tracerd.rows.levels import LEVELS
 
 if TYPE_CHECKING:
     from tracerd.query.program import Input
@@ -51,11 +52,16 @@ def inputs_of(keys: "tuple[Input, ...]", condition: "Where | None") -> "tuple[In
 
 
 def row_condition(
-    where: str | None, names: Sequence[str], cats: Sequence[str], pids: Sequence[str], min_dur_s: float | None
+    where: str | None,
+    names: Sequence[str],
+    cats: Sequence[str],
+    pids: Sequence[str],
+    min_dur_s: float | None,
+    level: str | None = None,
 ) -> "Where | None":
-    """The condition of --where and the short options, on the rows of a trace."""
-    from tracerd.exporters.row_test import TYPES
+    """The condition of --where and the short options, on events."""
     from tracerd.query import where as forms
+    from tracerd.rows.event_columns import TYPES
 
     also: list[Expr] = []
     if min_dur_s is not None:
@@ -65,5 +71,7 @@ def row_condition(
     for column, patterns in (("name", names), ("cat", cats)):
         if patterns:
             also.append(forms.matches(column, patterns))
+    if level is not None:
+        also.append(forms.is_one_of("level", LEVELS[LEVELS.index(level) :]))
     with option_errors():
         return forms.compile_where(where, "these events", TYPES, also=also)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.cli.conditions import option_errors
+from tracerd.cli.conditions import row_condition
 from tracerd.cli.exporting import warn_problem
 from tracerd.cli.options import complete_trace, directory_option, span_duration, where_option
 from tracerd.cli.reading import check_stdout
@@ -21,11 +21,10 @@ from tracerd.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tracerd.query.tree import Expr
+    from tracerd.rows.event_columns import EventTest
     from tracerd.rows.follow import Growing, Live
     from tracerd.rows.source import Source
     from tracerd.view.tail import Output
-    from tracerd.view.wanted import Wanted
 
 POLL_MS = 100
 """How often a log that does not grow is read again."""
@@ -75,43 +74,32 @@ def tail(
     from tracerd.view.tail import Output
 
     check_stdout()
-    wanted = _wanted(where, names, pids, level, min_dur)
+    test = _test(where, names, pids, level, min_dur)
     is_terminal = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    output = Output(wanted, as_json=as_json, with_trace=trace is None, colour=is_terminal, warn=_warn_fault)
+    output = Output(test, as_json=as_json, with_trace=trace is None, colour=is_terminal, warn=_warn_fault)
     directory = directory.absolute()
     source, path = _find(directory, trace, follow)
     if source and source.log is None:
         if follow:
             raise ViewError(f"{source.trace_id} is no log, and nothing is added to it: leave out -f")
-        _print_last(source, output, lines, wanted)
+        _print_last(source, output, lines, test)
     else:
         _print_logs(source, Live(directory, path), output, lines, follow=follow)
     if source and not follow and lines and not output.printed:
-        what = "no events" if wanted.is_all else "no event that passes"
+        what = "no events" if test is None else "no event that passes"
         raise ViewError(f"the trace {source.trace_id} has {what}")
 
 
-def _wanted(
+def _test(
     where: str | None, names: tuple[str, ...], pids: tuple[str, ...], level: str | None, min_dur: float | None
-) -> "Wanted":
-    """The events that all these options let pass."""
-    from tracerd.view.wanted import TYPES, Wanted
-
+) -> "EventTest | None":
+    """What an event must pass by all these options; None if there is none."""
     if where is None and not names and not pids and level is None and min_dur is None:
-        return Wanted()
-    from tracerd.query import where as forms
+        return None
+    from tracerd.rows.event_columns import EventTest
 
-    also: list[Expr] = []
-    if min_dur is not None:
-        also.append(forms.takes_at_least(min_dur * 1e6))
-    if pids:
-        also.append(forms.is_of_process(pids))
-    if names:
-        also.append(forms.is_named(names))
-    if level is not None:
-        also.append(forms.is_one_of("level", LEVELS[LEVELS.index(level) :]))
-    with option_errors():
-        return Wanted(forms.compile_where(where, "these events", TYPES, also=also))
+    condition = row_condition(where, names, (), pids, min_dur, level)
+    return None if condition is None else EventTest(condition)
 
 
 def _print_logs(source: "Source | None", live: "Live", output: "Output", count: int, *, follow: bool) -> None:
@@ -122,9 +110,9 @@ def _print_logs(source: "Source | None", live: "Live", output: "Output", count: 
         if source and source.log:
             first = Growing(source.log.path, source.trace_id, 0)
             live.follow(first)
-            first.start_at_last(count, output.is_wanted)
+            first.start_at_last(count, *output.test_from_end(first))
             if follow:
-                sys.stdout.buffer.write(output.begun_in(first, first.all_blocks()))
+                sys.stdout.buffer.write(output.begun_in(first, first.blocks_before(first.size())))
             _print(output, live.poll())
         if follow:
             _follow(live, output)
@@ -149,17 +137,21 @@ def _find(directory: Path, trace: str | None, follow: bool) -> "tuple[Source | N
         return None, log_path(directory, TraceId(trace.removesuffix(SUFFIX)))
 
 
-def _print_last(source: "Source", output: "Output", count: int, wanted: "Wanted") -> None:
+def _print_last(source: "Source", output: "Output", count: int, test: "EventTest | None") -> None:
     """Print the last events of what can only be read to its end."""
     from tracerd.view.tail import LastLines
 
-    last = LastLines(source.trace_id, count, wanted)
+    last = LastLines(source.trace_id, count, test)
+    if test is not None and test.needs_others:
+        source.keep()
+        for block in source.blocks():
+            last.around.take(block)
     for block in source.blocks():
         last.take(block)
     warn_problem(source)
     if last.has_faults:
         _warn_fault(source.trace_id)
-    sys.stdout.buffer.write(output.of(last, last.block()) if last.block() else b"")
+    sys.stdout.buffer.write(output.of(last, last.block(), is_tested=True) if last.block() else b"")
     sys.stdout.buffer.flush()
 
 

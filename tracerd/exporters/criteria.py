@@ -13,7 +13,7 @@ class Criteria:
     Attributes:
         since: What was over before is left out.
         until: What begins then or later is left out.
-        where: A condition on `row_test.TYPES`.
+        where: A condition on `rows.event_columns.TYPES`.
     """
 
     since: Moment | None = None

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from tracerd.errors import ExportError
 from tracerd.exporters.criteria import Criteria
 from tracerd.exporters.rewriting import Rewrite, end_line, rebased
-from tracerd.exporters.row_test import RowTest
-from tracerd.exporters.selection import Selection, play
+from tracerd.exporters.selection import EVENT, SPAN, Selection, play
+from tracerd.rows.event import decode_line
+from tracerd.rows.event_columns import EventRow, EventTest, Surroundings
 from tracerd.rows.moment import Bound, Moment
 from tracerd.rows.source import Source
 from tracerd.store.own_lines import ClockReadings
@@ -92,7 +93,14 @@ class Extract:
 
     def _select(self, wish: Wish) -> None:
         selection, criteria = self.selection, wish.criteria
-        clocks = play(self._blocks(), selection, self._progress)
+        where = criteria.where
+        own = {"dur_us": self._dur_us, "error": lambda row: row.line_no in selection.errors}
+        test = None if where is None else EventTest(where, own)
+        around = Surroundings(self._source.trace_id)
+        blocks = self._blocks()
+        if test is not None and test.needs_others:
+            blocks = _seen_by(around, blocks)
+        clocks = play(blocks, selection, self._progress)
 
         def bound(moment: Moment | None, option: str) -> Bound | None:
             if moment is None:
@@ -108,13 +116,28 @@ class Extract:
         elif wish.is_in_one_piece:
             selection.closing.clear()
         selection.test(bound(criteria.since, "--from"), bound(criteria.until, "--to"))
-        if criteria.where is not None:
-            row_test = RowTest(criteria.where, selection)
-            for line_no, lines in self._readable(Summary()):
-                row_test.take(line_no, lines)
+        if test is not None:
+            self._test(test, around)
         if not criteria.are_none and selection.is_empty():
             raise ExportError(f"the trace {self._source.trace_id} has no event that passes; nothing was written")
         selection.settle()
+
+    def _test(self, test: EventTest, around: Surroundings) -> None:
+        """Leave out what does not pass a condition; metadata and the daemon's marks are no rows."""
+        selection = self.selection
+        for line_no, lines in self._readable(Summary()):
+            for at, line in enumerate(lines, line_no):
+                if selection.keeps[at] and selection.kinds[at] in (EVENT, SPAN):
+                    event = decode_line(line)
+                    selection.keeps[at] = event is not None and test.passes(event, at, around)
+
+    def _dur_us(self, row: EventRow) -> float | None:
+        """How long a span is, by its end wherever that stands; None for what is none."""
+        selection, line_no = self.selection, row.line_no
+        end = selection.end_of(line_no)
+        if end is None or selection.kinds[line_no] != SPAN:
+            return None
+        return (end - selection.ts[line_no]) / 1000
 
     def lines(self, summary: Summary) -> Iterator[list[tuple[int, bytes]]]:
         """The lines that are kept, by their numbers, as they are to be written; in blocks, in the order of the log.
@@ -173,3 +196,9 @@ class Extract:
             "realtime_us": clock.realtime_us + moved,
         }
         return readings | ({"boot_id": clock.boot_id} if clock.boot_id else {})
+
+
+def _seen_by(around: Surroundings, blocks: Iterable[bytes]) -> Iterator[bytes]:
+    for block in blocks:
+        around.take(block)
+        yield block

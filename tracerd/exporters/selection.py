@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from tracerd.exporters.criteria import Criteria
-from tracerd.exporters.names import Names
 from tracerd.replay.clocks import Clock
 from tracerd.replay.events import Event, Unset, flow_id
 from tracerd.replay.kinds import Findings
@@ -55,7 +54,6 @@ class Selection:
         start: When the trace's first event is, in ns; metadata do not count.
         last: When its last event is over.
         first_kept: When the first event is that enters the file.
-        names: What processes and threads are called.
         errors: Which lines are errors, if the criteria read that; a span is one if its end is.
         steps: The steps and ends of arrows, by their lines.
         closing: When spans that lack an end are to be ended, by their lines: those that are cut, and all if wanted.
@@ -70,7 +68,6 @@ class Selection:
         self.owner = array("I", (0,))
         self.start = self.last = self.first_kept = 0
         self.closing: dict[int, int] = {}
-        self.names = Names()
         self.errors: set[int] = set()
         self._reads_errors = criteria.where is not None and "error" in criteria.where.columns
         self._criteria = criteria
@@ -92,8 +89,6 @@ class Selection:
             kind = MARK
         elif kind == ARROW:
             self._take_arrow(line_no, event, phase)
-        elif kind == METADATA:
-            self.names.take(event, ts)
         if self._reads_errors and not isinstance(event.args, Unset) and is_error(event.args):
             self.errors.add(line_no)
         end = ts + dur if phase == "X" else OPEN if phase in "Bb" else ts

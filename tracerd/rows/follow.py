@@ -48,6 +48,7 @@ class Growing:
         self._fd = open_for_reading(path)
         self.offset = start_of_last_line(self._fd, offset)
         self.seen: int | None = None
+        self._block_at = self.offset
 
     def first_line(self) -> bytes:
         """Its first line, or the beginning of that."""
@@ -64,19 +65,28 @@ class Growing:
                     yield block[block.rfind(b"\n", 0, at) + 1 : end]
                     at = block.find(needle, end) if end >= 0 else -1
 
-    def all_blocks(self) -> Iterator[bytes]:
-        """The whole log as it is now, in blocks."""
-        with open(f"/proc/self/fd/{self._fd}", "rb", buffering=0) as file:
-            yield from read_blocks(file.fileno(), os.fstat(file.fileno()).st_size)
+    def size(self) -> int:
+        """How long it is now."""
+        return os.fstat(self._fd).st_size
 
-    def start_at_last(self, count: int, wanted: Callable[[bytes], bool]) -> None:
+    def blocks_before(self, end: int) -> Iterator[bytes]:
+        """Its lines up to a byte, in blocks."""
+        with open(f"/proc/self/fd/{self._fd}", "rb", buffering=0) as file:
+            yield from read_blocks(file.fileno(), end)
+
+    def earlier_blocks(self) -> Iterator[bytes]:
+        """All before the block that `new_blocks` gave last."""
+        return self.blocks_before(self._block_at)
+
+    def start_at_last(self, count: int, wanted: Callable[[bytes], bool], size: int) -> None:
         """Go to where the last lines begin.
 
         Args:
             count: How many.
-            wanted: Whether a line counts.
+            wanted: Whether a line counts; it is called for the last one first.
+            size: How long the log is taken to be.
         """
-        start = os.fstat(self._fd).st_size
+        start = size
         self.offset = start_of_last_line(self._fd, start)
         rest = b""
         while count > 0 and start > 0:
@@ -108,6 +118,7 @@ class Growing:
         for block in read_blocks(self._fd, size - self.offset):
             if not block.endswith(b"\n"):
                 return
+            self._block_at = self.offset
             self.offset += len(block)
             yield block
 

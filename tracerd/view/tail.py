@@ -11,9 +11,9 @@ from tracerd.core.begin_marks import MAX_OPEN, Mark, ended_mark, ended_marks, op
 from tracerd.core.tef import CLOCK_PREFIX
 from tracerd.rows.document import repaired
 from tracerd.rows.event import Event, decode_line, decode_lines
+from tracerd.rows.event_columns import EventTest, Surroundings
 from tracerd.text import printable_json
 from tracerd.view.event_text import MAX_NAMES, Clock, Lines
-from tracerd.view.wanted import Wanted
 
 _PROCESS_NAME = b'"process_name"'
 
@@ -38,12 +38,34 @@ class Shown(Protocol):
         """Lines with these bytes that stand before what is shown; at least some of them."""
         ...
 
+    def earlier_blocks(self) -> Iterable[bytes]:
+        """All that stands before what is shown."""
+        ...
+
+
+class Growing(Protocol):
+    """A log of which the last lines are shown.
+
+    Attributes:
+        trace_id: Its trace.
+    """
+
+    trace_id: str
+
+    def size(self) -> int:
+        """How long it is now."""
+        ...
+
+    def blocks_before(self, end: int, /) -> Iterable[bytes]:
+        """Its lines up to a byte."""
+        ...
+
 
 class Output:
     """Makes lines for people, or JSON.
 
     Args:
-        wanted: Which events.
+        test: What events must pass; None for all.
         as_json: One JSON object for each.
         with_trace: Whether lines for people name the trace.
         colour: Whether they go to a terminal.
@@ -54,9 +76,10 @@ class Output:
     """
 
     def __init__(
-        self, wanted: Wanted, *, as_json: bool, with_trace: bool, colour: bool, warn: Callable[[str], None]
+        self, test: EventTest | None, *, as_json: bool, with_trace: bool, colour: bool, warn: Callable[[str], None]
     ) -> None:
-        self._wanted = wanted
+        self._test = test
+        self._needs_others = test is not None and test.needs_others
         self._as_json = as_json
         self._with_trace = with_trace
         self._colour = colour
@@ -67,8 +90,27 @@ class Output:
         self._running: dict[str, _Running] = {}  # spans that have begun since, by their marks
         self.printed = 0
 
-    def is_wanted(self, line: bytes) -> bool:
-        """Whether a line will be printed; to be called for the last line first, so that ends come before begins."""
+    def test_from_end(self, trace: Growing) -> tuple[Callable[[bytes], bool], int]:
+        """Whether a line will be printed, of a log up to its present size.
+
+        Returns:
+            A function that is to be called for the last line first, so that ends come before begins; and the size.
+        """
+        size = trace.size()
+        around = Surroundings(trace.trace_id)
+        if self._needs_others:
+            for block in trace.blocks_before(size):
+                around.take(block)
+        line_no = around.lines + 1
+
+        def is_wanted(line: bytes) -> bool:
+            nonlocal line_no
+            line_no -= 1
+            return self._is_wanted(line, line_no, around)
+
+        return is_wanted, size
+
+    def _is_wanted(self, line: bytes, line_no: int, around: Surroundings) -> bool:
         if mark := read_mark(line):
             if mark.id in self._ended:
                 return False
@@ -78,15 +120,18 @@ class Output:
         elif ended := ended_mark(line):
             self._ended.add(ended)
         event = None if line.startswith(CLOCK_PREFIX) else decode_line(line)
-        return event is not None and self._wanted.passes(event)
+        return event is not None and (self._test is None or self._test.passes(event, line_no, around))
 
-    def of(self, trace: Shown, block: bytes) -> bytes:
-        """What to print of a block."""
+    def of(self, trace: Shown, block: bytes, *, is_tested: bool = False) -> bytes:
+        """What to print of a block, whose events have passed the test already or are tested now."""
         log = self._logs.get(trace) or self._new_log(trace)
         text = log.json if self._as_json else log.text
-        passes = None if self._wanted.is_all else self._wanted.passes
+        test = None if is_tested else self._test
+        first = log.around.lines + 1
+        if self._needs_others:
+            log.around.take(block)
         printed: list[bytes] = []
-        for line, event in decode_lines(block):
+        for line_no, (line, event) in enumerate(decode_lines(block), first):
             if event is None:
                 if not log.is_faulty:
                     log.is_faulty = True
@@ -95,13 +140,13 @@ class Output:
                 log.lines.clock = Clock(line)
             elif mark := read_mark(line):  # its span is printed when it is over
                 if self._begun.get(mark.id) == line:
-                    printed.append(self._begun_text(log, mark))
+                    printed.append(self._begun_text(log, mark, line_no))
                 elif len(self._running) < MAX_OPEN:
-                    self._running[mark.id] = _Running(log, mark)
+                    self._running[mark.id] = _Running(log, mark, line_no)
             else:
                 if event.ph == "M":
                     log.lines.learn(event)
-                if passes is None or passes(event):
+                if test is None or test.passes(event, line_no, log.around):
                     printed.append(text(line, event))
         if self._running:
             for ended in ended_marks(block):
@@ -132,16 +177,16 @@ class Output:
                 span.since_s = now_s
             elif now_s - span.since_s >= LONG_S:
                 del self._running[mark]
-                printed.append(self._begun_text(span.log, span.mark))
+                printed.append(self._begun_text(span.log, span.mark, span.line_no))
         return b"".join(printed)
 
-    def _begun_text(self, log: "_Log", mark: Mark) -> bytes:
+    def _begun_text(self, log: "_Log", mark: Mark, line_no: int = 0) -> bytes:
         """A span that has begun, if it was asked for. Its process may have no name yet but that of the mark."""
         if name := decode_line(mark.process_name()):
             log.lines.learn(name)
         line = mark.event()
         event = decode_line(line)
-        if event is None or not self._wanted.passes(event):
+        if event is None or (self._test is not None and not self._test.passes(event, line_no, log.around)):
             return b""
         return log.json(line, event) if self._as_json else log.text(line, event)
 
@@ -153,17 +198,21 @@ class Output:
                 if event is not None and event.ph == "M":
                     lines.learn(event)
         log = self._logs[trace] = _Log(trace.trace_id, lines)
+        if self._needs_others:
+            for block in trace.earlier_blocks():
+                log.around.take(block)
         return log
 
 
 class _Running:
     """A span that has begun while events are followed; it is in the log since `since_s`."""
 
-    __slots__ = ("log", "mark", "since_s")
+    __slots__ = ("line_no", "log", "mark", "since_s")
 
-    def __init__(self, log: "_Log", mark: Mark) -> None:
+    def __init__(self, log: "_Log", mark: Mark, line_no: int) -> None:
         self.log = log
         self.mark = mark
+        self.line_no = line_no
         self.since_s: float | None = None
 
 
@@ -173,16 +222,19 @@ class LastLines:
     Args:
         trace_id: Its name.
         count: How many.
-        wanted: Which events count.
+        test: What events must pass to count; None for all.
 
     Attributes:
+        around: What stands elsewhere in the trace; to be complete before the first line is taken, if the test needs it.
         has_faults: Whether a line is no event.
     """
 
-    def __init__(self, trace_id: str, count: int, wanted: Wanted) -> None:
+    def __init__(self, trace_id: str, count: int, test: EventTest | None) -> None:
         self.trace_id = trace_id
         self.has_faults = False
-        self._wanted = wanted
+        self.around = Surroundings(trace_id)
+        self._test = test
+        self._line_no = 0
         self._first = b""
         self._lines: deque[bytes] = deque(maxlen=count)
         self._names: deque[bytes] = deque(maxlen=MAX_NAMES)
@@ -192,12 +244,13 @@ class LastLines:
         block = repaired(block)
         self._first = self._first or block.partition(b"\n")[0]
         for line, event in decode_lines(block):
+            self._line_no += 1
             if event is None:
                 self.has_faults = True
             elif not line.startswith(CLOCK_PREFIX):
                 if event.name == "process_name":
                     self._names.append(line)
-                if self._wanted.passes(event):
+                if self._test is None or self._test.passes(event, self._line_no, self.around):
                     self._lines.append(line)
 
     def first_line(self) -> bytes:
@@ -208,6 +261,10 @@ class LastLines:
         """Its lines that name a process."""
         return self._names
 
+    def earlier_blocks(self) -> Iterable[bytes]:
+        """Nothing: what it shows was tested before."""
+        return ()
+
     def block(self) -> bytes:
         """The last lines."""
         return b"".join(line + b"\n" for line in self._lines)
@@ -216,6 +273,7 @@ class LastLines:
 class _Log:
     def __init__(self, trace_id: str, lines: Lines) -> None:
         self.lines = lines
+        self.around = Surroundings(trace_id)
         self.is_faulty = False
         self._head = b'{"trace_id":%s,"time_s":' % printable_json(
             orjson.dumps(trace_id.encode(errors="backslashreplace").decode())

@@ -1,0 +1,161 @@
+"""Single events as columns: conditions on events that are read one by one, in the order of a log or in any other."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol
+
+import msgspec
+
+from tracerd.core.tef import CLOCK_PREFIX, has_own_line
+from tracerd.rows.columns import COLUMNS
+from tracerd.rows.error_events import is_error
+from tracerd.rows.event import Event, level_of
+from tracerd.rows.names import ProcessNames
+from tracerd.rows.table_values import Path, at_path, message_of, service_of, time_of
+from tracerd.store.own_lines import decode_clock
+
+_ANYTHING: Final = msgspec.json.Decoder()
+_UNREAD: Final = object()
+
+FROM_OTHER_LINES: Final = ("line", "time", "process", "thread", "service")
+"""The columns for which the lines before must be known."""
+
+
+class Surroundings:
+    """What of an event stands in other lines of its trace: names, clocks, and how many lines there are.
+
+    Args:
+        trace: What the trace is called.
+
+    Attributes:
+        names: The names of processes and threads.
+        lines: How many lines were taken.
+    """
+
+    def __init__(self, trace: str) -> None:
+        self.trace = trace
+        self.names = ProcessNames()
+        self.lines = 0
+        self._clock_lines: list[int] = []
+        self._offsets_us: list[int] = []
+
+    def take(self, block: bytes) -> None:
+        """Take the next whole lines."""
+        self.names.take([block])
+        if has_own_line(block):
+            for at, line in enumerate(block.split(b"\n"), self.lines + 1):
+                if line.startswith(CLOCK_PREFIX) and (readings := decode_clock(line)):
+                    self._clock_lines.append(at)
+                    self._offsets_us.append(readings.realtime_us - readings.monotonic_us)
+        self.lines += block.count(b"\n")
+
+    def time_of(self, line_no: int, ts: int | float | None) -> int | None:
+        """The time of an event in microseconds since 1970; None if it is not known."""
+        at = bisect_right(self._clock_lines, line_no)
+        return time_of(ts, self._offsets_us[at - 1] if at else None)
+
+
+class EventRow:
+    """An event, of which a column is computed when it is asked for.
+
+    Args:
+        event: The event.
+        line_no: Its line; 0 if no column is asked for that needs it.
+        around: What stands elsewhere.
+    """
+
+    def __init__(self, event: Event, line_no: int, around: Surroundings) -> None:
+        self.event = event
+        self.line_no = line_no
+        self.around = around
+        self._args: object = _UNREAD
+
+    @property
+    def args(self) -> object:
+        """The args; None if there are none, or if they hold a number that no double holds, or lie too deep."""
+        if self._args is _UNREAD:
+            try:
+                self._args = _ANYTHING.decode(self.event.args)
+            except (msgspec.DecodeError, RecursionError):
+                self._args = None
+        return self._args
+
+    @property
+    def process(self) -> str:
+        """The name of its process; empty without one."""
+        return self.around.names.processes.get(self.event.pid, "")
+
+    @property
+    def thread(self) -> str:
+        """The name of its thread; empty without one."""
+        return self.around.names.threads.get((self.event.pid, self.event.tid), "")
+
+
+Column = Callable[[EventRow], object]
+
+_COLUMNS: Final[Mapping[str, Column]] = {
+    "trace": lambda row: row.around.trace,
+    "line": lambda row: row.line_no,
+    "ph": lambda row: row.event.ph,
+    "name": lambda row: row.event.name,
+    "cat": lambda row: row.event.cat,
+    "pid": lambda row: row.event.pid,
+    "tid": lambda row: row.event.tid,
+    "ts_us": lambda row: row.event.ts,
+    "time": lambda row: row.around.time_of(row.line_no, row.event.ts),
+    "dur_us": lambda row: row.event.dur,
+    "error": lambda row: is_error(row.event.args),
+    "process": lambda row: row.process,
+    "thread": lambda row: row.thread,
+    "service": lambda row: service_of(at_path(row.args, ("service",)), row.process),
+    "level": lambda row: level_of(row.event),
+    "message": lambda row: message_of(at_path(row.args, ("message",)), row.event.name),
+    "args": lambda row: row.args,
+}
+
+TYPES: Final[Mapping[str, str]] = {column: COLUMNS[column].type for column in _COLUMNS}
+"""The columns that an event has."""
+
+
+class Condition(Protocol):
+    """A condition on TYPES; `query.where.Where` is one."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it reads."""
+        ...
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The values in args that it reads."""
+        ...
+
+    @property
+    def passes(self) -> Callable[..., bool]:
+        """Takes the values of these columns, then of these paths."""
+        ...
+
+
+class EventTest:
+    """Tests events, one by one.
+
+    Args:
+        condition: The condition.
+        own: Columns that are computed in another way here.
+
+    Attributes:
+        needs_others: Whether it reads what stands in other lines.
+    """
+
+    def __init__(self, condition: Condition, own: Mapping[str, Column] | None = None) -> None:
+        self._passes = condition.passes
+        self._columns: Sequence[Column] = [{**_COLUMNS, **(own or {})}[column] for column in condition.columns]
+        self._paths = condition.paths
+        self.needs_others = any(column in FROM_OTHER_LINES for column in condition.columns)
+
+    def passes(self, event: Event, line_no: int, around: Surroundings) -> bool:
+        """Whether an event passes."""
+        row = EventRow(event, line_no, around)
+        return self._passes(
+            *[column(row) for column in self._columns], *[at_path(row.args, path) for path in self._paths]
+        )
