@@ -25,6 +25,9 @@ Because = Literal["clock", "slot", "file", "ninja", "parent"]
 begin (`parent`)."""
 
 
+_LEAST = 0.1
+"""Steps that together took a smaller part of the build did not hold it up: the command worked itself."""
+
 _MAX_DEPTH = 200
 """What lies deeper is not looked into."""
 
@@ -47,12 +50,12 @@ class Link:
 
 
 def critical_path(build: Build) -> list[Link]:
-    """The chain that held up the end of a build, the first step first; empty if the command mostly worked itself."""
-    if build.root and 2 * work_ns(build.root) > build.root.dur:
-        return []
+    """The chain that held up the end of a build, the first step first; empty if the command worked itself."""
     facts = _Facts(at_once(build), build.needs, build.cpus)
     if build.root:
-        return _chain(inner(build.root), build.root, build.start, build.end, facts)
+        path = _chain(inner(build.root), build.root, build.start, build.end, facts)
+        took = sum(link.step.dur for link in path)
+        return path if took > _LEAST * (build.end - build.start) else []
     tops = [step for step in build.steps if step.parent is None]
     return _chain(tops, None, build.start, build.end, facts)
 
