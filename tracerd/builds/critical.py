@@ -25,6 +25,10 @@ Because = Literal["clock", "slot", "file", "ninja", "parent"]
 begin (`parent`)."""
 
 
+_SOON = 200_000_000
+"""A step begins so soon, in ns, when the files that it needs are there and a job is free; if it does not, it has waited
+for something that nothing names."""
+
 _LEAST = 0.1
 """Steps that together took a smaller part of the build did not hold it up: the command worked itself."""
 
@@ -128,7 +132,8 @@ class _Siblings:
             return maker, because, ready
         if self._jobs is not None and self._running.before(latest.end) >= self._jobs:
             return latest, "slot", ready
-        return (maker, because, ready) if maker is not None else (latest, "clock", ready)
+        is_cause = maker is not None and step.start - maker.end <= _SOON
+        return (maker, because, ready) if is_cause else (latest, "clock", ready)
 
     def _maker(self, step: Step) -> tuple[Step | None, Because]:
         """Of the steps that made what this one needs the last to end, and how that is known."""
