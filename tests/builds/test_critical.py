@@ -52,6 +52,15 @@ def test_a_file_is_better_than_the_clock_where_jobs_were_free() -> None:
     assert path(trace) == [("cc a.o", 1, "parent"), ("ar liba.a", 6, "file")]
 
 
+def test_what_begins_long_after_its_files_were_there_has_waited_for_something_else() -> None:
+    trace = Trace()
+    trace.step("make -j8", 0, 2_000_000)
+    trace.step("ar rcs liba.a a.o", 1, 40)
+    trace.step("generate", 50, 1_000_000)
+    trace.step("cc -o app liba.a", 1_000_003, 1_900_000)
+    assert path(trace) == [("ar liba.a", 1, "parent"), ("generate", 10, "clock"), ("cc app", 3, "clock")]
+
+
 def test_with_one_job_each_step_waits_for_the_slot() -> None:
     trace = Trace()
     trace.step("make", 0, 100)

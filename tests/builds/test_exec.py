@@ -90,9 +90,11 @@ def test_a_compressed_file_is_on_lanes_and_keeps_its_mode(sandbox: Sandbox) -> N
     file = sandbox.home / "t.json.gz"
     file.touch()
     file.chmod(0o600)
-    sandbox.run(TRACERD, "exec", "-o", file.name, "--", "sh", "-c", f"'{TRACERD}' exec -- true; exit 0")
+    sandbox.run(TRACERD, "exec", "-o", file.name, "--", "sh", "-c", f"'{TRACERD}' exec -- sleep 0.3; exit 0")
     events = json.loads(gzip.decompress(file.read_bytes()))["traceEvents"]
-    assert [event["name"] for event in events if event["ph"] == "X" and event["tid"] != event["pid"]] == ["true"] * 2
+    assert [event["name"] for event in events if event["ph"] == "X" and event["tid"] != event["pid"]] == [
+        "sleep 0.3"
+    ] * 2
     assert file.stat().st_mode & 0o777 == 0o600
 
 

@@ -25,6 +25,13 @@ Because = Literal["clock", "slot", "file", "ninja", "parent"]
 begin (`parent`)."""
 
 
+_SOON = 200_000_000
+"""A step begins so soon, in ns, when the files that it needs are there and a job is free; if it does not, it has waited
+for something that nothing names."""
+
+_LEAST = 0.1
+"""Steps that together took a smaller part of the build did not hold it up: the command worked itself."""
+
 _MAX_DEPTH = 200
 """What lies deeper is not looked into."""
 
@@ -47,12 +54,12 @@ class Link:
 
 
 def critical_path(build: Build) -> list[Link]:
-    """The chain that held up the end of a build, the first step first; empty if the command mostly worked itself."""
-    if build.root and 2 * work_ns(build.root) > build.root.dur:
-        return []
+    """The chain that held up the end of a build, the first step first; empty if the command worked itself."""
     facts = _Facts(at_once(build), build.needs, build.cpus)
     if build.root:
-        return _chain(inner(build.root), build.root, build.start, build.end, facts)
+        path = _chain(inner(build.root), build.root, build.start, build.end, facts)
+        took = sum(link.step.dur for link in path)
+        return path if took > _LEAST * (build.end - build.start) else []
     tops = [step for step in build.steps if step.parent is None]
     return _chain(tops, None, build.start, build.end, facts)
 
@@ -125,7 +132,8 @@ class _Siblings:
             return maker, because, ready
         if self._jobs is not None and self._running.before(latest.end) >= self._jobs:
             return latest, "slot", ready
-        return (maker, because, ready) if maker is not None else (latest, "clock", ready)
+        is_cause = maker is not None and step.start - maker.end <= _SOON
+        return (maker, because, ready) if is_cause else (latest, "clock", ready)
 
     def _maker(self, step: Step) -> tuple[Step | None, Because]:
         """Of the steps that made what this one needs the last to end, and how that is known."""
