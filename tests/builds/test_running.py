@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -90,7 +90,7 @@ def test_the_lanes_of_a_killed_build_can_be_read_again(perfetto: Judge, tmp_path
 
 
 @contextmanager
-def hung(sandbox: Sandbox) -> Iterator[str]:
+def hung(sandbox: Sandbox) -> Generator[str]:
     """A build whose compile hangs; the name of its trace."""
     command = [str(TRACERD), "exec", "--all", "--trace", "hung", "--", "sh", "-c", "true; sh -c 'sleep 600 & wait'"]
     log = sandbox.logs / "hung.jsonl"
