@@ -17,11 +17,13 @@ from tracerd.importers.tree import Tree
 
 _MS: Final = 1_000_000
 _GAP_NS: Final = 50 * _MS
-"""Lines whose distances are further apart are of two builds."""
+"""Lines whose distances are further apart may be of two builds."""
 _RUN: Final = 8
 """So many lines with rising ends are not in this order by accident."""
 _V_START: Final = 6
 """From this version on the time is that of the command's start."""
+_NO_TIME_NS: Final = 10**17
+"""An output that is no file has the time 0, or about."""
 _MAX_OUTPUTS: Final = 50
 
 _VERSION: Final = re.compile(rb"# ninja log v(\d+)")
@@ -34,7 +36,8 @@ class _Edge:
 
     start_ms: int
     end_ms: int
-    distance_ns: int
+    distance_ns: int | None
+    """How far the time of its file is from the times of its line; None if there was no file."""
     outputs: list[str]
 
 
@@ -58,12 +61,15 @@ def read(source: Source, timeline: Timeline) -> None:
             edge = edges.get((start, end, command))
             if edge is None:
                 at_ms = int(start if version >= _V_START else end)
-                edge = edges[start, end, command] = _Edge(int(start), int(end), int(mtime) - at_ms * _MS, [])
+                distance_ns = int(mtime) - at_ms * _MS if int(mtime) > _NO_TIME_NS else None
+                edge = edges[start, end, command] = _Edge(int(start), int(end), distance_ns, [])
             if len(edge.outputs) < _MAX_OUTPUTS:
                 edge.outputs.append(output.decode(errors="replace"))
         else:
             timeline.left_out["lines that are none of ninja's"] += 1
     builds = _builds(list(edges.values()))
+    if missing := len(edges) - sum(map(len, builds.values())):
+        timeline.left_out["commands without a time"] += missing
     if len(builds) > 1:
         timeline.notes.append(f"{len(builds)} builds")
     tree = Tree(timeline)
@@ -93,20 +99,30 @@ def _builds(edges: list[_Edge]) -> dict[int, list[_Edge]]:
 
 
 def _origins(edges: list[_Edge]) -> dict[int, int]:
-    """Of each distance that of its build: their largest, for a file is changed before its command has ended."""
+    """Of each distance that of its build: their largest, for a file is changed before its command has ended.
+
+    A build begins when the one before it has ended. So what would begin earlier is of the same build, whose file was
+    written long before ninja noticed, as on a busy machine.
+    """
     origins: dict[int, int] = {}
-    origin = following = 0
-    for distance in sorted({edge.distance_ns for edge in edges}, reverse=True):
-        if not origins or following - distance > _GAP_NS:
-            origin = distance
-        origins[distance] = origin
-        following = distance
-    return origins
+    build: list[int] = []  # its distances so far
+    end_ns = 0
+    for distance, end_ms in sorted((edge.distance_ns, edge.end_ms) for edge in edges if edge.distance_ns is not None):
+        if build and distance - build[-1] > _GAP_NS and distance >= end_ns:
+            origins |= dict.fromkeys(build, build[-1])
+            build, end_ns = [], 0
+        build.append(distance)
+        end_ns = max(end_ns, distance + end_ms * _MS)
+    return origins | dict.fromkeys(build, build[-1] if build else 0)
 
 
 def _add_run(run: list[_Edge], origin_of: dict[int, int], builds: defaultdict[int, list[_Edge]]) -> None:
     """In a long run the odd one is an output that kept an older time, as that of a copied file."""
-    common, count = Counter(origin_of[edge.distance_ns] for edge in run).most_common(1)[0]
+    origins = [origin_of[edge.distance_ns] for edge in run if edge.distance_ns is not None]
+    if not origins:
+        return
+    common, count = Counter(origins).most_common(1)[0]
     is_one_build = len(run) >= _RUN and count * 2 > len(run)
     for edge in run:
-        builds[common if is_one_build else origin_of[edge.distance_ns]].append(edge)
+        is_common = is_one_build or edge.distance_ns is None
+        builds[common if is_common else origin_of[edge.distance_ns or 0]].append(edge)
