@@ -36,11 +36,11 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+def pytest_xdist_make_scheduler(config: pytest.Config) -> object:
     """Give the tests of a file to one worker, as far as that can be: what they share is made once."""
     from xdist.scheduler import WorkStealingScheduling  # type: ignore[import-untyped]  # it has no types
 
-    return WorkStealingScheduling(config, log)
+    return WorkStealingScheduling(config)
 
 
 @pytest.fixture

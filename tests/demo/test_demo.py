@@ -207,7 +207,7 @@ def awkward(shared_daemon: Daemon) -> Iterator[Awkward]:
         long = home / ("x" * 100)
         long.mkdir()
         users = {"TRACERD_SOCKET": str(shared_daemon.socket), "TRACERD_DIR": str(shared_daemon.dir)}
-        files = dict.fromkeys(("tracerd.py", "json.py"), "raise SystemExit('not this one')\n")
+        files: dict[str, str] = dict.fromkeys(("tracerd.py", "json.py"), "raise SystemExit('not this one')\n")
         with demo("-o", "a.json", "-o", "b.json.gz", files=files, TMPDIR=str(long), **users) as running:
             code, _, err = running.finish()
             with shared_daemon.connect() as client:

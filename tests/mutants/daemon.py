@@ -9,14 +9,14 @@ APPENDER = "tracerd/daemon/appender.py"
 TRACE_FILES = "tracerd/daemon/trace_files.py"
 
 BARRIER_TESTS = (
-    "test_emit_tef_holds_all_that_children_wrote_before_they_exited",
-    "test_families_at_the_same_time_do_not_mix",
-    "test_endless_stream_of_new_clients_does_not_delay_an_export",
-    "test_endless_stream_of_new_clients_does_not_delay_an_export_at_exit",
-    "test_export_while_a_client_writes_is_a_prefix_with_all_that_was_written",
-    "test_export_holds_the_events_of_clients_not_accepted_yet",
-    "test_export_holds_what_fills_the_buffers_of_many_clients",
-    "test_export_holds_what_a_recv_ends_early_for",
+    "test_barrier.py::test_emit_tef_holds_all_that_children_wrote_before_they_exited",
+    "test_barrier.py::test_families_at_the_same_time_do_not_mix",
+    "test_barrier_under_load.py::test_endless_stream_of_new_clients_does_not_delay_an_export",
+    "test_barrier_under_load.py::test_endless_stream_of_new_clients_does_not_delay_an_export_at_exit",
+    "test_barrier_under_load.py::test_export_while_a_client_writes_is_a_prefix_with_all_that_was_written",
+    "test_barrier.py::test_export_holds_the_events_of_clients_not_accepted_yet",
+    "test_barrier.py::test_export_holds_what_fills_the_buffers_of_many_clients",
+    "test_barrier.py::test_export_holds_what_a_recv_ends_early_for",
 )
 """Each of them must notice that there is no barrier. In the one that is missing, the grace of a trace does as much."""
 
@@ -28,7 +28,7 @@ NO_BARRIER = [
         "        complete = await self._accept_waiting(self._listeners)\n"
         "        await barrier.read_waiting(self._connections.values(), self._intake.read)\n",
         "        complete = True\n",
-        (f"tests/daemon/test_barrier.py::{test}",),
+        (f"tests/daemon/{test}",),
     )
     for number, test in enumerate(BARRIER_TESTS, 1)
 ]

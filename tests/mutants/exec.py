@@ -126,7 +126,7 @@ EXEC = [
         "tracerd/exec/environment.py",
         "self.w3c_trace_id = w3c_trace_id or self.trace_id.w3c_digits or _hash(self.trace_id)",
         "self.w3c_trace_id = self.trace_id.w3c_digits or _hash(self.trace_id)",
-        ("tests/exec/test_exec.py::test_the_w3c_context_that_comes_in_is_continued",),
+        ("tests/exec/test_trace_variables.py::test_the_w3c_context_that_comes_in_is_continued",),
     ),
     Mutant(
         "linear redaction",

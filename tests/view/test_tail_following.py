@@ -144,21 +144,16 @@ for batch in range(BATCHES):
         % (number % 50, number) for number in range(1000 * batch, 1000 * batch + 1000)))
 client.sendall(b"FLUSH\\n")
 assert client.recv(100) == b"OK %d 0 0\\n" % (1000 * BATCHES)
-print(time.monotonic() - begin)
 """
 """100,000 events a second, as far as the machine can."""
-
-
-def _processor_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _resident_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def test_a_fast_trace_is_followed_without_growing(daemon: Daemon, tmp_path: Path) -> None:
+@pytest.mark.parametrize("batches", [60, pytest.param(300, marks=pytest.mark.long)])
+def test_a_fast_trace_is_followed_without_growing(batches: int, daemon: Daemon, tmp_path: Path) -> None:
     daemon.session(b"OPEN fast\n" + event(0) + b"FLUSH\n")
     out = tmp_path / "out"
     command = [sys.executable, "-m", "tracerd", "tail", "-d", str(daemon.dir), "-f"]
@@ -172,23 +167,20 @@ def test_a_fast_trace_is_followed_without_growing(daemon: Daemon, tmp_path: Path
             before = printed()
             sender = SENDER.replace("BATCHES", str(batches))
             command = [sys.executable, "-c", sender, str(daemon.socket)]
-            done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-            begin = time.monotonic()
+            subprocess.run(command, check=True)
             wait_until(lambda: printed() == before + 1000 * batches, "all of it")
-            behind_s = time.monotonic() - begin
-            print(f"{batches * 1000} events sent in {float(done.stdout):.2f} s; tail was {behind_s:.2f} s behind")
 
         try:
             wait_until(printed, "the first event")
             run(20)
-            resident, processor_s = _resident_bytes(running.pid), _processor_s(running.pid)
-            run(300)
-            grown, cost_s = _resident_bytes(running.pid) - resident, _processor_s(running.pid) - processor_s
+            resident = _resident_bytes(running.pid)
+            run(batches)
+            grown = _resident_bytes(running.pid) - resident
         finally:
             running.kill()
-    print(f"{cost_s / 0.3:.1f} us of processor time an event; grown by {grown} bytes")
+    print(f"grown by {grown} bytes")
 
-    assert grown < 8_000_000
+    assert grown < 25_000 * batches  # a quarter of what was sent
     lines = out.read_bytes().splitlines()[1:]
-    assert len(lines) == 320_000
+    assert len(lines) == 20_000 + 1000 * batches
     assert all(b"  fast  " in line and line.endswith(b"}") for line in lines)
