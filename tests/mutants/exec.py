@@ -84,16 +84,16 @@ EXEC = [
         "killed exec",
         "a command whose exec is killed is begun",
         RUN,
-        "            self._daemon.write(named + mark)",
-        "            self._daemon.write(named)",
+        "self._daemon.write(named + event.begin(command.pid, self._label.span, started_us, span, parent=parent))",
+        "self._daemon.write(named)",
         ("tests/exec/test_begin_marks.py::test_what_exec_did_not_see_the_end_of_is_begun",),
     ),
     Mutant(
         "running process",
         "with --all a process that runs is begun",
         STRACE,
-        "            return event.begin(pid, label.span, start_us, process.mark, label.process)",
-        '            return ""',
+        "return event.begin(pid, label.span, start_us, process.mark, label.process, process.parent)",
+        'return ""',
         ("tests/exec/test_all.py::test_what_runs_is_seen_as_begun_and_nothing_else",),
     ),
     Mutant(
@@ -107,7 +107,7 @@ EXEC = [
     Mutant(
         "programs of a process",
         "with --all a process has a span for each program that it becomes",
-        STRACE,
+        "tracerd/exec/traced_process.py",
         "            self.changed_us.append(now_us)",
         "            self.changed_us = [now_us]",
         ("tests/exec/test_all.py::test_a_process_has_a_span_for_each_program_that_it_becomes",),
@@ -126,7 +126,7 @@ EXEC = [
         "tracerd/exec/environment.py",
         "self.w3c_trace_id = w3c_trace_id or self.trace_id.w3c_digits or _hash(self.trace_id)",
         "self.w3c_trace_id = self.trace_id.w3c_digits or _hash(self.trace_id)",
-        ("tests/exec/test_exec.py::test_the_w3c_context_that_comes_in_is_continued",),
+        ("tests/exec/test_trace_variables.py::test_the_w3c_context_that_comes_in_is_continued",),
     ),
     Mutant(
         "linear redaction",

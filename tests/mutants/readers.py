@@ -78,7 +78,7 @@ READERS = [
         "tracerd/text.py",
         '    return _UNSAFE.sub(_json_escape, text.decode(errors="replace")).encode()',
         "    return text",
-        ("tests/view/test_view_commands.py::test_json_holds_no_character_that_a_terminal_obeys",),
+        ("tests/view/test_view_output.py::test_json_holds_no_character_that_a_terminal_obeys",),
     ),
     Mutant(
         "trace called latest",
