@@ -56,7 +56,7 @@ duckdb.sql("select name, count(dur), sum(dur), quantile_cont(dur, 0.95) from rea
     params=[sys.argv[1]]).fetchall()
 """
 
-ONE_PASS = """
+SINGLE_READ = """
 import sys
 from tracerd.rows.table_events import TableEvents
 from tracerd.store.log import read_blocks
@@ -125,7 +125,7 @@ def main(spans: int, runs: int, base: str | None) -> None:
             name: [*subjects["this"], *(str(places.get(argument, argument)) for argument in arguments)]
             for name, arguments in QUERIES
         }
-        programs["a pass over three columns"] = [sys.executable, "-c", ONE_PASS, str(log)]
+        programs["a pass over three columns"] = [sys.executable, "-c", SINGLE_READ, str(log)]
         if importlib.util.find_spec("duckdb"):
             programs["duckdb, count, sum and p95 by name"] = [sys.executable, "-c", DUCKDB, str(log)]
         for name, program in programs.items():
