@@ -22,13 +22,50 @@ TURNS = 20
 BLOCK_BYTES = 64 * 1024
 
 COMMANDS = (("stats", "LOG", "--json"), ("show", "LOG", "--depth", "1"), ("diff", "LOG", "LOG"), ("check", "LOG"))
+"""Those that 0.1.0 has, too."""
 
-_DUCKDB = """
+SEVEN = """tracker "seven" v1 {
+  derive { ms = dur_us / 1000
+    rss_mb = args.rss / 1000000 }
+  metrics { spans = count() by name
+    total = sum(dur_us) by name
+    p95 = p95(dur_us) by name
+    longest = max(ms) by name, pid
+    mean = avg(ms) by cat
+    rss = max(rss_mb) by pid
+    slow = count() by name where dur_us > 200
+  }
+}
+"""
+
+QUERIES = (
+    ("query, one metric", ("query", "LOG", "p95(dur_us) by name")),
+    ("query, seven metrics", ("query", "LOG", "--tracker", "TRACKER", "--json")),
+    ("query, one metric of spans", ("query", "LOG", "--tracker", "SPANS", "--json")),
+    ("stats by a value in args", ("stats", "LOG", "--by", "args.target", "--top", "1")),
+    ("get-tef of some spans", ("get-tef", "LOG", "--where", "dur_us > 380", "-o", "/dev/null")),
+)
+
+SPANS = 'tracker "spans" v1 {\n from spans\n metrics { p95 = p95(dur_us) by name }\n}\n'
+
+DUCKDB = """
 import duckdb, sys
 duckdb.sql("set threads to 1")
 duckdb.sql("select name, count(dur), sum(dur), quantile_cont(dur, 0.95) from read_json(?, format = 'newline_delimited',"
-    " columns = {name: 'VARCHAR', dur: 'DOUBLE'}) group by name", params=[sys.argv[1]]).fetchall()
+    " columns = {name: 'VARCHAR', dur: 'DOUBLE', ph: 'VARCHAR'}) where ph != 'M' group by name",
+    params=[sys.argv[1]]).fetchall()
 """
+
+SINGLE_READ = """
+import sys
+from tracerd.rows.table_events import TableEvents
+from tracerd.store.log import read_blocks
+total = 0
+with open(sys.argv[1], "rb", buffering=0) as file:
+    for events in TableEvents({"name", "ts", "dur"}, None).read(read_blocks(file.fileno())):
+        total += len(events)
+"""
+"""A single pass over three columns, and nothing else."""
 
 
 def cpu_us(function: Callable[[], object]) -> float:
@@ -79,9 +116,21 @@ def main(spans: int, runs: int, base: str | None) -> None:
             shown = ", ".join(f"{subject} {cpu / spans * 1e6:.2f} us, {mb} MB" for subject, (cpu, mb) in best.items())
             ratio = f"; ratio {best['this'][0] / best['base'][0]:.2f}" if base else ""
             click.echo(f"{name}, a span: {shown}{ratio}")
+        with log.open("rb") as file:
+            lines = sum(1 for _ in file)
+        places = {"LOG": log, "TRACKER": Path(directory, "seven.tracker"), "SPANS": Path(directory, "spans.tracker")}
+        places["TRACKER"].write_text(SEVEN)
+        places["SPANS"].write_text(SPANS)
+        programs = {
+            name: [*subjects["this"], *(str(places.get(argument, argument)) for argument in arguments)]
+            for name, arguments in QUERIES
+        }
+        programs["a pass over three columns"] = [sys.executable, "-c", SINGLE_READ, str(log)]
         if importlib.util.find_spec("duckdb"):
-            cpu, mb = command_cost([sys.executable, "-c", _DUCKDB, str(log)])
-            click.echo(f"duckdb, count, sum and p95 by name, a span: {cpu / spans * 1e6:.2f} us, {mb} MB")
+            programs["duckdb, count, sum and p95 by name"] = [sys.executable, "-c", DUCKDB, str(log)]
+        for name, program in programs.items():
+            cpu, mb = min(command_cost(program) for _ in range(runs))
+            click.echo(f"{name}, an event: {cpu / lines * 1e6:.2f} us, {mb} MB")
 
 
 if __name__ == "__main__":
