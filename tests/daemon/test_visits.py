@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 
@@ -53,7 +54,8 @@ def left_by(send: Callable[[Daemon, bytes, bytes], None], data: bytes, *options:
         status = stays.status()
         assert status["clients"] == 1
         rejects = [{**entry, "line": 0} for entry in daemon.rejects("told")]
-        return daemon.events("told"), status["totals"], dict(status["traces"]["told"], clients=[]), rejects  # type: ignore[index]
+        traces = cast("dict[str, dict[str, object]]", status["traces"])
+        return daemon.events("told"), status["totals"], {**traces["told"], "clients": []}, rejects
 
 
 @pytest.mark.parametrize("data", GONE.values(), ids=GONE)
