@@ -7,9 +7,10 @@ from typing import cast
 
 import pytest
 
-from tests.harness import Client, Daemon, event, running_daemon, short_dir, wait_until
+from tests.harness import Client, Daemon, event, short_dir, wait_until
 from tracerd.store.retention import is_in_use
 from tracerd.store.traces import find_log
+from tracerd.trace_id import new
 
 GONE = {
     "good": event(1) + event(2),
@@ -43,24 +44,27 @@ def before_it_is_accepted(daemon: Daemon, trace_id: bytes, data: bytes) -> None:
     os.kill(daemon.process.pid, signal.SIGCONT)
 
 
-def left_by(send: Callable[[Daemon, bytes, bytes], None], data: bytes, *options: str) -> object:
+def left_by(daemon: Daemon, trace_id: bytes, send: Callable[[Daemon, bytes, bytes], None], data: bytes) -> object:
     """What a daemon has stored, counted and rejected of such a client, beside one that stays."""
-    with running_daemon(*options) as daemon, daemon.connect() as stays:
-        stays.send(b"OPEN told\n" + event(0))
+    name = trace_id.decode()
+    with daemon.connect() as stays:
+        stays.send(b"OPEN %s\n" % trace_id + event(0))
         stays.flush()
-        send(daemon, b"told", data)
+        send(daemon, trace_id, data)
         stays.send(b"EMIT_TEF %s\n" % bytes(daemon.socket.with_name("out.json")))
         stays.flush()  # so all who had connected before were served
-        status = stays.status()
-        assert status["clients"] == 1
-        rejects = [{**entry, "line": 0} for entry in daemon.rejects("told")]
-        traces = cast("dict[str, dict[str, object]]", status["traces"])
-        return daemon.events("told"), status["totals"], {**traces["told"], "clients": []}, rejects
+        traces = cast("dict[str, dict[str, object]]", stays.status()["traces"])
+        assert len(cast("list[object]", traces[name]["clients"])) == 1
+        rejects = [{**entry, "line": 0} for entry in daemon.rejects(name)]
+        return daemon.events(name), {**traces[name], "clients": []}, rejects
 
 
 @pytest.mark.parametrize("data", GONE.values(), ids=GONE)
-def test_whether_a_client_is_gone_makes_no_difference(data: bytes) -> None:
-    assert left_by(before_it_is_accepted, data) == left_by(in_pieces, data)
+def test_whether_a_client_is_gone_makes_no_difference(shared_daemon: Daemon, data: bytes) -> None:
+    [left, expected] = [
+        left_by(shared_daemon, new().encode(), send, data) for send in (before_it_is_accepted, in_pieces)
+    ]
+    assert left == expected
 
 
 def test_the_first_client_of_a_trace_may_be_gone_and_the_trace_ends(daemon: Daemon) -> None:
