@@ -72,9 +72,9 @@ class DaemonState:
         self.without_trace = 0
         """Clients that have opened no trace yet, or none that is valid."""
         self.pending = PendingEvents()
-        self._only_trace = only_trace
+        self.only_trace = only_trace
         self.exit_paths = ExitPaths()
-        self._ending: dict[TraceId, float] = {}  # when they end, soonest first
+        self.ending: dict[TraceId, float] = {}  # when they end, soonest first
         self._exports: dict[int, Export] = {}
         self._client_ids = count(1)
         self._export_ids = count(1)
@@ -87,8 +87,8 @@ class DaemonState:
         client = Client(next(self._client_ids), pid, now_s)
         self.clients[client.client_id] = client
         self.without_trace += 1
-        if self._only_trace is not None:
-            self._enter(client, self._only_trace)
+        if self.only_trace is not None:
+            self._enter(client, self.only_trace)
         return client.client_id
 
     def receive(self, client_id: ClientId, message: Message, now_s: float) -> list[Action]:
@@ -100,7 +100,7 @@ class DaemonState:
             case Refused():
                 return self._receive_refused(client, message, now_s)
             case Open(trace_id):
-                if self._only_trace is None:
+                if self.only_trace is None:
                     self._leave(client, now_s)
                     self._enter(client, trace_id)
             case EmitTef(path, line_no) if client.trace_id:
@@ -137,15 +137,15 @@ class DaemonState:
         self.without_trace -= 1
         trace = self.traces.setdefault(trace_id, Trace())
         trace.clients.add(client.client_id)
-        self._ending.pop(trace_id, None)
+        self.ending.pop(trace_id, None)
 
     def _leave(self, client: Client, now_s: float) -> None:
-        if client.trace_id is None or (self._only_trace is not None and not client.gone):
+        if client.trace_id is None or (self.only_trace is not None and not client.gone):
             return
         trace = self.traces[client.trace_id]
         trace.clients.discard(client.client_id)
         if not trace.clients and client.trace_id not in self.pending.traces:
-            self._ending[client.trace_id] = now_s + GRACE_S
+            self.ending[client.trace_id] = now_s + GRACE_S
         client.trace_id = None
         self.without_trace += 1
 
@@ -164,7 +164,7 @@ class DaemonState:
 
     def _receive_refused(self, client: Client, refused: Refused, now_s: float) -> list[Action]:
         is_open = refused.is_command and refused.line.startswith(b"OPEN")
-        if is_open and self._only_trace is not None:
+        if is_open and self.only_trace is not None:
             return []
         actions = self._refuse(client, refused)
         if is_open:
@@ -234,7 +234,7 @@ class DaemonState:
         """Note that all events of this trace that waited are written or lost: it may end now."""
         self.pending.end(trace_id)
         if not self.traces[trace_id].clients:
-            self._ending[trace_id] = now_s + GRACE_S
+            self.ending[trace_id] = now_s + GRACE_S
 
     def _counts(self, append: Append) -> list[Totals]:
         """Where these events are counted. Their client may have gone, if they had to wait."""
@@ -274,7 +274,7 @@ class DaemonState:
 
     def next_end_s(self) -> float:
         """When `end_due_traces` has something to do; infinite if nothing is due."""
-        return -math.inf if self._is_idle() else next(iter(self._ending.values()), math.inf)
+        return -math.inf if self._is_idle() else next(iter(self.ending.values()), math.inf)
 
     def end_due_traces(self, now_s: float, most: int | None = None) -> list[Action]:
         """What must happen because traces have ended. Call it only after a barrier: a client may wait in a queue.
@@ -284,8 +284,8 @@ class DaemonState:
             most: How many may end in this turn.
         """
         actions: list[Action] = []
-        for trace_id in [each for each, ends_at_s in islice(self._ending.items(), most) if ends_at_s <= now_s]:
-            del self._ending[trace_id]
+        for trace_id in [each for each, ends_at_s in islice(self.ending.items(), most) if ends_at_s <= now_s]:
+            del self.ending[trace_id]
             actions += [self._export(trace_id, path) for path in self.exit_paths.of(trace_id)]
             actions.append(EndTrace(trace_id, self.traces.pop(trace_id).totals))
         return [*actions, Stop()] if self._is_idle() else actions

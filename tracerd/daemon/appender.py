@@ -41,13 +41,17 @@ class Appender:
 
     def append(self, append: Append) -> Outcome:
         """Write these events now."""
+        return self.write(append.trace_id, append.events.block)
+
+    def write(self, trace_id: TraceId, block: bytes) -> Outcome:
+        """Write this run of events now; all of them or none."""
         try:
-            self._trace_files.append(append.trace_id, append.events.block)
+            self._trace_files.append(trace_id, block)
         except LogFullError as error:
             return Full(str(error))
         except NotAFileError as error:  # time will not heal it
-            if self._warn_now(append.trace_id):
-                logger.warning("trace %s: events are lost: %s", append.trace_id, printable(str(error)))
+            if self._warn_now(trace_id):
+                logger.warning("trace %s: events are lost: %s", trace_id, printable(str(error)))
             return Lost(str(error))
         except (OSError, TracerdError) as error:
             return Waits(_reason(error))

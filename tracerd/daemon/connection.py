@@ -21,6 +21,17 @@ MAX_OUTBOX_BYTES = 1024 * 1024
 """OK and STATUS lines that may wait for a client that does not read."""
 
 
+def recv(sock: socket.socket, size: int) -> bytes | None:
+    """The next bytes of a socket; empty at its end, None if there are none now."""
+    try:
+        return sock.recv(size, socket.MSG_DONTWAIT)
+    except (BlockingIOError, InterruptedError):
+        return None
+    except OSError:
+        # ECONNRESET: the client closed without having read all our replies. What it wrote was read before.
+        return b""
+
+
 class Connection:
     """The server's end of a connection.
 
@@ -59,15 +70,7 @@ class Connection:
 
     def recv(self) -> bytes | None:
         """The next bytes; empty at the end of the connection, None if there are none now."""
-        try:
-            data = self.socket.recv(self.recv_bytes, socket.MSG_DONTWAIT)
-        except (BlockingIOError, InterruptedError):
-            return None
-        except OSError:
-            # ECONNRESET: the client closed without having read all our replies. What it wrote was read before.
-            return b""
-        self.received += len(data)
-        return data
+        return recv(self.socket, self.recv_bytes)
 
     def has_queued(self) -> bool:
         """Whether replies wait to be sent."""

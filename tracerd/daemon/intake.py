@@ -9,13 +9,17 @@ import logging
 import math
 import os
 import resource
+import socket
 
 import trio
 
+from tracerd.core.actions import Stored
+from tracerd.core.lines import check_run
 from tracerd.core.state import DaemonState
+from tracerd.core.visits import named_trace, visited
 from tracerd.daemon import barrier
-from tracerd.daemon.connection import RECV_BYTES, RECV_BYTES_OF_MANY, Connection
-from tracerd.daemon.listeners import AnyListener, peer_of, welcome_uids
+from tracerd.daemon.connection import RECV_BYTES, RECV_BYTES_OF_MANY, Connection, recv
+from tracerd.daemon.listeners import AnyListener, Peer, peer_of, welcome_uids
 from tracerd.daemon.log_throttle import LogThrottle
 from tracerd.daemon.performer import Performer
 from tracerd.daemon.trace_files import TraceFiles
@@ -23,7 +27,7 @@ from tracerd.daemon.trace_files import TraceFiles
 logger = logging.getLogger(__name__)
 
 READS_AT_ACCEPT = 4
-"""A short-lived client has usually written everything and gone: it is served at once and needs no task."""
+"""A short-lived client may have written everything and gone: then it needs no task."""
 
 FILES_PER_TRACE = 3
 """A log, the rejects file beside it, and what keeps it while an export waits."""
@@ -119,14 +123,45 @@ class Intake:
             return True
         if self._performer.stop.is_set():
             barrier.refuse_writes(sock)
+        self.reads += 1
+        data, rest = recv(sock, RECV_BYTES), None
+        if data and (room := RECV_BYTES - len(data)):
+            rest = recv(sock, room)
+            if rest == b"" and self._serve_whole(sock, data, peer):
+                return True
+            data += rest or b""
         client = self._state.connect(peer.pid, trio.current_time())
         connection = self._performer.connections[client] = Connection(client, sock, peer, self._max_line_bytes)
-        for _ in range(READS_AT_ACCEPT):
-            if not (connection.reading and self.read(connection)) or connection.recv_bytes < RECV_BYTES:
+        if data is not None:
+            self._take(connection, data)
+        for _ in range(0 if data is None else READS_AT_ACCEPT):
+            if connection.recv_bytes < RECV_BYTES or not (connection.reading and self.read(connection)):
                 break
         if connection.reading and not self._performer.stop.is_set():
             connection.waited_for = True
             self._readers.start_soon(self._read_loop, connection)
+        return True
+
+    def _serve_whole(self, sock: socket.socket, data: bytes, peer: Peer) -> bool:
+        """Serve a client that has sent all this and gone, as most are when they are accepted.
+
+        Returns:
+            Whether it was served. It is not, and nothing has been done, unless it named a trace and then sent nothing
+            but good events, which could be stored.
+        """
+        try:
+            first, _, block = data.partition(b"\n")
+            trace_id = named_trace(self._state, first)
+            if trace_id is None or len(data) > self._max_line_bytes or not block.endswith(b"\n"):
+                return False
+            count = check_run(block)
+            if count is None or not isinstance(self._performer.appender.write(trace_id, block), Stored):
+                return False
+            visited(self._state, trace_id, count, trio.current_time())
+            self.check_for_ends()
+        except Exception:
+            logger.exception("a bug of tracerd: the client with pid %d is given up", peer.pid)
+        sock.close()
         return True
 
     async def _read_loop(self, connection: Connection) -> None:
@@ -146,6 +181,12 @@ class Intake:
         if data is None:
             return False
         self.reads += 1
+        self._take(connection, data)
+        return True
+
+    def _take(self, connection: Connection, data: bytes) -> None:
+        """Do in a turn what follows from these bytes, or from messages that wait; empty: the end of the connection."""
+        connection.received += len(data)
         try:
             client, now_s = connection.client, trio.current_time()
             messages = connection.messages
@@ -169,7 +210,6 @@ class Intake:
         except Exception:
             logger.exception("a bug of tracerd: the client with pid %d is given up", connection.peer.pid)
             self._give_up(connection)
-        return True
 
     def _refuse_longest(self) -> None:
         """Refuse the longest of the lines that have not ended yet."""

@@ -1,0 +1,85 @@
+"""A client that has sent everything and gone before it is accepted is served as any other is."""
+
+import os
+import signal
+from collections.abc import Callable
+from typing import cast
+
+import pytest
+
+from tests.harness import Client, Daemon, event, short_dir, wait_until
+from tracerd.store.retention import is_in_use
+from tracerd.store.traces import find_log
+from tracerd.trace_id import new
+
+GONE = {
+    "good": event(1) + event(2),
+    "nothing": b"",
+    "no newline at the end": event(1) + event(2)[:-1],
+    "half a line": event(1) + event(2)[:-5],
+    "a bad line": event(1) + b"bad\n" + event(2),
+    "to be repaired": event(1) + b'{"ph":"C","ts":nan}\n',
+    "a line of the daemon's own": b'{"ph":"M","name":"tracerd_clock","args":{}}\n' + event(1),
+    "blank lines, CRLF": b"\n" + event(1)[:-1] + b"\r\n",
+    "more than one read": event(1) * 4000,
+    "another trace": event(1) + b"OPEN other\n" + event(2),
+    "commands": event(1) + b"FLUSH\nSTATUS\n" + event(2),
+    "a command that is cut off": event(1) + b"DIE",
+}
+
+
+def in_pieces(daemon: Daemon, trace_id: bytes, data: bytes) -> None:
+    """Send as a client does that is there before its data: it is read from by a task of its own."""
+    with daemon.connect() as client:
+        client.send(b"OPEN %s\n" % trace_id)
+        client.flush()
+        client.send(data)
+        client.finish()
+
+
+def before_it_is_accepted(daemon: Daemon, trace_id: bytes, data: bytes) -> None:
+    os.kill(daemon.process.pid, signal.SIGSTOP)
+    with Client(daemon.socket) as client:
+        client.send(b"OPEN %s\n" % trace_id + data)
+    os.kill(daemon.process.pid, signal.SIGCONT)
+
+
+def left_by(daemon: Daemon, trace_id: bytes, send: Callable[[Daemon, bytes, bytes], None], data: bytes) -> object:
+    """What a daemon has stored, counted and rejected of such a client, beside one that stays."""
+    name = trace_id.decode()
+    with daemon.connect() as stays:
+        stays.send(b"OPEN %s\n" % trace_id + event(0))
+        stays.flush()
+        send(daemon, trace_id, data)
+        stays.send(b"EMIT_TEF %s\n" % bytes(daemon.socket.with_name("out.json")))
+        stays.flush()  # so all who had connected before were served
+        traces = cast("dict[str, dict[str, object]]", stays.status()["traces"])
+        assert len(cast("list[object]", traces[name]["clients"])) == 1
+        rejects = [{**entry, "line": 0} for entry in daemon.rejects(name)]
+        return daemon.events(name), {**traces[name], "clients": []}, rejects
+
+
+@pytest.mark.parametrize("data", GONE.values(), ids=GONE)
+def test_whether_a_client_is_gone_makes_no_difference(shared_daemon: Daemon, data: bytes) -> None:
+    [left, expected] = [
+        left_by(shared_daemon, new().encode(), send, data) for send in (before_it_is_accepted, in_pieces)
+    ]
+    assert left == expected
+
+
+def test_the_first_client_of_a_trace_may_be_gone_and_the_trace_ends(daemon: Daemon) -> None:
+    before_it_is_accepted(daemon, b"new", event(1) + event(2))
+    with daemon.connect() as other:
+        wait_until(lambda: daemon.numbers_so_far("new") == [1, 2], "the events")
+        wait_until(lambda: not is_in_use(find_log(daemon.dir, "new")), "the log to be closed")
+        assert other.status()["totals"] == {"stored": 2, "repaired": 0, "refused": 0, "lost": 0}
+
+
+def test_a_full_trace_takes_nothing_of_a_client_that_is_gone() -> None:
+    with short_dir() as home, Daemon(home, "--max-trace-size", "1kB") as daemon, daemon.connect() as stays:
+        stays.send(b"OPEN told\n" + event(0) * 40)
+        stays.flush()
+        size = len(daemon.log("told"))
+        before_it_is_accepted(daemon, b"told", event(1) * 3)
+        wait_until(lambda: stays.status()["totals"] == {"stored": 40, "repaired": 0, "refused": 3, "lost": 0}, "counts")
+        assert len(daemon.log("told")) == size

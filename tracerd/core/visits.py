@@ -1,0 +1,34 @@
+"""A client that is gone when it is first seen, with all that it has sent: most are, if they write and end.
+
+Pure. The same happens as with `connect`, `receive` and `disconnect`, but nothing is made that ends at once. That is
+possible if the client has named its trace, and the events that follow could be stored: then it needs no reply and
+leaves nothing but counts, and perhaps a trace that ends soon.
+"""
+
+from tracerd.core.clients import Trace
+from tracerd.core.state import GRACE_S, DaemonState
+from tracerd.errors import InvalidTraceIdError
+from tracerd.trace_id import TraceId
+
+_OPEN = b"OPEN "
+
+
+def named_trace(state: DaemonState, line: bytes) -> TraceId | None:
+    """The trace that an OPEN, without its newline, names, if no event of it waits; else None."""
+    if state.only_trace is not None or not line.startswith(_OPEN):
+        return None
+    try:
+        trace_id = TraceId.parse(line[len(_OPEN) :])
+    except InvalidTraceIdError:
+        return None
+    return None if trace_id in state.pending.traces else trace_id
+
+
+def visited(state: DaemonState, trace_id: TraceId, stored: int, now_s: float) -> None:
+    """Note that a client of this trace has come, had so many events stored, and gone."""
+    trace = state.traces.setdefault(trace_id, Trace())
+    trace.totals.stored += stored
+    state.totals.stored += stored
+    if not trace.clients:
+        state.ending.pop(trace_id, None)  # so that those that end first stay first
+        state.ending[trace_id] = now_s + GRACE_S
