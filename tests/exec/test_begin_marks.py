@@ -19,7 +19,7 @@ def test_what_exec_did_not_see_the_end_of_is_begun() -> None:
                 wait_until(lambda: log.exists() and b'"exit_code":0' in log.read_bytes(), "the command inside to end")
             finally:
                 os.killpg(killed.pid, signal.SIGKILL)
-        document = json.loads(sandbox.run(TRACERD, "get-tef", log).stdout)
+        document = json.loads(sandbox.run(TRACERD, "get-tef", log, "--layout", "processes").stdout)
 
     events: list[Event] = document["traceEvents"]
     assert [event["name"] for event in events if event["ph"] == "X"] == ["true"]
