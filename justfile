@@ -43,7 +43,7 @@ mutants *names:
 coverage:
     coverage erase
     # Not what another user runs: who may not write the data here.
-    coverage run -m pytest -n auto -k 'not users_daemon' tests/core tests/rows tests/store tests/trace_json tests/view
+    coverage run -m pytest -n auto -k 'not users_daemon' tests/core tests/exporters tests/rows tests/store tests/trace_json tests/view
     coverage combine --quiet
     coverage report --include 'tracerd/core/*' --fail-under 97
     coverage report --include 'tracerd/store/*' --fail-under 90
