@@ -48,7 +48,7 @@ class Growing:
         self._fd = open_for_reading(path)
         self.offset = start_of_last_line(self._fd, offset)
         self.seen: int | None = None
-        self._block_at = self.offset
+        self._block_at: int | None = None  # where the block began that was given last
 
     def first_line(self) -> bytes:
         """Its first line, or the beginning of that."""
@@ -76,7 +76,7 @@ class Growing:
 
     def earlier_blocks(self) -> Iterator[bytes]:
         """All before the block that `new_blocks` gave last."""
-        return self.blocks_before(self._block_at)
+        return self.blocks_before(self.offset if self._block_at is None else self._block_at)
 
     def start_at_last(self, count: int, wanted: Callable[[bytes], bool], size: int) -> None:
         """Go to where the last lines begin.
