@@ -75,6 +75,13 @@ def test_the_first_client_of_a_trace_may_be_gone_and_the_trace_ends(daemon: Daem
         assert other.status()["totals"] == {"stored": 2, "repaired": 0, "refused": 0, "lost": 0}
 
 
+def test_a_client_that_only_names_its_trace_leaves_no_log(daemon: Daemon) -> None:
+    before_it_is_accepted(daemon, b"empty", b"")
+    before_it_is_accepted(daemon, b"next", event(1))
+    wait_until(lambda: daemon.numbers_so_far("next") == [1], "the event of the client behind it")
+    assert sorted(path.name for path in daemon.dir.iterdir()) == [".lock", "next.jsonl"]
+
+
 def test_a_full_trace_takes_nothing_of_a_client_that_is_gone() -> None:
     with short_dir() as home, Daemon(home, "--max-trace-size", "1kB") as daemon, daemon.connect() as stays:
         stays.send(b"OPEN told\n" + event(0) * 40)

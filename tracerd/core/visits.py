@@ -10,15 +10,13 @@ from tracerd.core.state import GRACE_S, DaemonState
 from tracerd.errors import InvalidTraceIdError
 from tracerd.trace_id import TraceId
 
-_OPEN = b"OPEN "
-
 
 def named_trace(state: DaemonState, line: bytes) -> TraceId | None:
     """The trace that an OPEN, without its newline, names, if no event of it waits; else None."""
-    if state.only_trace is not None or not line.startswith(_OPEN):
+    if state.only_trace is not None or not line.startswith(b"OPEN "):
         return None
     try:
-        trace_id = TraceId.parse(line[len(_OPEN) :])
+        trace_id = TraceId.parse(line[len("OPEN ") :])
     except InvalidTraceIdError:
         return None
     return None if trace_id in state.pending.traces else trace_id

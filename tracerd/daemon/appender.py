@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import trio
 
-from tracerd.core.actions import Action, Append, Full, Lost, Outcome, Stored, Waits
+from tracerd.core.actions import Action, Full, Lost, Outcome, Stored, Waits
 from tracerd.core.state import DaemonState
 from tracerd.daemon.log_throttle import LogThrottle
 from tracerd.daemon.trace_files import TraceFiles
@@ -39,11 +39,7 @@ class Appender:
         self._warned: set[TraceId] = set()
         self._missing: dict[TraceId, str] = {}
 
-    def append(self, append: Append) -> Outcome:
-        """Write these events now."""
-        return self.write(append.trace_id, append.events.block)
-
-    def write(self, trace_id: TraceId, block: bytes) -> Outcome:
+    def append(self, trace_id: TraceId, block: bytes) -> Outcome:
         """Write this run of events now; all of them or none."""
         try:
             self._trace_files.append(trace_id, block)
@@ -83,7 +79,7 @@ class Appender:
             return []
         actions: list[Action] = []
         while append := self._state.pending.first(trace_id):
-            outcome = self.append(append)
+            outcome = self.append(trace_id, append.events.block)
             actions += self._state.appended(append, outcome)
             if isinstance(outcome, Waits):
                 self._missing[trace_id] = outcome.reason

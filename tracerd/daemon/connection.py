@@ -68,10 +68,6 @@ class Connection:
         self._outbox: deque[bytes] = deque()
         self._outbox_bytes = 0
 
-    def recv(self) -> bytes | None:
-        """The next bytes; empty at the end of the connection, None if there are none now."""
-        return recv(self.socket, self.recv_bytes)
-
     def has_queued(self) -> bool:
         """Whether replies wait to be sent."""
         return bool(self._outbox)

@@ -143,11 +143,9 @@ class Intake:
         return True
 
     def _serve_whole(self, sock: socket.socket, data: bytes, peer: Peer) -> bool:
-        """Serve a client that has sent all this and gone, as most are when they are accepted.
+        """Serve a client that has sent all this and gone; false, and nothing is done, if it needs the usual way.
 
-        Returns:
-            Whether it was served. It is not, and nothing has been done, unless it named a trace and then sent nothing
-            but good events, which could be stored.
+        It does not if it named a trace, and then sent nothing but good events, which could be stored.
         """
         try:
             first, _, block = data.partition(b"\n")
@@ -155,7 +153,7 @@ class Intake:
             if trace_id is None or len(data) > self._max_line_bytes or not block.endswith(b"\n"):
                 return False
             count = check_run(block)
-            if count is None or not isinstance(self._performer.appender.write(trace_id, block), Stored):
+            if count is None or not isinstance(self._performer.appender.append(trace_id, block), Stored):
                 return False
             visited(self._state, trace_id, count, trio.current_time())
             self.check_for_ends()
@@ -177,7 +175,7 @@ class Intake:
 
     def read(self, connection: Connection) -> bool:
         """Receive once, unless messages wait, and do what follows from it in a turn; False if there was nothing."""
-        data = b"" if connection.messages else connection.recv()
+        data = b"" if connection.messages else recv(connection.socket, connection.recv_bytes)
         if data is None:
             return False
         self.reads += 1

@@ -79,7 +79,9 @@ class Performer:
         for action in actions:
             match action:
                 case Append():
-                    self.perform(self._state.appended(action, self.appender.append(action)))
+                    self.perform(
+                        self._state.appended(action, self.appender.append(action.trace_id, action.events.block))
+                    )
                 case Retry(trace_id):
                     self.appender.begin_retries(trace_id)
                 case Reject(trace_id, client_pid, refused):
