@@ -56,7 +56,8 @@ def left_by(daemon: Daemon, trace_id: bytes, send: Callable[[Daemon, bytes, byte
         traces = cast("dict[str, dict[str, object]]", stays.status()["traces"])
         assert len(cast("list[object]", traces[name]["clients"])) == 1
         rejects = [{**entry, "line": 0} for entry in daemon.rejects(name)]
-        return daemon.events(name), {**traces[name], "clients": []}, rejects
+        counts: dict[str, object] = {**traces[name], "clients": []}
+        return daemon.events(name), counts, rejects
 
 
 @pytest.mark.parametrize("data", GONE.values(), ids=GONE)

@@ -94,7 +94,11 @@ class Extract:
     def _select(self, wish: Wish) -> None:
         selection, criteria = self.selection, wish.criteria
         where = criteria.where
-        own = {"dur_us": self._dur_us, "error": lambda row: row.line_no in selection.errors}
+
+        def is_error(row: EventRow) -> bool:
+            return row.line_no in selection.errors
+
+        own: dict[str, Callable[[EventRow], object]] = {"dur_us": self._dur_us, "error": is_error}
         test = None if where is None else EventTest(where, own)
         around = Surroundings(self._source.trace_id)
         blocks = self._blocks()
