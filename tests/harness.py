@@ -26,7 +26,7 @@ PATIENCE_S = 30.0
 
 BECOME_USER = """
 import difflib, importlib, os, pkgutil, sys  # difflib: click imports it late
-for name in ("cli", "core", "daemon", "exporters", "launcher", "rows", "service", "store", "trace_json"):
+for name in ("builds", "cli", "core", "daemon", "exporters", "launcher", "rows", "service", "store", "trace_json"):
     package = importlib.import_module(f"tracerd.{name}")
     for module in pkgutil.iter_modules(getattr(package, "__path__", []), f"{package.__name__}."):
         importlib.import_module(module.name)

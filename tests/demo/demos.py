@@ -82,7 +82,7 @@ class Demo:
         for entry in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
                 state, _ppid, _pgrp, session, *_ = (entry / "stat").read_text().rpartition(")")[2].split()
-                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
                 if int(session) == self.process.pid and state not in "ZX" and words in command:
                     running.append(int(entry.name))
         return running

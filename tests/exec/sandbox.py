@@ -18,6 +18,13 @@ TRACERD = Path(sys.executable).parent / "tracerd"
 Event = dict[str, "str | int | float | dict[str, object]"]
 
 
+def args(event: Event) -> dict[str, object]:
+    """The args of an event."""
+    found = event["args"]
+    assert isinstance(found, dict)
+    return found
+
+
 class Sandbox:
     """Where nothing of the user's own is found, and the daemon is stopped at the end."""
 

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.exec.sandbox import Event, Sandbox
+from tests.exec.sandbox import Event, Sandbox, args
 from tests.perfetto.judge import Judge
 
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
@@ -15,12 +15,6 @@ pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace i
 def marks(sandbox: Sandbox) -> list[Event]:
     """The instants."""
     return [event for event in sandbox.events() if event["ph"] == "i"]
-
-
-def args(event: Event) -> dict[str, object]:
-    found = event["args"]
-    assert isinstance(found, dict)
-    return found
 
 
 # ------------------------------------------------------------------ what a process becomes

@@ -106,8 +106,10 @@ def test_perfetto_finds_the_same_in_the_cases_of_check_and_its_own(perfetto: Jud
     assert sum(check(written, tmp_path, perfetto) for name, written in known if name not in OTHERWISE) > 100
 
 
-OTHERWISE = {"string_pid_tid", "string tid", "string tids overlap", "513 deep"}
-"""Perfetto shows another number for a string, and v52 mangles what is too deep."""
+OTHERWISE = {
+    "string_pid_tid", "string tid", "string tids overlap", "513 deep", "a begin mark is no event that comes late",
+}  # fmt: skip
+"""Perfetto shows another number for a string, and v52 mangles what is too deep. Only readers see a begun span in a mark."""
 
 FUZZ = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
