@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from tracerd.importers.placing import Place
+from tracerd.importers.placing import Placement
 from tracerd.importers.run import Imported, Importer, Options
 
 Event = dict[str, object]
@@ -57,7 +57,7 @@ def args(event: Event) -> dict[str, object]:
 def read(path: Path, options: Options | None = None) -> Read:
     """Import a file into a new trace."""
     sent: list[bytes] = []
-    importer = Importer(options or Options(), Place(), lambda _: None, is_new=True)
+    importer = Importer(options or Options(), Placement(), lambda _: None, is_new=True)
     imported = importer.read(str(path), sent.append)
     return Read(imported, [json.loads(line) for line in b"".join(sent).splitlines()])
 

@@ -10,7 +10,7 @@ from tests.importers.reading import read, read_text
 from tests.importers.samples import TEXTS
 from tests.perfetto.judge import Judge
 from tracerd.errors import ImportFileError
-from tracerd.importers.placing import Place
+from tracerd.importers.placing import Placement
 from tracerd.importers.registry import BY_NAME
 from tracerd.importers.run import Importer, Options
 
@@ -41,7 +41,7 @@ def test_cut_anywhere_what_is_whole_comes_or_nothing_is_sent(name: str, tmp_path
         path.write_bytes(whole[:at])
         sent: list[bytes] = []
         try:
-            imported = Importer(Options(), Place(), lambda _: None, is_new=True).read(str(path), sent.append)
+            imported = Importer(Options(), Placement(), lambda _: None, is_new=True).read(str(path), sent.append)
         except ImportFileError:
             assert sent == []
         else:

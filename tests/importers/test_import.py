@@ -11,7 +11,7 @@ from tests.commands import invoke
 from tests.harness import Daemon
 from tests.perfetto.judge import Judge
 from tracerd.errors import ImportFileError
-from tracerd.importers.placing import Place
+from tracerd.importers.placing import Placement
 from tracerd.importers.run import Importer, Options
 
 EVENTS: list[dict[str, object]] = [
@@ -118,7 +118,7 @@ def test_what_is_cut_off_is_used_as_far_as_it_is_whole(step: int, tmp_path: Path
         file.write_bytes(whole[:at])
         sent: list[bytes] = []
         try:
-            imported = Importer(Options(), Place(), lambda _: None, is_new=True).read(str(file), sent.append)
+            imported = Importer(Options(), Placement(), lambda _: None, is_new=True).read(str(file), sent.append)
         except ImportFileError:
             assert sent == []
         else:

@@ -1,5 +1,6 @@
 """Each file in the repository has a place that is listed here; what came in by accident has none and fails."""
 
+import re
 from pathlib import PurePath
 
 from tests.harness import ROOT
@@ -64,3 +65,17 @@ def test_no_file_of_code_is_long() -> None:
     lines = {path: (ROOT / path).read_bytes().count(b"\n") for path in tracked() if PurePath(path).suffix in MAX_LINES}
 
     assert {path: number for path, number in lines.items() if number > MAX_LINES[PurePath(path).suffix]} == {}
+
+
+RETIRED = re.compile(
+    rb"\b(?:class|def) (?:Outages|Backlog|spool|Place|Title|Link|Everyone|Question|Seldom|Watcher|Nothing|_homeless"
+    rb"|wait_no_more|undecided|settle)\b"
+)
+"""Names that told readers too little of what they are for."""
+
+
+@needs_checkout
+def test_retired_names_do_not_come_back() -> None:
+    sources = {path: (ROOT / path).read_bytes() for path in tracked() if path.endswith(".py")}
+
+    assert {path: found for path, text in sources.items() if (found := RETIRED.findall(text))} == {}

@@ -109,7 +109,7 @@ def test_perfetto_finds_the_same_in_the_cases_of_check_and_its_own(perfetto: Jud
 OTHERWISE = {
     "string_pid_tid", "string tid", "string tids overlap", "513 deep", "a begin mark is no event that comes late",
 }  # fmt: skip
-"""Perfetto shows another number for a string, and v52 mangles what is too deep. Only readers see a begun span in a mark."""
+"""Perfetto shows another number for a string, and v52 mangles what is too deep. Readers see a span in a begin mark."""
 
 FUZZ = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -9,12 +9,12 @@ from tracerd.builds.steps import Build, Program, Step
 FORK: Final = " (fork)"
 """How exec calls a process that has become no program."""
 
-Place = tuple[int, int]
+ProgramKey = tuple[int, int]
 """A process, by its pid and start: a pid may be used twice."""
 
 
 def assemble(
-    programs: Iterable[Program], parents: Mapping[Place, int], names: Mapping[int, list[str]], cpus: int | None
+    programs: Iterable[Program], parents: Mapping[ProgramKey, int], names: Mapping[int, list[str]], cpus: int | None
 ) -> Build:
     """The build that these programs are.
 

@@ -37,7 +37,7 @@ _MAX_DEPTH = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class PathStep:
     """A step of the chain.
 
     Attributes:
@@ -53,7 +53,7 @@ class Link:
     ready: int
 
 
-def critical_path(build: Build) -> list[Link]:
+def critical_path(build: Build) -> list[PathStep]:
     """The chain that held up the end of a build, the first step first; empty if the command worked itself."""
     facts = _Facts(at_once(build), build.needs, build.cpus)
     if build.root:
@@ -73,24 +73,24 @@ class _Facts:
     cpus: int | None
 
 
-def _chain(steps: list[Step], parent: Step | None, start: int, end: int, facts: _Facts) -> list[Link]:
+def _chain(steps: list[Step], parent: Step | None, start: int, end: int, facts: _Facts) -> list[PathStep]:
     """The chain among the steps of one parent, which began at `start`; what outlived the parent did not hold it up."""
     in_time = sorted((step for step in steps if step.end <= end), key=lambda step: (step.end, step.start))
     if not in_time:
         return []
     siblings = _Siblings(in_time, parent, facts)
-    links: list[list[Link]] = []
+    links: list[list[PathStep]] = []
     step = in_time[-1]
     while True:
         before, because, ready = siblings.before(step)
-        link = Link(step, step.start - (before.end if before else start), because, max(ready, start))
+        link = PathStep(step, step.start - (before.end if before else start), because, max(ready, start))
         links.append(_entered(link, facts))
         if before is None:
             return [link for part in reversed(links) for link in part]
         step = before
 
 
-def _entered(link: Link, facts: _Facts) -> list[Link]:
+def _entered(link: PathStep, facts: _Facts) -> list[PathStep]:
     """A step, or its own chain if it mostly waited for steps of its own; of a shell with one command, the command."""
     step = link.step
     own = inner(step)

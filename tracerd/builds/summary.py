@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tracerd.builds.critical import Link, critical_path
+from tracerd.builds.critical import PathStep, critical_path
 from tracerd.builds.failures import failures
 from tracerd.builds.jobs import UNLIMITED, jobs_of
 from tracerd.builds.repeated import repeated
@@ -88,7 +88,7 @@ class Summary:
     slowest: list[Total]
     failed: list[Step]
     again: list[list[Step]]
-    path: list[Link]
+    path: list[PathStep]
 
     @property
     def wall(self) -> int:

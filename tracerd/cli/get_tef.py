@@ -1,6 +1,5 @@
 """`tracerd get-tef`: a trace, or a part of it, as a trace.json; from its file and without the daemon."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,6 +90,8 @@ def get_tef(
 
     With --split-size the files are listed on stdout.
     """
+    from dataclasses import replace
+
     from tracerd.builds.layout import PROCESSES
     from tracerd.exporters.criteria import Criteria
     from tracerd.exporters.extract import Wish
@@ -118,6 +119,8 @@ def _redacted(block: bytes) -> bytes:
 
 
 def _write_all(source: "Source", target: Target, progress: Progress, layout: str | None, *, redacts: bool) -> "Summary":
+    from dataclasses import replace
+
     from tracerd.builds.layout import PROCESSES, laid_out, may_have_lanes
     from tracerd.builds.ninja_files import learn
     from tracerd.trace_json.export import write_tef

@@ -14,7 +14,7 @@ from tracerd.cli.progress import Progress
 from tracerd.text import printable
 
 if TYPE_CHECKING:
-    from tracerd.importers.placing import Place
+    from tracerd.importers.placing import Placement
     from tracerd.importers.run import Imported
 
 _MAX_SIZE = 10_000_000_000
@@ -124,22 +124,22 @@ def _is_about_the_file(error: Exception) -> bool:
     return isinstance(error, ImportFileError)
 
 
-def _place(directory: Path, into: str | None) -> "Place":
+def _place(directory: Path, into: str | None) -> "Placement":
     """The clock of the trace, as far as its log shows it."""
-    from tracerd.importers.placing import SINCE_1970_NS, Place
+    from tracerd.importers.placing import SINCE_1970_NS, Placement
     from tracerd.rows.event import decode_lines
     from tracerd.store.traces import SUFFIX, snapshot
     from tracerd.trace_json.export import log_blocks
 
     path = directory.absolute() / f"{into}{SUFFIX}"
     if into is None or not path.is_file():
-        return Place()
+        return Placement()
     for block in log_blocks(snapshot(path, into)):
         for _, event in decode_lines(block):
             if event is not None and event.ph != "M" and event.ts is not None:
                 first_ns = round(event.ts * 1000)
-                return Place(first_ns, is_wall=first_ns > SINCE_1970_NS)
-    return Place()
+                return Placement(first_ns, is_wall=first_ns > SINCE_1970_NS)
+    return Placement()
 
 
 def _summary(imported: "Imported") -> str:

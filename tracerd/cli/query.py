@@ -15,7 +15,7 @@ from tracerd.text import printable, printable_json
 if TYPE_CHECKING:
     from tracerd.query.result import Result
     from tracerd.query.tracker import Tracker
-    from tracerd.query.view_result import Question
+    from tracerd.query.view_result import ViewQuery
 
 
 @click.command()
@@ -101,7 +101,7 @@ def query(
 
 def _print(
     asked: "Tracker",
-    viewed: "Question | None",
+    viewed: "ViewQuery | None",
     results: "list[Result]",
     digits: int | None,
     top: int | None,

@@ -1,13 +1,10 @@
 """`tracerd sql`: traces as tables of SQL."""
 
-import csv
-import io
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
-import orjson
 
 from tracerd.cli.export import find_sources, read_tables
 from tracerd.cli.options import complete_trace, directory_option
@@ -26,6 +23,8 @@ def sql(traces: tuple[str, ...], directory: Path, as_json: bool, as_csv: bool) -
     QUERY is one SELECT of DuckDB's SQL over the tables traces, events, spans, logs and points.
     Without a TRACE they hold all traces of the directory.
     """
+    import orjson
+
     from tracerd.exporters.sql import ask
 
     if not traces:
@@ -51,6 +50,9 @@ def _json(value: object) -> object:
 
 
 def _csv(rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    import csv
+    import io
+
     for row in rows:
         text = io.StringIO()
         csv.writer(text, lineterminator="").writerow(row)

@@ -124,7 +124,7 @@ class Extract:
             self._test(test, around)
         if not criteria.are_none and selection.is_empty():
             raise ExportError(f"the trace {self._source.trace_id} has no event that passes; nothing was written")
-        selection.settle()
+        selection.finish()
 
     def _test(self, test: EventTest, around: Surroundings) -> None:
         """Leave out what does not pass a condition; metadata and the daemon's marks are no rows."""

@@ -76,7 +76,7 @@ class Parts:
         self._cut_arrows()
 
     def _cut_arrows(self) -> None:
-        """Leave out the steps and ends of arrows that start in another file; see `Selection.settle`."""
+        """Leave out the steps and ends of arrows that start in another file; see `Selection.finish`."""
         for line_no in self._selection.steps:
             if self.part_of(line_no) != self.part_of(self._selection.start_of(line_no)):
                 self._selection.keeps[line_no] = 0

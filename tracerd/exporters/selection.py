@@ -47,7 +47,7 @@ class Selection:
     Attributes:
         pid: Not used; see `Record`.
         kinds: By line, what it is.
-        keeps: By line, whether it enters the file; known after `test`, and final after `settle`.
+        keeps: By line, whether it enters the file; known after `test`, and final after `finish`.
         ts: By line, in ns.
         end: By line, when it is over; OPEN if it was never ended.
         owner: By line, the span that it belongs to; 0 for none.
@@ -192,7 +192,7 @@ class Selection:
                 continue
             self.keeps[line_no] = 1
 
-    def settle(self) -> None:
+    def finish(self) -> None:
         """Keep what belongs to what is kept."""
         keeps = self.keeps
         if not self._criteria.are_none:

@@ -12,7 +12,7 @@ from typing import Final
 
 from tracerd.errors import ImportFileError, TracerdError
 from tracerd.importers.connection import Connection
-from tracerd.importers.placing import Place
+from tracerd.importers.placing import Placement
 from tracerd.importers.run import Importer, Options
 from tracerd.trace_id import TraceId
 
@@ -87,7 +87,7 @@ def collect(socket: str, trace: str, since_us: int) -> str:
     boot_ns = time.clock_gettime_ns(time.CLOCK_REALTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
     since_ns = boot_ns + since_us * 1000
     options = Options(since_ns=since_ns, trusts_mtime=True)
-    importer = Importer(options, Place(since_us * 1000), lambda _: None, is_new=False)
+    importer = Importer(options, Placement(since_us * 1000), lambda _: None, is_new=False)
     connection: Connection | None = None
     spans, files, problems = 0, 0, 0
     for path in written_since(".", since_ns):

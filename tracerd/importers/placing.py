@@ -17,7 +17,7 @@ SINCE_1970_NS: Final = 10**18
 
 
 @dataclass(slots=True)
-class Place:
+class Placement:
     """The clock of a trace.
 
     Attributes:

@@ -8,7 +8,7 @@ from typing import Final
 
 from tracerd.errors import ImportFileError
 from tracerd.importers.numbers import Numbers
-from tracerd.importers.placing import Place
+from tracerd.importers.placing import Placement
 from tracerd.importers.registry import BY_NAME, format_of
 from tracerd.importers.source import Source
 from tracerd.importers.timeline import Clock, Timeline
@@ -71,7 +71,7 @@ class Importer:
         progress: Called with the size of each piece that was read.
     """
 
-    def __init__(self, options: Options, place: Place, progress: Callable[[int], object], *, is_new: bool) -> None:
+    def __init__(self, options: Options, place: Placement, progress: Callable[[int], object], *, is_new: bool) -> None:
         self._options = options
         self._place = place
         self._progress = progress

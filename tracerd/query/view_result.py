@@ -20,7 +20,7 @@ class ViewQueryError(InvalidEventError):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ViewQuery:
     """What is asked of a view.
 
     Attributes:
@@ -38,7 +38,7 @@ class Question:
 
 def question(
     tracker: Tracker, view: str, metric: str | None, group_by: str | None, filters: Mapping[str, str]
-) -> Question:
+) -> ViewQuery:
     """Check a question.
 
     Args:
@@ -57,7 +57,7 @@ def question(
     for name in found.required:
         if name not in filters:
             raise ViewQueryError(f"the view {found.name} needs --filter {name}=VALUE")
-    return Question(
+    return ViewQuery(
         found,
         _known(metric, found.metrics, "metric", f"the view {found.name}"),
         _known(group_by, found.group_by, "key", f"the view {found.name}"),
@@ -76,7 +76,7 @@ def _known(name: str | None, known: Mapping[str, object], what: str, where: str)
     return name
 
 
-def tracker_of(tracker: Tracker, asked: Question) -> Tracker:
+def tracker_of(tracker: Tracker, asked: ViewQuery) -> Tracker:
     """The tracker that computes what a view shows: its value and count by key, and its totals of everything."""
     metrics = {metric.name: metric for metric in tracker.tree.metrics}
     metric = metrics[asked.view.metrics[asked.metric]]
@@ -96,7 +96,7 @@ def tracker_of(tracker: Tracker, asked: Question) -> Tracker:
     return Tracker(replace(tracker.tree, metrics=tuple(found), alerts=(), views=()), tracker.text)
 
 
-def view_json(asked: Question, result: Result) -> dict[str, object]:
+def view_json(asked: ViewQuery, result: Result) -> dict[str, object]:
     """What the view shows, as JSON; values of 0 and less are left out."""
     values, counts = _by_key(result.metrics[_VALUE]), _by_key(result.metrics[_COUNT])
     shown = {key: float(value) for key, value in values.items() if value is not None and value > 0}

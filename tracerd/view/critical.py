@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tracerd.builds.critical import Because, Link
+from tracerd.builds.critical import Because, PathStep
 from tracerd.builds.summary import Summary
 from tracerd.text import printable
 from tracerd.view.tables import duration_text, microseconds, plural
@@ -32,7 +32,7 @@ def as_json(trace_id: str, summary: Summary) -> dict[str, object]:
     }
 
 
-def link_json(link: Link) -> dict[str, object]:
+def link_json(link: PathStep) -> dict[str, object]:
     """A step of the path."""
     return {
         "name": link.step.name.encode(errors="replace").decode(),
