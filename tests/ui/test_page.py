@@ -14,8 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.commands import invoke
-from tests.harness import PATIENCE_S, events
+from tests.harness import PATIENCE_S, events, tracerd
 from tests.perfetto.screenshot import opened
 from tests.ui.pages import ask, needs_ui, serving, trace_url
 from tracerd.ui.assets import find_ui, ui_files
@@ -171,7 +170,7 @@ def taken_port() -> Generator[bool]:
 
 def test_port_that_is_taken_is_told_with_its_process(store: Path) -> None:
     with taken_port() as by_us:
-        done = invoke("open", "nap", "-d", store, "--online", "--no-browser")
+        done = tracerd("open", "nap", "-d", store, "--online", "--no-browser")
         message = done.stderr.decode()
 
     assert (done.returncode, done.stdout) == (1, b"")
