@@ -12,7 +12,7 @@ import pytest
 from tests.commands import invoke
 from tests.harness import CLOCK_PREFIX, Daemon, tracerd
 from tracerd import __version__
-from tracerd.cli import main
+from tracerd.cli.commands import COMMANDS
 from tracerd.speedups import implementation
 from tracerd.store.traces import StoredTrace
 
@@ -37,9 +37,20 @@ def store(tmp_path: Path) -> Path:
 
 def test_version_and_help() -> None:
     assert tracerd("--version").stdout.decode() == f"tracerd {__version__} ({implementation})\n"
-    for words in ([], *([name] for name in main.commands)):
+    for words in ([], *([name] for name in COMMANDS)):
         done = invoke(*words, "--help")
         assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_help_imports_no_command() -> None:
+    script = "import sys; from tracerd.cli import main; main(['--help'], standalone_mode=False); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+
+    loaded = set(done.stdout.decode().splitlines()[-1].split())
+    assert "tracerd.cli" in loaded
+    modules = {f"tracerd.cli.{where.partition('.')[0]}" for where, _ in COMMANDS.values()}
+    assert loaded.isdisjoint(modules - {"tracerd.cli.telemetry"})
+    assert loaded.isdisjoint({"orjson", "msgspec", "trio", "platformdirs", "dataclasses", "socket"})
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import click
 
 from tests.harness import ROOT
 from tracerd.cli import main
+from tracerd.cli.commands import COMMANDS, load
 
 CLI_MD = ROOT / "docs/cli.md"
 
@@ -19,12 +20,12 @@ _SENTENCE_END = re.compile(r"(?<=[a-z)`]\.) (?=[A-Z`])")
 
 def cli_md() -> str:
     """What docs/cli.md should be: its own text, and what the commands say of themselves."""
-    commands = "\n".join(map(_command, sorted(main.commands)))
+    commands = "\n".join(map(_command, COMMANDS))
     return _GENERATED.sub(lambda _: f"\n{commands}\n", CLI_MD.read_text())
 
 
 def _command(name: str) -> str:
-    command = main.commands[name]
+    command = load(name)
     context = click.Context(command, info_name=name, parent=click.Context(main, info_name="tracerd"))
     options = [_option(parameter, context) for parameter in command.params if isinstance(parameter, click.Option)]
     usage = " ".join(["tracerd", name, *command.collect_usage_pieces(context)])

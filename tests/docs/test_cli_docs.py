@@ -12,7 +12,7 @@ import pytest
 from hatch_build import man_page
 from tests.docs.cli_docs import CLI_MD, cli_md
 from tests.harness import PATIENCE_S, tracerd
-from tracerd.cli import main
+from tracerd.cli.commands import COMMANDS, load
 
 HOW = "run python -m tests.docs.cli_docs"
 
@@ -22,8 +22,11 @@ def test_cli_md_is_what_the_commands_say() -> None:
 
 
 def test_every_command_has_help_and_every_option_says_what_it_does() -> None:
-    for name, command in main.commands.items():
-        assert command.help, name
+    for name, (_, text) in COMMANDS.items():
+        command = load(name)
+        assert command.name == name
+        assert command.help
+        assert " ".join(command.help.partition("\n\n")[0].split()) == text
         assert f"\n### `tracerd {name}`\n" in CLI_MD.read_text()
         for parameter in command.params:
             assert parameter.param_type_name == "argument" or getattr(parameter, "help", None), (name, parameter.name)
@@ -39,7 +42,7 @@ def test_man_page_is_rendered_without_a_warning() -> None:
     shown = re.sub(".\b", "", done.stdout)  # bold is typed twice
     for heading in ("NAME", "SYNOPSIS", "COMMANDS", "EXIT STATUS", "SHELL COMPLETION"):
         assert heading in shown
-    for name in main.commands:
+    for name in COMMANDS:
         assert f"tracerd {name}" in shown
 
 

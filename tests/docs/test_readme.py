@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tests.docs.documents import DOCUMENTS, README, blocks, code, in_shell, message_table, needs_socat, section, tables
 from tests.harness import short_dir
-from tracerd.cli import main
+from tracerd.cli.commands import COMMANDS, load
 
 
 def setup_lines() -> list[str]:
@@ -58,7 +58,7 @@ def test_first_trace_by_hand() -> None:
 def test_readme_table_has_every_command() -> None:
     [table] = tables(section(README, "## Commands"))
 
-    assert {code(row[0]).split()[1] for row in table} == set(main.commands)
+    assert {code(row[0]).split()[1] for row in table} == set(COMMANDS)
 
 
 def shown_in(document: str) -> Iterator[list[str]]:
@@ -71,7 +71,7 @@ def shown_in(document: str) -> Iterator[list[str]]:
 
 
 def options_of(command: str) -> set[str]:
-    parameters = main.commands[command].params
+    parameters = load(command).params
     return {name for parameter in parameters for name in parameter.opts} | {"-h", "--help"}
 
 
@@ -81,14 +81,14 @@ def test_every_command_and_option_in_the_documents_exists() -> None:
         for program, *words in shown_in(document.read_text()):
             command, *rest = words if program == "tracerd" and words else [program, *words]
             if program == "tracerd" and words:
-                assert command in main.commands, command
-            if command in main.commands:
+                assert command in COMMANDS, command
+            if command in COMMANDS:
                 seen.add(command)
                 rest = rest[: rest.index("--")] if "--" in rest else rest  # another program's words follow
                 options = {word for word in rest if word.startswith("-") and word != "-"}
                 assert options <= options_of(command), (document, command, rest)
 
-    assert seen == set(main.commands)
+    assert seen == set(COMMANDS)
 
 
 def test_readme_table_and_protocol_table_name_the_same_messages() -> None:

@@ -163,10 +163,10 @@ def test_the_short_way_and_click_understand_the_same(words: list[str], monkeypat
 
 
 def test_the_short_way_knows_every_option() -> None:
-    from tracerd.cli import main
+    from tracerd.cli.commands import load
     from tracerd.exec.options import FLAGS, LONG, WITH_VALUE
 
-    names = {name for parameter in main.commands["exec"].params for name in parameter.opts if name.startswith("-")}
+    names = {name for parameter in load("exec").params for name in parameter.opts if name.startswith("-")}
     assert names == {*FLAGS, *WITH_VALUE, *LONG}
 
 

@@ -9,35 +9,8 @@ from collections.abc import Generator
 import click
 
 from tracerd import __version__
-from tracerd.cli import (
-    check,
-    clear,
-    critical,
-    demo,
-    diff,
-    directory,
-    doctor,
-    env,
-    exec_command,
-    export,
-    get_tef,
-    import_command,
-    install_service,
-    list_logs,
-    open_trace,
-    query,
-    serve,
-    shim,
-    show,
-    sql,
-    stats,
-    status,
-    stop,
-    summary,
-    tail,
-    telemetry,
-    usage,
-)
+from tracerd.cli import usage
+from tracerd.cli.commands import COMMANDS, load
 from tracerd.errors import TracerdError
 from tracerd.speedups import implementation
 from tracerd.text import printable
@@ -64,6 +37,19 @@ class _Commands(click.Group):
             if sys.stdout:  # it is None if descriptor 1 was closed when we were started
                 sys.stdout.flush()
             return result
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        return load(name) if name in COMMANDS else None
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """As click does, but without a look at the commands."""
+        limit = formatter.width - 6 - max(len(name) for name in COMMANDS)
+        with formatter.section("Commands"):
+            known = [click.Command(name, help=text) for name, (_, text) in COMMANDS.items()]
+            formatter.write_dl([(command.name or "", command.get_short_help_str(limit)) for command in known])
 
 
 @contextlib.contextmanager
@@ -115,34 +101,3 @@ def main(ctx: click.Context) -> None:
         ctx.color = False
     if sys.platform != "linux":
         raise click.ClickException("tracerd needs Linux")
-
-
-for command in (
-    demo.demo,
-    serve.serve,
-    exec_command.exec_command,
-    export.export,
-    shim.shim,
-    list_logs.list_command,
-    open_trace.open_command,
-    import_command.import_command,
-    tail.tail,
-    get_tef.get_tef,
-    check.check,
-    show.show,
-    sql.sql,
-    stats.stats,
-    summary.summary,
-    critical.critical,
-    diff.diff,
-    query.query,
-    directory.dir_command,
-    status.status,
-    stop.stop,
-    install_service.install_service,
-    clear.clear,
-    env.env,
-    doctor.doctor,
-    telemetry.telemetry,
-):
-    main.add_command(command)
