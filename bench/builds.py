@@ -12,18 +12,16 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
 from collections import deque
-from collections.abc import Callable
 from pathlib import Path
 
 import click
 
+from bench.timing import best_cpu_s
 from tracerd.builds.lanes import Slot, place
 from tracerd.builds.layout import laid_out
 from tracerd.exec import event
 
-TURNS = 5
 STEPS = 6
 
 _BURN = """#!{python} -IS
@@ -62,16 +60,6 @@ def trace_of(processes: int) -> bytes:
     return "".join(lines).encode()
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """The best of several turns, in processor time."""
-    best = float("inf")
-    for _ in range(TURNS):
-        started = time.process_time()
-        work()
-        best = min(best, time.process_time() - started)
-    return best
-
-
 def layout(processes: int) -> None:
     """How long it takes to lay out a trace, and the part of that in which spans get their lanes."""
     block = trace_of(processes)
@@ -79,7 +67,7 @@ def layout(processes: int) -> None:
         (span["ts"] * 1000, -span["dur"] * 1000) for span in map(json.loads, block.splitlines()) if span["ph"] == "X"
     )
     slots = [Slot(start, start - length, -1) for start, length in spans]
-    whole, lanes = seconds(lambda: deque(laid_out([block], "lanes"), maxlen=0)), seconds(lambda: place(slots))
+    whole, lanes = best_cpu_s(lambda: deque(laid_out([block], "lanes"), maxlen=0)), best_cpu_s(lambda: place(slots))
     click.echo(
         f"{processes:,} processes, {len(block) / 1e6:.1f} MB: laid out in {whole:.3f} s, lanes {lanes:.3f} s of it"
     )

@@ -7,38 +7,26 @@ import base64
 import json
 import random
 import sysconfig
-import time
-from collections.abc import Callable
 from functools import partial
 from itertools import repeat
 from pathlib import Path
 
 import click
 
+from bench.timing import best_cpu_s
 from tracerd import redact
 from tracerd.telemetry import TelemetryContext
 
-TURNS = 7
 RECORDS = 100_000
 SIZE = 1_000_000
 GOAL_US = 0.2
 GOAL_MS = 50
 
 
-def cpu_s(function: Callable[[], object]) -> float:
-    """The CPU time of the best of several calls."""
-    best = float("inf")
-    for _ in range(TURNS):
-        started = time.process_time()
-        function()
-        best = min(best, time.process_time() - started)
-    return best
-
-
 def disabled_us() -> float:
     """What one record costs while the policy is disabled."""
     record = TelemetryContext("mytool", "1.2.3").record
-    return cpu_s(lambda: all(map(record, repeat("command.invoke", RECORDS)))) / RECORDS * 1e6
+    return best_cpu_s(lambda: all(map(record, repeat("command.invoke", RECORDS)))) / RECORDS * 1e6
 
 
 def texts() -> dict[str, str]:
@@ -61,7 +49,7 @@ def main() -> None:
     for name, text in texts().items():
         redacts = partial(redact.text, text[:SIZE])
         goal = f" (goal: below {GOAL_MS})" if name != "secrets only" else ""
-        click.echo(f"1 MB of {name}: {cpu_s(redacts) * 1e3:.0f} ms{goal}")
+        click.echo(f"1 MB of {name}: {best_cpu_s(redacts) * 1e3:.0f} ms{goal}")
 
 
 if __name__ == "__main__":

@@ -9,30 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.stores import GOOD, events
+from tests.cli.stores import store as store
 from tests.commands import invoke
 from tests.harness import CLOCK_PREFIX, Daemon, tracerd
 from tracerd import __version__
 from tracerd.cli.commands import COMMANDS
 from tracerd.speedups import implementation
 from tracerd.store.traces import StoredTrace
-
-GOOD = b'{"ph":"X","ts":1,"dur":2,"name":"a"}\n'
-BAD = b'{"ph":"X","ts":1}\n'
-
-
-def events(document: bytes) -> list[dict[str, object]]:
-    return list(json.loads(document)["traceEvents"])
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    """A directory with two logs, written at times that differ."""
-    directory = tmp_path / "store"
-    directory.mkdir(mode=0o700)
-    for number, name in enumerate(["old", "new"]):
-        (directory / f"{name}.jsonl").write_bytes(GOOD + BAD * 7)
-        os.utime(directory / f"{name}.jsonl", (number, number))
-    return directory
 
 
 def test_version_and_help() -> None:

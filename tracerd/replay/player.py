@@ -17,6 +17,7 @@ from tracerd.replay.events import (
     garbled_number,
     garbled_time,
     has_many_digits,
+    middle_of,
     object_args,
     pairs,
 )
@@ -70,10 +71,7 @@ class Player:
         if run is not None:
             self._take_run(run, block)
             return
-        middle = block.find(b"\n", len(block) // 2) + 1
-        if not 0 < middle < len(block):
-            middle = block.rfind(b"\n", 0, -1) + 1
-        if middle:
+        if middle := middle_of(block):
             self.feed(block[:middle])
             self.feed(block[middle:])
             return

@@ -12,7 +12,7 @@ from typing import Final
 
 from tracerd.core.lines import BadLine, decode_run
 from tracerd.core.tef import CLOCK_PREFIX, COMPLETE, METADATA
-from tracerd.replay.events import EXACT_US, UNSET, Unset, has_many_digits, nanoseconds
+from tracerd.replay.events import EXACT_US, UNSET, Unset, has_many_digits, middle_of, nanoseconds
 from tracerd.replay.kinds import Finding
 from tracerd.replay.slices import PENDING, UNNAMED, Names
 from tracerd.replay.threads import Thread, Threads
@@ -83,10 +83,7 @@ class Reader:
                 self._tracks.pack()
                 self._staged = 0
             return
-        middle = block.find(b"\n", len(block) // 2) + 1
-        if not 0 < middle < len(block):
-            middle = block.rfind(b"\n", 0, -1) + 1
-        if middle:
+        if middle := middle_of(block):
             self.feed(block[:middle])
             self.feed(block[middle:])
             return

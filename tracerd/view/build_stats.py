@@ -6,12 +6,11 @@ A moment of work counts once: a step works while none of its own steps runs.
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from tracerd.builds.steps import Build
 from tracerd.builds.summary import Summary, Total, totals
 from tracerd.text import printable, size_text
 from tracerd.view.concurrency import COLUMNS
 from tracerd.view.stats import bars_of
-from tracerd.view.summary import cpu_text, ending_text, rounded_s, valid
+from tracerd.view.summary import build_json, cpu_text, ending_text, rounded_s, valid
 from tracerd.view.tables import duration_text, microseconds, more_text, plural, table
 
 
@@ -77,23 +76,6 @@ def as_json(summary: Summary, trace_id: str, top: int | None) -> dict[str, objec
             "mean": round(running.mean(build.start, build.end), 3),
             "over_time": [round(mean, 3) for mean in _over_time(summary)],
         },
-    }
-
-
-def build_json(summary: Summary, trace_id: str) -> dict[str, object]:
-    """What JSON has of a whole build."""
-    build: Build = summary.build
-    return {
-        "trace_id": valid(trace_id),
-        "name": valid(build.name),
-        "start_us": microseconds(build.start),
-        "wall_us": microseconds(summary.wall),
-        "exit_code": build.root.code if build.root else None,
-        "signal": (build.root.signal or None) if build.root else None,
-        "processes": len(build.steps),
-        "steps": len(summary.steps),
-        "cpu_s": rounded_s(summary.cpu_s),
-        "cpus": build.cpus,
     }
 
 

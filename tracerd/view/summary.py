@@ -67,9 +67,9 @@ def as_markdown(summary: Summary, trace_id: str) -> Iterator[str]:
         yield f"| {name} | {_escaped(text)} |"
 
 
-def as_json(summary: Summary, trace_id: str) -> dict[str, object]:
-    """All of it, as docs/builds.md tells."""
-    build = summary.build
+def build_json(summary: Summary, trace_id: str) -> dict[str, object]:
+    """What JSON has of a whole build."""
+    build: Build = summary.build
     return {
         "trace_id": valid(trace_id),
         "name": valid(build.name),
@@ -81,6 +81,13 @@ def as_json(summary: Summary, trace_id: str) -> dict[str, object]:
         "steps": len(summary.steps),
         "cpu_s": rounded_s(summary.cpu_s),
         "cpus": build.cpus,
+    }
+
+
+def as_json(summary: Summary, trace_id: str) -> dict[str, object]:
+    """All of it, as docs/builds.md tells."""
+    build = summary.build
+    return build_json(summary, trace_id) | {
         "jobs": summary.jobs,
         "at_once": {
             "mean": round(summary.running.mean(build.start, build.end), 3),
