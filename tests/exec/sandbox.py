@@ -15,6 +15,16 @@ from tracerd.store.lock import holder
 TRACERD = Path(sys.executable).parent / "tracerd"
 """The command as it is installed: `python -m` takes longer to start."""
 
+UNTIL_A_SIGNAL_ENDS_IT = """
+signals, writer = os.pipe()
+os.set_blocking(writer, False)
+signal.set_wakeup_fd(writer)
+while True:
+    os.read(signals, 1)
+"""
+"""How a program waits for signals. `signal.pause` would miss one that comes after the check for it and before the call;
+this leaves a byte to read. The program imports `os` and `signal`."""
+
 Event = dict[str, "str | int | float | dict[str, object]"]
 
 

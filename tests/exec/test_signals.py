@@ -12,7 +12,7 @@ from typing import IO
 
 import pytest
 
-from tests.exec.sandbox import TRACERD, Sandbox
+from tests.exec.sandbox import TRACERD, UNTIL_A_SIGNAL_ENDS_IT, Sandbox
 from tests.harness import PATIENCE_S, wait_until
 
 Options = tuple[str | Path, ...]
@@ -99,8 +99,6 @@ import os, signal, sys
 signal.signal(signal.SIGUSR1, lambda *_: os.write(1, b"+"))
 signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 os.write(1, b"ready\\n")
-while True:
-    signal.pause()
 """
 
 
@@ -145,7 +143,9 @@ def watched(
 @pytest.mark.parametrize("send", [to_the_group, to_each_process, os.kill])
 def test_a_signal_arrives_once(sandbox: Sandbox, prefix: Options, send: Callable[[int, int], None]) -> None:
     """Whether it was sent to the group, to each process of it, or to exec alone; also while exec is slow."""
-    with watched(sandbox, [*map(str, prefix), sys.executable, "-IS", "-c", COUNT], b"ready\n") as (process, output):
+    with watched(
+        sandbox, [*map(str, prefix), sys.executable, "-IS", "-c", COUNT + UNTIL_A_SIGNAL_ENDS_IT], b"ready\n"
+    ) as (process, output):
         for is_slow in [False, True] * 5:
             if is_slow and send is not os.kill:
                 wait_until(lambda: state_of(process.pid) == "S", "exec to have taken the signal before")
@@ -159,7 +159,9 @@ def test_a_signal_arrives_once(sandbox: Sandbox, prefix: Options, send: Callable
 
 
 def test_a_hundred_signals_to_the_group_are_a_hundred(sandbox: Sandbox, prefix: Options) -> None:
-    with watched(sandbox, [*map(str, prefix), sys.executable, "-IS", "-c", COUNT], b"ready\n") as (process, output):
+    with watched(
+        sandbox, [*map(str, prefix), sys.executable, "-IS", "-c", COUNT + UNTIL_A_SIGNAL_ENDS_IT], b"ready\n"
+    ) as (process, output):
         for _ in range(100):
             os.killpg(process.pid, signal.SIGUSR1)
             assert output.read(1) == b"+"
@@ -177,8 +179,6 @@ os.kill(os.getppid(), signal.SIGUSR1)
 if not os.fork():  # by another process: it comes back, after all that exec was sent before
     os.kill(int(os.environ["EXEC"]), signal.SIGTERM)
     os._exit(0)
-while True:
-    signal.pause()
 """
 
 
@@ -186,7 +186,7 @@ def test_a_signal_of_the_command_s_own_does_not_come_back(sandbox: Sandbox) -> N
     """As of a script that signals its parent, which exec stands in for."""
     command = f'exec "$0" exec -- "{sys.executable}" -IS -c "$1"'
     with subprocess.Popen(
-        ["sh", "-c", f"EXEC=$$; export EXEC; {command}", TRACERD, SIGNALS_EXEC],
+        ["sh", "-c", f"EXEC=$$; export EXEC; {command}", TRACERD, SIGNALS_EXEC + UNTIL_A_SIGNAL_ENDS_IT],
         env=sandbox.environ,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.exec.sandbox import Sandbox
+from tests.exec.sandbox import UNTIL_A_SIGNAL_ENDS_IT, Sandbox
 from tests.harness import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
@@ -91,13 +91,11 @@ import os, signal
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 signal.signal(signal.SIGWINCH, lambda *_: os.write(1, b"%d x %d\\n" % os.get_terminal_size()))
 os.write(1, b"ready\\n")
-while True:
-    signal.pause()
 """
 
 
 def test_a_change_of_the_window_reaches_the_command(sandbox: Sandbox) -> None:
-    (sandbox.home / "size.py").write_text(SIZE)
+    (sandbox.home / "size.py").write_text(SIZE + UNTIL_A_SIGNAL_ENDS_IT)
     with terminal(sandbox) as tty:
         tty.line(f"tracerd exec -- {sys.executable} -IS size.py")
         tty.read_until(r"ready\n")
@@ -174,14 +172,12 @@ def stop(*_):
     raise SystemExit
 signal.signal(signal.SIGTSTP, stop)
 os.write(1, b"ready\\n")
-while True:
-    signal.pause()
 """
 
 
 def test_a_program_that_handles_ctrl_z_stops_when_it_is_ready(sandbox: Sandbox) -> None:
     """As an editor does, which first gives the screen back."""
-    (sandbox.home / "tidy.py").write_text(TIDY)
+    (sandbox.home / "tidy.py").write_text(TIDY + UNTIL_A_SIGNAL_ENDS_IT)
     with terminal(sandbox) as tty:
         tty.line(f"tracerd exec -- {sys.executable} -IS tidy.py")
         tty.read_until(r"ready\n")
