@@ -1,6 +1,8 @@
-"""`tracerd`, and `python -m tracerd`: to `tracerd exec` by the shortest way, to all other commands through click."""
+"""`tracerd`, and `python -m tracerd`: `exec` and what scripts call by the shortest way, all else through click."""
 
 import sys
+
+_VERBS = ("span", "event", "counter", "log")
 
 
 def main() -> None:
@@ -12,6 +14,11 @@ def main() -> None:
             from tracerd.exec.run import run
 
             run(options)
+    elif sys.argv[1:2] and sys.argv[1] in _VERBS:
+        from tracerd.exec import verbs
+
+        if verbs.main(sys.argv[1], sys.argv[2:]):
+            return
     try:
         from tracerd.cli import main as commands
 

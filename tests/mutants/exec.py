@@ -84,8 +84,8 @@ EXEC = [
         "killed exec",
         "a command whose exec is killed is begun",
         RUN,
-        "self._daemon.write(named + event.begin(command.pid, self._label.span, started_us, span, parent=parent))",
-        "self._daemon.write(named)",
+        "self._daemon.write(self._events.begun(command.pid, started_us))",
+        "self._daemon.write(self._events.name(command.pid))",
         ("tests/exec/test_begin_marks.py::test_what_exec_did_not_see_the_end_of_is_begun",),
     ),
     Mutant(

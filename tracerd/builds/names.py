@@ -58,6 +58,11 @@ def is_shell(program: str) -> bool:
     return _SHELL.fullmatch(program) is not None
 
 
+def is_chosen(argv: list[str], name: str) -> bool:
+    """Whether what the trace calls a step is not its program, but a name that a person has chosen."""
+    return not argv or name != _base(argv[0])
+
+
 def step_name(argv: list[str], name: str) -> str:
     """What to call a step.
 
@@ -65,7 +70,7 @@ def step_name(argv: list[str], name: str) -> str:
         argv: Its command line; empty if that was not recorded.
         name: What the trace calls it. If that is not its program, a person has chosen it, and it stays.
     """
-    if not argv or name != _base(argv[0]):
+    if is_chosen(argv, name):
         return _fitting(name)
     program = _base(argv[0])
     words = [word for word in argv[1:] if word]

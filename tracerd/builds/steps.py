@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, cast
 
-from tracerd.builds.names import program_of, step_name
+from tracerd.builds.names import is_chosen, program_of, step_name
 
 OPEN_END: Final = "unfinished"
 """What `args.end` is of a program that had not ended when the trace did."""
@@ -61,6 +61,11 @@ class Program:
     def label(self) -> str:
         """What a person would call it: `cc lvm.o`."""
         return step_name(self.argv, self.called or self.name)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether a person has chosen its name."""
+        return is_chosen(self.argv, self.called or self.name)
 
     @property
     def is_open(self) -> bool:

@@ -3,15 +3,30 @@
 import click
 
 from tracerd.errors import InvalidTraceIdError
-from tracerd.exec.options import ARGS, FULL, LAYOUTS, Options, shim_names
+from tracerd.exec.options import ARGS, FULL, LAYOUTS, OWN_ATTRIBUTES, Options, pair, shim_names
 from tracerd.trace_id import TraceId
 
 
-def _trace_id(value: str) -> TraceId:
+def trace_id(value: str) -> TraceId:
+    """A type for options."""
     try:
         return TraceId(value)
     except InvalidTraceIdError as error:
         raise click.BadParameter(str(error)) from None
+
+
+def attributes(values: tuple[str, ...]) -> list[tuple[str, str]]:
+    """What `--attr` gives.
+
+    Raises:
+        click.UsageError: One of them is not KEY=VALUE.
+    """
+    found: list[tuple[str, str]] = []
+    for value in values:
+        if not (attribute := pair(value)):
+            raise click.UsageError(f"--attr {value!r} is not KEY=VALUE")
+        found.append(attribute)
+    return found
 
 
 @click.command("exec", context_settings={"allow_interspersed_args": False})
@@ -24,7 +39,7 @@ def _trace_id(value: str) -> TraceId:
 )
 @click.option(
     "--trace",
-    type=_trace_id,
+    type=trace_id,
     metavar="ID",
     help="Join or begin this trace, instead of that of $TRACERD_TRACE_ID or a new one.",
 )
@@ -53,6 +68,7 @@ def _trace_id(value: str) -> TraceId:
     help="Import what ninja, clang, rustc, cargo and tsc write meanwhile below the current directory.",
 )
 @click.option("--summary", is_flag=True, help="At the end, print what `tracerd summary` shows, on stderr.")
+@click.option("--attr", "given", metavar="KEY=VALUE", multiple=True, help="An attribute of the trace, such as user=ci.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def exec_command(
     name: str | None,
@@ -66,6 +82,7 @@ def exec_command(
     no_start: bool,
     collect: bool,
     summary: bool,
+    given: tuple[str, ...],
     command: tuple[str, ...],
 ) -> None:
     """Run a command, record it, and end as it ends.
@@ -83,6 +100,10 @@ def exec_command(
         raise click.UsageError("--follow needs -o, the file to write again")
     if layout is not None and output is None:
         raise click.UsageError("--layout needs -o, the file to lay out")
+    attributes_given = attributes(given)
+    for key, _ in attributes_given:
+        if key in OWN_ATTRIBUTES:
+            raise click.UsageError(f"--attr {key}: tracerd itself writes this attribute; choose another name")
     run(
         Options(
             list(command),
@@ -97,5 +118,6 @@ def exec_command(
             layout=layout,
             collect=collect,
             summary=summary,
+            attributes=attributes_given,
         )
     )

@@ -4,13 +4,17 @@ import os
 import time
 
 from tracerd import redact
-from tracerd.exec.options import FULL, NAME
+from tracerd.exec.environment import TraceContext, current_directory, span_id
+from tracerd.exec.options import FULL, NAME, Options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tracerd.exec.programs import Ended
 
     Json = str | int | float | list[str] | dict[str, "Json"]
+
+PROCESS, SPAN = "process", "span"
+"""Categories: the life of a process, and a part of one that a script names."""
 
 MAX_ARGV_BYTES = 65536
 """More of a command line is not recorded: all that exec writes fits into the buffer of a socket."""
@@ -83,6 +87,72 @@ class CommandLabel:
         self.command = line if len(line) <= MAX_COMMAND_CHARACTERS else line[: MAX_COMMAND_CHARACTERS - 3] + "..."
 
 
+class CommandEvents:
+    """What exec writes of its command.
+
+    Args:
+        options: The command and its attributes.
+        context: Where it belongs.
+        shown: How much of the command line is recorded, one of `ARGS`.
+        cat: The category of its span: `PROCESS`, or `SPAN` within a process that another recorder writes.
+        removable: Whether the log may be removed when it is old.
+    """
+
+    def __init__(self, options: Options, context: TraceContext, shown: str, cat: str, *, removable: bool) -> None:
+        self._label = CommandLabel(options.command, current_directory(), shown, options.name)
+        self._span_args, self._attributes = as_args(options.span_args), as_args(options.attributes)
+        self._context = context
+        self._describes_trace = not (context.nested or options.joins)
+        self._cat = cat
+        self._removable = removable
+        self._random = os.urandom(8)
+
+    def span(self, pid: int) -> str:
+        """The id of its span."""
+        return span_id(pid, self._random)
+
+    def name(self, pid: int) -> str:
+        """Names its process; as a part of another recorder's it has a name."""
+        return process_name(pid, self._label.process) if self._cat == PROCESS else ""
+
+    def begun(self, pid: int, started_us: int) -> str:
+        """It has begun."""
+        parent = self._context.parent_pid
+        mark = begin(pid, self._label.span, started_us, self.span(pid), parent=parent, cat=self._cat)
+        return self._trace(pid) + self.name(pid) + mark
+
+    def ended(self, pid: int, ended: "Ended", started_us: int, ended_us: int, processes: int) -> str:
+        """It has ended; so many processes were recorded from outside."""
+        mark = self.span(pid)
+        args = self._label.args | {"span": mark} | ended.args() | {"exec_s": round(time.process_time(), 6)}
+        args |= self._span_args
+        lines = span(pid, self._label.span, started_us, ended_us, args, mark="" if ended.error else mark, cat=self._cat)
+        if ended.error:  # it has no name yet
+            lines = self.name(pid) + lines
+        if self._context.parent_pid is not None and self._cat == PROCESS:
+            lines += arrow(self._context.parent_pid, pid, started_us, f"0x{mark}")
+        return lines + self._trace(pid, ended, ended_us - started_us, processes)
+
+    def _trace(self, pid: int, ended: "Ended | None" = None, dur_us: int = 0, processes: int = 0) -> str:
+        """Describes the trace, when it begins and when it ends; a part of one adds only what it is given."""
+        if self._describes_trace:
+            command = self._label.command
+            return trace(pid, command, ended, dur_us, processes, is_ours=self._removable, given=self._attributes)
+        return attributes(pid, self._attributes) if self._attributes and not ended else ""
+
+
+def as_args(pairs: list[tuple[str, str]]) -> "dict[str, Json]":
+    """Keys and values as `args`: texts; a key that is given several times has a list."""
+    found: dict[str, Json] = {}
+    for key, text in pairs:
+        before = found.get(key)
+        if before is None:
+            found[key] = text
+        else:
+            found[key] = [*before, text] if isinstance(before, list) else [str(before), text]
+    return found
+
+
 def command_line(argv: list[str]) -> str:
     """A command line as a shell takes it."""
     return " ".join(word if word and not set(word) - _PLAIN else _shell_word(word) for word in argv)
@@ -120,7 +190,16 @@ def _hint(argv: list[str]) -> str:
     return word if fits else ""
 
 
-def trace(pid: int, command: str, ended: "Ended | None", dur_us: int, processes: int, *, is_ours: bool) -> str:
+def trace(
+    pid: int,
+    command: str,
+    ended: "Ended | None",
+    dur_us: int,
+    processes: int,
+    *,
+    is_ours: bool,
+    given: "dict[str, Json] | None" = None,
+) -> str:
     """What is said of the whole trace; of several such lines the last one counts, key by key.
 
     Args:
@@ -130,8 +209,11 @@ def trace(pid: int, command: str, ended: "Ended | None", dur_us: int, processes:
         dur_us: How long it took.
         processes: How many processes it has started; 0 if that is not known.
         is_ours: Whether the log may be removed when it is old.
+        given: More attributes.
     """
-    args: dict[str, Json] = {"command": command} if command else {}
+    args: dict[str, Json] = dict(given or {})
+    if command:
+        args["command"] = command
     if is_ours:
         args["begun_by"] = "exec"
     if ended:
@@ -139,6 +221,11 @@ def trace(pid: int, command: str, ended: "Ended | None", dur_us: int, processes:
         args |= {"dur_us": max(0, dur_us), "cpus": len(os.sched_getaffinity(0))}
         if processes:
             args["processes"] = processes + 1
+    return attributes(pid, args)
+
+
+def attributes(pid: int, args: "dict[str, Json]") -> str:
+    """Attributes of the trace."""
     return line(ph="M", name="tracerd_trace", pid=pid, tid=pid, args=args)
 
 
@@ -147,12 +234,14 @@ def process_name(pid: int, name: str) -> str:
     return line(ph="M", name="process_name", pid=pid, tid=pid, args={"name": name})
 
 
-def begin(pid: int, name: str, start_us: int, mark: str, process: str = "", parent: int | None = None) -> str:
+def begin(
+    pid: int, name: str, start_us: int, mark: str, process: str = "", parent: int | None = None, cat: str = PROCESS
+) -> str:
     """A process has begun; `mark`, 16 hexadecimal digits and no other's, names the line of the span that it awaits.
 
     `process` names its row, if no other line does before its end; `parent` is the process that started it.
     """
-    args: dict[str, Json] = {"id": mark, "name": name, "cat": "process"}
+    args: dict[str, Json] = {"id": mark, "name": name, "cat": cat}
     if process:
         args["process"] = process
     if parent is not None:
@@ -160,9 +249,11 @@ def begin(pid: int, name: str, start_us: int, mark: str, process: str = "", pare
     return line(ph="M", name="tracerd_begin", pid=pid, tid=pid, ts=start_us, args=args)
 
 
-def span(pid: int, name: str, start_us: int, end_us: int, args: "dict[str, Json]", mark: str = "") -> str:
+def span(
+    pid: int, name: str, start_us: int, end_us: int, args: "dict[str, Json]", mark: str = "", cat: str = PROCESS
+) -> str:
     """A process's life, on its main thread; `mark` is what was given to `begin`."""
-    event: dict[str, Json] = {"ph": "X", "name": name, "cat": "process", "pid": pid, "tid": pid, "ts": start_us}
+    event: dict[str, Json] = {"ph": "X", "name": name, "cat": cat, "pid": pid, "tid": pid, "ts": start_us}
     event |= {"dur": max(0, end_us - start_us), "args": args}
     if mark:
         event["begin"] = mark
@@ -171,10 +262,10 @@ def span(pid: int, name: str, start_us: int, end_us: int, args: "dict[str, Json]
 
 def instant(pid: int, name: str, ts_us: int, args: "dict[str, Json]") -> str:
     """A moment of a process, on its main thread."""
-    return line(ph="i", name=name, cat="process", pid=pid, tid=pid, ts=ts_us, s="t", args=args)
+    return line(ph="i", name=name, cat=PROCESS, pid=pid, tid=pid, ts=ts_us, s="t", args=args)
 
 
 def arrow(parent_pid: int, pid: int, ts_us: int, number: str) -> str:
     """Leads from the parent's span, at this moment, to that of the process; `number` is hexadecimal, and no other's."""
-    start = line(ph="s", name="start", cat="process", id=number, pid=parent_pid, tid=parent_pid, ts=ts_us)
-    return start + line(ph="f", name="start", cat="process", id=number, bp="e", pid=pid, tid=pid, ts=ts_us)
+    start = line(ph="s", name="start", cat=PROCESS, id=number, pid=parent_pid, tid=parent_pid, ts=ts_us)
+    return start + line(ph="f", name="start", cat=PROCESS, id=number, bp="e", pid=pid, tid=pid, ts=ts_us)

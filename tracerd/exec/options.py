@@ -32,6 +32,9 @@ class Options:
         layout: One of `LAYOUTS`; None: lanes if there are processes that tell nothing but their span.
         collect: Import what the tools of a build write meanwhile below the current directory.
         summary: Say at the end what the trace shows of a build.
+        attributes: Of the trace, by key and value.
+        span_args: What the command's span has besides what is recorded.
+        joins: Record it within a trace that is there; without one, or without a daemon, it only runs.
         quiet: No warnings, and no wait for an acknowledgement.
     """
 
@@ -50,6 +53,9 @@ class Options:
         layout: str | None = None,
         collect: bool = False,
         summary: bool = False,
+        attributes: list[tuple[str, str]] | None = None,
+        span_args: list[tuple[str, str]] | None = None,
+        joins: bool = False,
         quiet: bool = False,
     ) -> None:
         self.command = command
@@ -64,17 +70,32 @@ class Options:
         self.layout = layout
         self.collect = collect
         self.summary = summary
+        self.attributes = attributes or []
+        self.span_args = span_args or []
+        self.joins = joins
         self.quiet = quiet
 
 
 LONG = {"-o": "--output"}
 WITH_VALUE = ("--name", "--output", "--trace", "--args", "--shim", "--layout")
+ATTRIBUTE = "--attr"
 FLAGS = ("--no-start", "--follow", "--all", "--collect", "--summary")
+
+
+OWN_ATTRIBUTES = ("begun_by", "command", "cpus", "dur_us", "exit_code", "processes", "signal")
+"""Attributes of a trace that exec itself writes: nobody else may give them."""
+
+
+def pair(text: str) -> tuple[str, str] | None:
+    """Key and value of `key=value`; None if there is no key."""
+    key, equals, value = text.partition("=")
+    return (key, value) if key and equals else None
 
 
 def parse(words: list[str]) -> Options | None:
     """The options that these words mean, or None if click has to parse them or report what is wrong."""
     values: dict[str, str] = {}
+    attributes: list[tuple[str, str]] = []
     flags: set[str] = set()
     rest = list(words)
     while rest and rest[0].startswith("-") and rest[0] != "-":
@@ -86,6 +107,11 @@ def parse(words: list[str]) -> Options | None:
             flags.add(option)
         elif option in WITH_VALUE and (equals or rest):
             values[option] = value if equals else rest.pop(0)
+        elif option == ATTRIBUTE and (equals or rest):
+            found = pair(value if equals else rest.pop(0))
+            if not found or found[0] in OWN_ATTRIBUTES:
+                return None
+            attributes.append(found)
         else:
             return None
     try:
@@ -111,6 +137,7 @@ def parse(words: list[str]) -> Options | None:
         layout=layout,
         collect="--collect" in flags,
         summary="--summary" in flags,
+        attributes=attributes,
     )
 
 

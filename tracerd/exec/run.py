@@ -8,7 +8,6 @@ so that hundreds of them cost a build little.
 
 import os
 import sys
-import time
 
 from tracerd.errors import NoDaemonError
 from tracerd.exec import event
@@ -20,10 +19,8 @@ from tracerd.exec.environment import (
     Environ,
     TraceContext,
     absolute,
-    current_directory,
     exported,
     given,
-    span_id,
 )
 from tracerd.exec.options import ARGS, FULL, Options
 from tracerd.exec.programs import (
@@ -74,6 +71,7 @@ class Run:
         self._options = options
         self._environ = environ
         self._context: TraceContext | None = None
+        self._events: event.CommandEvents | None = None
         self._output: str | None = None
         self._recorded_by_another = False
         self._added: Environ = {}  # to the environment of the command
@@ -94,6 +92,11 @@ class Run:
         ended_us = event.now_us()
         self._attempt(lambda: self._report(command, ended, started_us, ended_us))
         end_like(ended)
+
+    @property
+    def _written_by_another(self) -> bool:
+        """Whether the command's span is not ours to write: one that a script names always is."""
+        return self._recorded_by_another and not self._options.joins
 
     def _attempt(self, step: "Callable[[], None]") -> None:
         """The border around all recording: whatever a step raises, the command goes on without the recording."""
@@ -116,27 +119,31 @@ class Run:
 
             fill_standard_fds()
         context = TraceContext(environ, options.trace)
+        if options.joins and context.is_new:
+            self._become_command()
         inherited = os.fsdecode(environ.get(ARGS_VARIABLE, b""))
-        self._shown = options.args or (inherited if inherited in ARGS else FULL)
-        self._label = event.CommandLabel(options.command, current_directory(), self._shown, options.name)
+        shown = options.args or (inherited if inherited in ARGS else FULL)
         self._output = absolute(options.output) if options.output is not None else None
         self._quiet = options.quiet or (context.nested and options.output is None)
         # With --all, an exec around us records every process from outside, with times of its own.
         self._recorded_by_another = context.nested and ALL_VARIABLE in environ
-        self._random = os.urandom(8)
         if not context.nested:
             environ.pop(ALL_VARIABLE, None)
-        elif self._recorded_by_another and options.output is None:
+        elif self._recorded_by_another and options.output is None and not options.joins:
             self._become_command()
-        self._added[ARGS_VARIABLE] = self._shown.encode()
+        self._added[ARGS_VARIABLE] = shown.encode()
         self._context = context
+        cat = event.SPAN if self._recorded_by_another else event.PROCESS
+        # Nothing but us knows of the log: the daemon may remove it when it is old.
+        removable = context.is_new and self._output is None and environ.get(b"TRACERD_KEEP") != b"all"
+        self._events = event.CommandEvents(options, context, shown, cat, removable=removable)
         if context.warning:
             self._warn(context.warning)
         if options.output is not None and self._output is None:
             self._warn(f"there will be no {options.output}: the current directory was removed")
         self._connect(context)
         if options.all_processes and self._daemon and not self._recorded_by_another:
-            self._trace_processes(context)
+            self._trace_processes(context, shown)
         if options.shims:
             self._make_shims()
 
@@ -152,14 +159,14 @@ class Run:
         if self._options.follow and self._output is not None:
             self._daemon.write(f"EMIT_TEF_AT_EXIT {self._output}\n")
 
-    def _trace_processes(self, context: TraceContext) -> None:
+    def _trace_processes(self, context: TraceContext, shown: str) -> None:
         from tracerd.errors import NoProcessTracerError
         from tracerd.exec.process_tracer import ProcessTracer
 
         if find_program(self._options.command[0], self._environ) is None:
             return  # it cannot be started; that is reported as without --all
         try:
-            self._process_tracer = ProcessTracer(context, self._environ, self._shown)
+            self._process_tracer = ProcessTracer(context, self._environ, shown)
         except (NoProcessTracerError, OSError) as error:
             self._warn(f"--all: {reason(error)}; only what is wrapped is recorded")
             return
@@ -197,8 +204,8 @@ class Run:
         """What `Command` asks for; in the process of the command."""
         argv, environ = self._options.command, self._environ | self._added
         try:
-            if self._context:
-                environ = environ | exported(self._context, span_id(pid, self._random), daemon=self._daemon is not None)
+            if self._context and self._events:
+                environ = environ | exported(self._context, self._events.span(pid), daemon=self._daemon is not None)
             if self._process_tracer:
                 argv = self._process_tracer.command(argv)
         except Exception as error:
@@ -209,10 +216,8 @@ class Run:
         """Name the command's process, and mark that its span has begun: exec may be killed before it ends."""
         if command.failure:
             self._give_up(command.failure)
-        if self._daemon and self._context and not command.error and not self._recorded_by_another:
-            named = self._trace_line(command.pid) + event.process_name(command.pid, self._label.process)
-            span, parent = span_id(command.pid, self._random), self._context.parent_pid
-            self._daemon.write(named + event.begin(command.pid, self._label.span, started_us, span, parent=parent))
+        if self._daemon and self._events and not command.error and not self._written_by_another:
+            self._daemon.write(self._events.begun(command.pid, started_us))
 
     def _become_command(self) -> "NoReturn":
         """Replace exec by the command, without recording it."""
@@ -221,15 +226,6 @@ class Run:
         command = self._options.command
         write_stderr(f"tracerd exec: {command[0]}: {become(command, self._environ)}")
         os._exit(NOT_EXECUTABLE)
-
-    def _trace_line(self, pid: int, ended: Ended | None = None, dur_us: int = 0) -> str:
-        """Describes the trace, when it begins and when it ends; only the outermost exec does."""
-        if self._context is None or self._context.nested:
-            return ""
-        # Nothing but us knows of the log: the daemon may remove it when it is old.
-        is_ours = self._context.is_new and self._output is None and self._environ.get(b"TRACERD_KEEP") != b"all"
-        processes = self._process_tracer.processes if self._process_tracer else 0
-        return event.trace(pid, self._label.command, ended, dur_us, processes, is_ours=is_ours)
 
     # ------------------------------------------------------------------ report
 
@@ -243,8 +239,10 @@ class Run:
             if names := self._process_tracer.untraceable:
                 why = "under strace it cannot trace processes or start untraced ones"
                 self._warn(f"--all: {names} may have failed: {why}; use --shim instead")
-        if self._daemon and self._context and not self._recorded_by_another:
-            self._write(self._lines(command.pid, ended, started_us, ended_us), command.pid, self._context)
+        if self._daemon and self._context and self._events and not self._written_by_another:
+            processes = self._process_tracer.processes if self._process_tracer else 0
+            lines = self._events.ended(command.pid, ended, started_us, ended_us, processes)
+            self._write(lines, self._events.name(command.pid), self._context)
         if self._options.collect and self._daemon and self._context:
             from tracerd.exec.after import collect
 
@@ -265,17 +263,7 @@ class Run:
             start = None if self._recorded_by_another else self._environ
             after(self._daemon, wait_s, self._options, self._context, self._output, start, self._warn)
 
-    def _lines(self, pid: int, ended: Ended, started_us: int, ended_us: int) -> str:
-        span = span_id(pid, self._random)
-        args = self._label.args | {"span": span} | ended.args() | {"exec_s": round(time.process_time(), 6)}
-        lines = event.span(pid, self._label.span, started_us, ended_us, args, mark="" if ended.error else span)
-        if ended.error:  # it has no name yet
-            lines = event.process_name(pid, self._label.process) + lines
-        if self._context and self._context.parent_pid is not None:
-            lines += event.arrow(self._context.parent_pid, pid, started_us, f"0x{span}")
-        return lines + self._trace_line(pid, ended, ended_us - started_us)
-
-    def _write(self, lines: str, pid: int, context: TraceContext) -> None:
+    def _write(self, lines: str, name: str, context: TraceContext) -> None:
         """Write the events; if the daemon ended while the command ran, to the next one, if there is one."""
         assert self._daemon  # noqa: S101 (the caller has checked it)
         self._daemon.write(lines)
@@ -289,7 +277,7 @@ class Run:
             lost = f", and there is no {self._options.output}" if self._output else ""
             self._warn(f"the daemon ended while the command ran: the end of the trace is missing{lost}")
             return
-        self._daemon.write(f"OPEN {context.trace_id}\n{event.process_name(pid, self._label.process)}{lines}")
+        self._daemon.write(f"OPEN {context.trace_id}\n{name}{lines}")
         self._warn("the daemon was started anew while the command ran: the trace may lack processes")
 
     def _warn(self, text: str) -> None:

@@ -77,6 +77,8 @@ def as_text(tree: ProcessTree, trace_id: str) -> Iterator[tuple[str, bool]]:
     yield "", False
     for step in tree.rows:
         command = printable(step.command if step.main.argv else step.main.label)
+        if step.main.argv and step.main.is_named:
+            command = f"{printable(step.main.label)}: {command}"
         if len(command) > _MAX_COMMAND:
             command = f"{command[:_MAX_COMMAND]}..."
         times = (step.start - tree.build.start, step.dur, work_ns(step))
