@@ -13,11 +13,15 @@ install:
 
 # The tests that start no process: half a minute.
 fast *options:
-    pytest -n auto -m 'not processes and not long' {{options}}
+    pytest -n auto -m 'not processes and not long and not tools' {{options}}
 
 # All tests; of what takes minutes, a tenth.
 test *options:
     pytest -n auto {{options}}
+
+# The tests that need browsers, compilers or build tools.
+tools *options:
+    pytest -n auto -m tools {{options}}
 
 # The whole of what takes minutes, and hours; random examples by the thousand.
 long *options:

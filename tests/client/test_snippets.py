@@ -18,6 +18,8 @@ import pytest
 from tests.harness import PATIENCE_S, ROOT, Daemon, running_daemon, short_dir, wait_until
 from tests.perfetto.judge import Judge
 
+pytestmark = pytest.mark.tools
+
 SNIPPETS = ROOT / "docs/clients"
 
 STEP_US = 10_000

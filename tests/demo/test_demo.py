@@ -73,6 +73,7 @@ def test_perfetto_reads_the_demo_without_a_problem(perfetto: Judge, demo_trace: 
     assert {pid for _, pid in bound} == {pid for pid, name in named if name != "build"}
 
 
+@pytest.mark.tools
 def test_perfetto_shows_the_demo_with_all_processes_named_and_no_complaint(demo_trace: Path) -> None:
     try:
         shown = show(demo_trace)
@@ -86,6 +87,7 @@ def test_perfetto_shows_the_demo_with_all_processes_named_and_no_complaint(demo_
     assert shown["tracks"][0].startswith("build ")
 
 
+@pytest.mark.tools
 @pytest.mark.parametrize(
     ("content", "is_shown", "complaint", "badge"),
     [

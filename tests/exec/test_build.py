@@ -28,7 +28,7 @@ def test_a_build_has_a_row_for_each_compiler(sandbox: Sandbox, build: list[str],
     assert {tuple(row) for row in rows} == expected
     pids = {str(event["pid"]) for event in sandbox.events() if event["ph"] == "X"}
     assert len(pids) == FILES + 3
-    assert list(sandbox.temporary.iterdir()) == []  # the shims were removed
+    assert list(sandbox.temporary.iterdir()) == []
 
 
 @needs_cc
@@ -111,9 +111,14 @@ def test_shims_without_a_daemon_only_run_their_programs(sandbox: Sandbox) -> Non
 
 
 def test_a_shim_whose_program_has_gone(sandbox: Sandbox) -> None:
-    sandbox.run(TRACERD, "shim", sandbox.home / "lost", "true")
-    done = sandbox.run(sandbox.home / "lost/true", env={**sandbox.environ, "PATH": str(sandbox.home / "lost")})
-    assert (done.returncode, done.stderr) == (127, b"tracerd shim: there is no other true in PATH\n")
+    (sandbox.home / "own").mkdir()
+    program = sandbox.home / "own/program"
+    program.symlink_to("/bin/true")
+    path = f"{program.parent}:{sandbox.environ['PATH']}"
+    sandbox.run(TRACERD, "shim", sandbox.home / "lost", "program", env={**sandbox.environ, "PATH": path})
+    program.unlink()
+    done = sandbox.run(sandbox.home / "lost/program", env={**sandbox.environ, "PATH": str(sandbox.home / "lost")})
+    assert (done.returncode, done.stderr) == (127, b"tracerd shim: there is no other program in PATH\n")
 
 
 @pytest.mark.parametrize(
@@ -149,10 +154,10 @@ def test_shims_in_a_folder_that_path_cannot_name(sandbox: Sandbox) -> None:
     """They would never be found, and a build without them looks as if it had no compilers."""
     directory = sandbox.home / "a:b"
     directory.mkdir()
-    done = sandbox.sh("true; exit 4", "--shim", "sleep", env={**sandbox.environ, "TMPDIR": str(directory)})
+    done = sandbox.sh("true; exit 4", "--shim", "sleep", env={**sandbox.environ, "XDG_STATE_HOME": str(directory)})
     assert done.returncode == 4
-    assert done.stderr.startswith(f"tracerd exec: --shim: {directory}/tracerd-shims-".encode())
+    assert done.stderr.startswith(f"tracerd exec: --shim: {directory}/tracerd/shims/".encode())
     assert b" cannot stand in PATH, where a colon ends a name" in done.stderr
-    assert not list(directory.iterdir())
+    assert not [path for path in directory.rglob("*") if path.is_file()]
     done = sandbox.run(TRACERD, "shim", directory, "sleep")
-    assert (done.returncode, list(directory.iterdir())) == (1, [])
+    assert (done.returncode, (directory / "sleep").exists()) == (1, False)

@@ -13,6 +13,8 @@ import pytest
 
 from tests.importers.reading import args, read
 
+pytestmark = pytest.mark.tools
+
 BUILD = """rule cc
   command = sleep $t; touch $out
 build a: cc

@@ -25,6 +25,7 @@ from tracerd.ui.assets import find_ui
 
 
 @needs_ui
+@pytest.mark.tools
 def test_demo_is_shown_offline_with_its_processes_and_without_a_complaint(demo_trace: Path) -> None:
     names = processes_of(events_of(demo_trace))
     with opened(demo_trace, "--no-browser") as (url, _):

@@ -21,12 +21,10 @@ def shim(directory: Path, names: tuple[str, ...]) -> None:
     $TRACERD_TRACE_ID is set.
     With the folder first in PATH, a whole build is recorded without changing it.
     """
-    from tracerd.exec.shims import check_name, fill, require
+    from tracerd.exec.shims import fill, require
 
-    for name in names:
-        check_name(name)
-    require(list(names), dict(os.environb))
+    programs = require(list(names), dict(os.environb))
     directory = directory.absolute()
-    fill(str(directory), list(names))
+    fill(str(directory), programs)
     path = shlex.quote(str(directory))
     click.echo(f'put them first in PATH: export PATH={printable(path)}:"$PATH"', err=True)

@@ -18,7 +18,7 @@ NOT_EXECUTABLE = 126
 NOT_FOUND = 127
 
 SHIM_TAG = b"# a shim made by tracerd:"
-_TAG_WITHIN_BYTES = 300
+TAG_WITHIN_BYTES = 300
 
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
@@ -124,7 +124,7 @@ def candidates(file: bytes, environ: Environ) -> list[bytes]:
 
 def find_program(name: str, environ: Environ) -> str | None:
     """The path of the program that this name starts, or None."""
-    return next((os.fsdecode(path) for path in candidates(os.fsencode(name), environ) if _can_run(path)), None)
+    return next((os.fsdecode(path) for path in candidates(os.fsencode(name), environ) if can_run(path)), None)
 
 
 def real_program(name: str, environ: Environ) -> str | None:
@@ -134,10 +134,11 @@ def real_program(name: str, environ: Environ) -> str | None:
 
 def real_programs(name: str, environ: Environ) -> "Iterator[bytes]":
     """All programs of this name in PATH that are no shims."""
-    return (path for path in candidates(os.fsencode(name), environ) if _can_run(path) and not is_shim(path))
+    return (path for path in candidates(os.fsencode(name), environ) if can_run(path) and not is_shim(path))
 
 
-def _can_run(path: bytes) -> bool:
+def can_run(path: str | bytes) -> bool:
+    """Whether this is a program that we may run."""
     return os.access(path, os.X_OK) and os.path.isfile(path)
 
 
@@ -154,7 +155,7 @@ def is_script(path: bytes) -> bool:
 def _head(path: bytes) -> bytes:
     try:
         with open(path, "rb", buffering=0) as file:
-            return file.read(_TAG_WITHIN_BYTES)
+            return file.read(TAG_WITHIN_BYTES)
     except OSError:  # a program may be executable and not readable
         return b""
 

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from tracerd.exec.process_tracer import ProcessTracer
-    from tracerd.exec.shims import Shims
 
 ANSWER_S = 1.0
 """How long the outermost exec waits for the acknowledgement when its command has ended."""
@@ -77,7 +76,6 @@ class Run:
         self._added: Environ = {}  # to the environment of the command
         self._daemon: DaemonSocket | None = None
         self._process_tracer: ProcessTracer | None = None
-        self._shims: Shims | None = None
         self._quiet = options.quiet
         self._has_warned = False
 
@@ -177,13 +175,13 @@ class Run:
         from tracerd.exec.shims import Shims
 
         try:
-            self._shims = Shims(self._options.shims, self._environ)
+            shims = Shims(self._options.shims, self._environ)
         except (TracerdError, OSError) as error:
             self._warn(f"--shim: {reason(error)}; only what is wrapped is recorded")
             return
-        if self._shims.missing:
-            self._warn(f"--shim: no {', '.join(self._shims.missing)} in PATH")
-        self._added[b"PATH"] = self._shims.path
+        if shims.missing:
+            self._warn(f"--shim: no {', '.join(shims.missing)} in PATH")
+        self._added[b"PATH"] = shims.path
 
     # ------------------------------------------------------------------ start
 
@@ -221,8 +219,6 @@ class Run:
 
     def _become_command(self) -> "NoReturn":
         """Replace exec by the command, without recording it."""
-        if self._shims:
-            self._attempt(self._shims.remove)
         command = self._options.command
         write_stderr(f"tracerd exec: {command[0]}: {become(command, self._environ)}")
         os._exit(NOT_EXECUTABLE)
@@ -231,8 +227,6 @@ class Run:
 
     def _report(self, command: Command, ended: Ended, started_us: int, ended_us: int) -> None:
         """Write what is recorded of the command, and make sure that the daemon has it."""
-        if self._shims:
-            self._shims.remove()
         failure = ""
         if self._process_tracer:  # before our span: what ended before the command is in the trace before it
             failure = self._process_tracer.finish(EXPORT_S if self._output else ANSWER_S)

@@ -11,6 +11,7 @@ from tracerd.exec.programs import (
     NOT_EXECUTABLE,
     NOT_FOUND,
     become,
+    can_run,
     is_script,
     is_shim,
     real_program,
@@ -18,13 +19,19 @@ from tracerd.exec.programs import (
 )
 
 
-def main(name: str) -> None:
+def main(name: str, known: str = "") -> None:
     """Run the program called `name` that comes after the shims in PATH; does not return.
 
-    Shims are files on users' disks that import this function by its name: it has to stay.
+    Shims are files on users' disks that import this function by its name: it has to stay, and so have its parameters.
+
+    Args:
+        name: The program's name.
+        known: Where the program was when the shim was made. It is what a build means that was configured then, and
+            names the shim by its path.
     """
     environ = given()
-    program = real_program(name, environ)
+    program = real_program(name, environ) if is_found_in_path(environ) or not can_run(known) else known
+    program = program or (known if can_run(known) else None)
     if program is None:
         os.write(2, f"tracerd shim: there is no other {name} in PATH\n".encode())
         os._exit(NOT_FOUND)
@@ -38,6 +45,11 @@ def main(name: str) -> None:
 
     # By its whole path, as a compiler looks for its parts beside itself.
     Run(Options([program, *sys.argv[1:]], start=False, quiet=True), environ).run()
+
+
+def is_found_in_path(environ: Environ) -> bool:
+    """Whether PATH has the folder of this shim."""
+    return os.fsencode(os.path.dirname(sys.argv[0])) in environ.get(b"PATH", b"").split(b":")
 
 
 def is_wrapper(name: str, program: str, environ: Environ) -> bool:

@@ -2,19 +2,47 @@
 
 import os
 import sys
-from contextlib import suppress
 
 from tracerd.errors import ShimError
-from tracerd.exec.environment import Environ
-from tracerd.exec.programs import SHIM_TAG, is_shim, real_program
+from tracerd.exec.environment import Environ, digest
+from tracerd.exec.programs import NOT_FOUND, SHIM_TAG, TAG_WITHIN_BYTES, is_shim, real_program
 from tracerd.launcher import library
 
 MAX_FIRST_LINE_BYTES = 127
 """Longer ones are cut by older kernels."""
 
 
-def text_of(name: str) -> bytes:
-    """The shim for a program.
+_TEXT = """\
+{first}
+{tag} runs the next {name!a} in PATH, and records it if there is a trace
+import sys
+
+sys.path.insert(0, {library!a})
+try:
+    from tracerd.exec.shim import main
+except ImportError:  # tracerd was removed, and what was configured with this shim is still there
+    import os
+
+    import _signal
+
+    for number in (_signal.SIGPIPE, _signal.SIGXFSZ):  # Python ignores them
+        _signal.signal(number, _signal.SIG_DFL)
+    folders = os.environ.get("PATH", "").split(":")
+    for path in ({program!a}, *(os.path.join(folder or ".", {name!a}) for folder in folders)):
+        if os.access(path, os.X_OK) and os.path.isfile(path):
+            with open(path, "rb") as file:
+                is_shim = {tag!a} in str(file.read({within}))
+            if not is_shim:
+                os.execv(path, [path, *sys.argv[1:]])
+    sys.stderr.write("there is no other " + {name!a} + " in PATH\\n")
+    os._exit({not_found})
+
+main({name!a}, {program!a})
+"""
+
+
+def text_of(name: str, program: str) -> bytes:
+    """The shim for a program, which lies at this path now.
 
     It runs the interpreter without site packages, which take longer to find than all else takes.
 
@@ -26,10 +54,8 @@ def text_of(name: str) -> bytes:
     if " " in python or len(os.fsencode(first)) > MAX_FIRST_LINE_BYTES:
         raise ShimError(f"{python} cannot stand in the first line of a script: its path is too long or has a blank")
     tag = SHIM_TAG.decode()
-    return os.fsencode(
-        f"{first}\n{tag} runs the next {name!a} in PATH, and records it if there is a trace\n"
-        f"import sys\n\nsys.path.insert(0, {library()!r})\nfrom tracerd.exec.shim import main\n\nmain({name!r})\n"
-    )
+    values = {"first": first, "tag": tag, "name": name, "program": program, "library": library()}
+    return os.fsencode(_TEXT.format(**values, within=TAG_WITHIN_BYTES, not_found=NOT_FOUND))
 
 
 def check_name(name: str) -> None:
@@ -42,23 +68,38 @@ def check_name(name: str) -> None:
         raise ShimError(f"{name!r} is not the name of a program; give names such as cc, not paths")
 
 
-def missing(names: list[str], environ: Environ) -> list[str]:
-    """The names of which PATH has no program: a shim would pretend that there is one."""
-    return [name for name in names if real_program(name, environ) is None]
-
-
-def require(names: list[str], environ: Environ) -> None:
-    """Reject names of which PATH has no program.
+def programs_of(names: list[str], environ: Environ) -> tuple[dict[str, str], list[str]]:
+    """The programs of these names in PATH that are no shims, and the names of which there is none.
 
     Raises:
-        ShimError: There are some.
+        ShimError: A name is none.
     """
-    if absent := missing(names, environ):
-        raise ShimError(f"there is no {', '.join(absent)} in PATH; a shim would pretend that there is")
+    found: dict[str, str] = {}
+    missing: list[str] = []
+    for name in names:
+        check_name(name)
+        program = real_program(name, environ)
+        if program is None:
+            missing.append(name)
+        else:
+            found[name] = os.path.abspath(program)
+    return found, missing
 
 
-def fill(directory: str, names: list[str]) -> None:
-    """Write a shim for each name.
+def require(names: list[str], environ: Environ) -> dict[str, str]:
+    """The programs of these names, by their names.
+
+    Raises:
+        ShimError: A name is none, or PATH has no program of it.
+    """
+    found, missing = programs_of(names, environ)
+    if missing:
+        raise ShimError(f"there is no {', '.join(missing)} in PATH; a shim would pretend that there is")
+    return found
+
+
+def fill(directory: str, programs: dict[str, str]) -> None:
+    """Write a shim for each of these programs, whose paths are given by their names.
 
     Raises:
         OSError: The directory cannot be written.
@@ -67,19 +108,28 @@ def fill(directory: str, names: list[str]) -> None:
     if os.pathsep in directory:
         raise ShimError(f"{directory} cannot stand in PATH, where a colon ends a name; choose another folder")
     texts: dict[bytes, bytes] = {}
-    for name in names:
-        check_name(name)
+    for name, program in programs.items():
         path = os.path.join(os.fsencode(directory), os.fsencode(name))
         if os.path.lexists(path) and not is_shim(path):
             raise ShimError(f"{os.fsdecode(path)} exists and is not a shim; choose another folder")
-        texts[path] = text_of(name)
+        texts[path] = text_of(name, program)
     os.makedirs(directory, exist_ok=True)
     for path, text in texts.items():
-        new = path + b".new"
+        if _holds(path, text):
+            continue
+        new = path + b".%d.new" % os.getpid()
         with open(new, "wb", opener=lambda path, flags: os.open(path, flags | os.O_NOFOLLOW, 0o777)) as file:
             file.write(text)
         os.chmod(new, 0o777 & ~_umask())
         os.replace(new, path)
+
+
+def _holds(path: bytes, text: bytes) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read() == text and os.access(path, os.X_OK)
+    except OSError:
+        return False
 
 
 def _umask() -> int:
@@ -89,7 +139,7 @@ def _umask() -> int:
 
 
 class Shims:
-    """A temporary folder of shims.
+    """A folder of shims that stays, for a build that was configured with them names their paths.
 
     Attributes:
         path: PATH with the folder at its beginning.
@@ -97,31 +147,32 @@ class Shims:
 
     Raises:
         OSError: The folder cannot be made.
-        ShimError: A name is none, or programs cannot run there.
+        ShimError: A name is none, there is no place for the folder, or programs cannot run there.
     """
 
     def __init__(self, names: list[str], environ: Environ) -> None:
-        for name in names:
-            check_name(name)
-        self.missing = missing(names, environ)
-        parent = environ.get(b"TMPDIR") or b"/tmp"
-        self._directory = os.path.join(os.path.abspath(parent), b"tracerd-shims-" + os.urandom(8).hex().encode())
-        os.mkdir(self._directory, 0o700)
-        self._names = [name for name in names if name not in self.missing]
-        try:
-            fill(os.fsdecode(self._directory), self._names)
-            for name in self._names:
-                if not os.access(os.path.join(self._directory, os.fsencode(name)), os.X_OK):
-                    raise ShimError(f"no program may run in {os.fsdecode(parent)}; set TMPDIR to a place where it may")
-        except BaseException:
-            self.remove()
-            raise
-        self.path = b":".join(filter(None, [self._directory, environ.get(b"PATH", b"/usr/local/bin:/bin:/usr/bin")]))
+        programs, self.missing = programs_of(names, environ)
+        place = [sys.executable, library(), *(word for pair in sorted(programs.items()) for word in pair)]
+        directory = os.path.join(
+            _state_directory(environ), "tracerd", "shims", digest(os.fsencode("\0".join(place)))[:16]
+        )
+        os.makedirs(directory, 0o700, exist_ok=True)
+        status = os.stat(directory)
+        if status.st_uid != os.geteuid() or status.st_mode & 0o022:
+            raise ShimError(f"others may write in {directory}; set XDG_STATE_HOME to a directory of your own")
+        fill(directory, programs)
+        for name in programs:
+            if not os.access(os.path.join(directory, name), os.X_OK):
+                raise ShimError(f"no program may run in {directory}; set XDG_STATE_HOME to a place where it may")
+        path = environ.get(b"PATH", b"/usr/local/bin:/bin:/usr/bin")
+        self.path = b":".join(filter(None, [os.fsencode(directory), path]))
 
-    def remove(self) -> None:
-        """Remove the folder; a process that outlives the command finds the real programs from here on."""
-        for name in self._names:
-            with suppress(OSError):
-                os.unlink(os.path.join(self._directory, os.fsencode(name)))
-        with suppress(OSError):
-            os.rmdir(self._directory)
+
+def _state_directory(environ: Environ) -> str:
+    """Where a user's programs keep what stays."""
+    named, home = (os.fsdecode(environ.get(name, b"")) for name in (b"XDG_STATE_HOME", b"HOME"))
+    if os.path.isabs(named):
+        return named
+    if not os.path.isabs(home):
+        raise ShimError("shims need a place that stays: set HOME or XDG_STATE_HOME")
+    return os.path.join(home, ".local", "state")
