@@ -145,6 +145,7 @@ WORDS = [
     ["--output=a.json", "--args=none", "--follow", "true"],
     ["--trace", "t", "--all", "--shim", "cc,ld", "--no-start", "x"],
     ["--name=", "-"],
+    ["--attr", "user=ci", "--attr=tags=a=b", "--attr=tags=", "true"],
 ]
 
 
@@ -164,10 +165,10 @@ def test_the_short_way_and_click_understand_the_same(words: list[str], monkeypat
 
 def test_the_short_way_knows_every_option() -> None:
     from tracerd.cli.commands import load
-    from tracerd.exec.options import FLAGS, LONG, WITH_VALUE
+    from tracerd.exec.options import ATTRIBUTE, FLAGS, LONG, WITH_VALUE
 
     names = {name for parameter in load("exec").params for name in parameter.opts if name.startswith("-")}
-    assert names == {*FLAGS, *WITH_VALUE, *LONG}
+    assert names == {*FLAGS, *WITH_VALUE, *LONG, ATTRIBUTE}
 
 
 @pytest.mark.parametrize(
