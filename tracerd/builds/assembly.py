@@ -1,10 +1,10 @@
 """Programs and who started whom, to the steps of a build."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
-from tracerd.builds.names import program_of
 from tracerd.builds.steps import Build, Program, Step
+from tracerd.builds.work import is_part
 
 FORK: Final = " (fork)"
 """How exec calls a process that has become no program."""
@@ -24,7 +24,7 @@ def assemble(
         names: What processes are called, the latest last.
         cpus: How many processors there were, if that is known.
     """
-    steps = list(_steps(sorted(programs, key=lambda program: (program.start, -program.dur, program.line))))
+    steps = _steps(sorted(programs, key=lambda program: (program.start, -program.dur, program.line)))
     by_pid: dict[int, list[Step]] = {}
     for step in steps:
         by_pid.setdefault(step.pid, []).append(step)
@@ -36,7 +36,10 @@ def assemble(
     steps.sort(key=lambda step: (step.start, step.depth))
     for step in steps:
         if step.parent is not None:
+            step.is_part = is_part(step)
             step.parent.children.append(step)
+            if not step.is_part:
+                step.parent.inner.append(step)
     for step in sorted(steps, key=lambda step: -step.depth):
         if step.parent is not None:
             step.parent.execs_s += step.exec_s + step.execs_s
@@ -52,23 +55,24 @@ def assemble(
 
 def own_name(step: Step, names: list[str]) -> str:
     """What a process calls itself; empty if it is only called what exec calls it: after a program of it."""
-    programs = tuple(program_of(program.argv, program.name) for program in step.programs)
-    is_fork = programs[0].endswith(FORK)
-    return "" if is_fork else next((name for name in reversed(names) if not name.startswith(programs)), "")
+    tools = tuple([program.tool for program in step.programs])
+    is_fork = tools[0].endswith(FORK)
+    return "" if is_fork else next((name for name in reversed(names) if not name.startswith(tools)), "")
 
 
-def _steps(programs: Iterable[Program]) -> Iterator[Step]:
+def _steps(programs: Iterable[Program]) -> list[Step]:
     """Programs to processes: one that became another is followed by it, in the same moment."""
-    became: dict[tuple[int, int], Step] = {}
+    processes: list[list[Program]] = []
+    became: dict[tuple[int, int], list[Program]] = {}
     for program in programs:
-        step = became.pop((program.pid, program.start), None)
-        if step is None:
-            step = Step([program])
-            yield step
-        else:
-            step.programs.append(program)
+        process = became.pop((program.pid, program.start), None)
+        if process is None:
+            process = []
+            processes.append(process)
+        process.append(program)
         if "became" in program.args:
-            became[program.pid, program.start + program.dur] = step
+            became[program.pid, program.start + program.dur] = process
+    return list(map(Step, processes))
 
 
 def _alive(steps: list[Step], child: Step) -> Step | None:

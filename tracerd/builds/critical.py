@@ -17,7 +17,7 @@ from tracerd.builds.files import makes, reads
 from tracerd.builds.jobs import jobs_of
 from tracerd.builds.names import is_shell
 from tracerd.builds.steps import Build, Step
-from tracerd.builds.work import AtOnce, at_once, inner, work_ns
+from tracerd.builds.work import AtOnce, at_once, work_ns
 
 Because = Literal["clock", "slot", "file", "ninja", "parent"]
 """Why a step began no earlier: another one ended just before (`clock`), one ended and so there was room for a job
@@ -57,7 +57,7 @@ def critical_path(build: Build) -> list[PathStep]:
     """The chain that held up the end of a build, the first step first; empty if the command worked itself."""
     facts = _Facts(at_once(build), build.needs, build.cpus)
     if build.root:
-        path = _chain(inner(build.root), build.root, build.start, build.end, facts)
+        path = _chain(build.root.inner, build.root, build.start, build.end, facts)
         took = sum(link.step.dur for link in path)
         return path if took > _LEAST * (build.end - build.start) else []
     tops = [step for step in build.steps if step.parent is None]
@@ -93,7 +93,7 @@ def _chain(steps: list[Step], parent: Step | None, start: int, end: int, facts: 
 def _entered(link: PathStep, facts: _Facts) -> list[PathStep]:
     """A step, or its own chain if it mostly waited for steps of its own; of a shell with one command, the command."""
     step = link.step
-    own = inner(step)
+    own = step.inner
     is_wrapper = len(own) == 1 and is_shell(step.program)
     if not own or (2 * work_ns(step) > step.dur and not is_wrapper) or step.depth > _MAX_DEPTH:
         return [link]

@@ -3,9 +3,8 @@
 import posixpath
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 
-from tracerd.builds.names import is_archiver, is_compiler
+from tracerd.builds.names import is_archiver, is_compiler, is_shell, value_of
 from tracerd.builds.steps import Program, Step
 
 _REDIRECTED = re.compile(r"(?:^|[^0-9&>])1?>>?\s*([^\s;&|<>()]+)")
@@ -32,22 +31,16 @@ def _programs(step: Step) -> Iterator[Program]:
 
 def _is_new(program: Program) -> bool:
     """Whether it makes a file anew, instead of changing one that is there, as ranlib does."""
-    return _tool(program) != "ranlib"
-
-
-def _tool(program: Program) -> str:
-    return posixpath.basename(program.argv[0]) if program.argv else ""
+    return program.tool != "ranlib"
 
 
 def _outputs(program: Program) -> Iterator[str]:
-    argv = program.argv
-    for word, following in pairwise(argv):
-        if word in ("-o", "--output") or (word == "-c" and "sh" in _tool(program)):
-            if word == "-c":
-                yield from (_path(program, file) for file in _REDIRECTED.findall(following))
-            else:
-                yield _path(program, following)
-    tool = _tool(program)
+    argv, tool = program.argv, program.tool
+    for option in ("-o", "--output"):
+        if file := value_of(argv, option):
+            yield _path(program, file)
+    if is_shell(tool):
+        yield from (_path(program, file) for file in _REDIRECTED.findall(value_of(argv, "-c")))
     if is_archiver(tool):
         yield from (_path(program, word) for word in argv[1:] if word.endswith((".a", ".lib")))
     if is_compiler(tool) and "-c" in argv and "-o" not in argv:

@@ -4,8 +4,6 @@ The build is one process: its command on the main thread, then a row of what fai
 lanes. A process that has told more than its span keeps its rows, and an arrow leads to them from its span on a lane.
 """
 
-import posixpath
-import shlex
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from typing import Final
@@ -15,6 +13,7 @@ import msgspec
 from tracerd.builds.critical import critical_path
 from tracerd.builds.failures import failures
 from tracerd.builds.lanes import NO_PARENT, Slot, place
+from tracerd.builds.names import command_line
 from tracerd.builds.reader import Reader, ns, us
 from tracerd.builds.steps import Build, Program, Step
 
@@ -117,9 +116,19 @@ class _Layout:
         return {"ph": "M", "name": kind, "pid": self._pid, "tid": tid, "args": args}
 
     def _span(self, program: Program, step: Step, tid: int) -> Json:
-        times: Json = {"ts": program.ts, "dur": program.dur_us}
-        args = _shown(program) | ({"parent": step.parent.pid} if step.parent else {})
-        return {"ph": "X", "name": program.title, "cat": "process", "pid": self._pid, "tid": tid, **times, "args": args}
+        args = _shown(program)
+        if step.parent:
+            args["parent"] = step.parent.pid
+        return {
+            "ph": "X",
+            "name": program.title,
+            "cat": "process",
+            "pid": self._pid,
+            "tid": tid,
+            "ts": program.ts,
+            "dur": program.dur_us,
+            "args": args,
+        }
 
     def _repeated(self, step: Step, tid: int, start: int, end: int, args: Json) -> Json:
         """A step once more, on a row of its own."""
@@ -196,8 +205,10 @@ class _Layout:
 def _shown(program: Program) -> Json:
     """The `args` of a span on a lane: the command line as one string, since Perfetto shows a row for each word."""
     argv = program.argv
-    args: Json = {"cmd": shlex.join(argv)} if argv else {}
+    args: Json = {"cmd": command_line(argv)} if argv else {}
     args["pid"] = program.pid
-    if not argv or program.name != posixpath.basename(argv[0]):
+    if not argv or program.name != program.tool:
         args["program"] = program.called or program.name
-    return args | {key: value for key, value in program.args.items() if key != "argv"}
+    args |= program.args
+    args.pop("argv", None)
+    return args

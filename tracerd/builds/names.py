@@ -42,6 +42,16 @@ def program_of(argv: list[str], name: str) -> str:
     return _base(argv[0]) if argv else name
 
 
+_PLAIN: Final = re.compile(r"[\w@%+=:,./-]+(?: [\w@%+=:,./-]+)*", re.ASCII)
+"""Words that a shell takes as they are, if there are as many of them as of arguments."""
+
+
+def command_line(argv: list[str]) -> str:
+    """A command line as a shell takes it."""
+    line = " ".join(argv)
+    return line if _PLAIN.fullmatch(line) and line.count(" ") + 1 == len(argv) else shlex.join(argv)
+
+
 @lru_cache(_PROGRAMS)
 def is_compiler(program: str) -> bool:
     """Whether a program of this name compiles C and the like, and starts others for parts of that."""
@@ -70,7 +80,7 @@ def step_name(argv: list[str], name: str) -> str:
     program = _base(argv[0])
     words = [word for word in argv[1:] if word]
     if program in ("cc1", "cc1plus", "cc1obj", "f951"):
-        return _joined(program, _value(words, "-dumpbase") or next(filter(_SOURCE.fullmatch, words), ""))
+        return _joined(program, value_of(words, "-dumpbase") or next(filter(_SOURCE.fullmatch, words), ""))
     if is_compiler(program):
         return _joined(program, _compiled(words))
     if is_archiver(program):
@@ -101,13 +111,13 @@ def _base(path: str) -> str:
     return path.rstrip("/").rpartition("/")[2] or path
 
 
-def _value(words: list[str], option: str) -> str:
-    """The argument after an option."""
+def value_of(words: list[str], option: str) -> str:
+    """The argument after an option; empty if there is none."""
     return words[words.index(option) + 1] if option in words[:-1] else ""
 
 
 def _output(words: list[str]) -> str:
-    return _value(words, "-o") or next((word[9:] for word in words if word.startswith("--output=")), "")
+    return value_of(words, "-o") or next((word[9:] for word in words if word.startswith("--output=")), "")
 
 
 def _plain(words: list[str]) -> Iterator[str]:
@@ -202,7 +212,7 @@ def _subcommand(words: list[str]) -> str:
 
 def _make(words: list[str]) -> str:
     """The directory and the targets."""
-    directory = _value(words, "-C")
+    directory = value_of(words, "-C")
     targets = [word for word in _plain_after(words, ("-C", "-f", "-j", "-I", "-k", "-l")) if "=" not in word]
     return " ".join([*(["-C", _base(directory)] if directory else []), *targets])
 
@@ -218,11 +228,11 @@ def _plain_after(words: list[str], options: tuple[str, ...]) -> Iterator[str]:
 
 def _cmake(words: list[str]) -> str:
     for option in ("--build", "--install", "-P"):
-        if target := _value(words, option):
+        if target := value_of(words, option):
             return f"{option} {_base(target)}"
     if words[:1] == ["-E"]:
         return " ".join(words[:2])
-    return _base(_value(words, "-B") or _only(words))
+    return _base(value_of(words, "-B") or _only(words))
 
 
 def _last(words: list[str]) -> str:

@@ -4,8 +4,9 @@ import shlex
 from collections.abc import Callable, Iterator
 
 from tracerd.builds.failures import failures
+from tracerd.builds.names import command_line
 from tracerd.builds.steps import Build, Step
-from tracerd.builds.work import inner, steps_of
+from tracerd.builds.work import steps_of
 
 
 def find_steps(build: Build, text: str) -> list[Step]:
@@ -25,8 +26,8 @@ def find_steps(build: Build, text: str) -> list[Step]:
 def _tests(text: str) -> Iterator[Callable[[Step], bool]]:
     yield lambda step: str(step.pid) == text
     yield lambda step: step.name == text
-    yield lambda step: step.name.endswith(f" {text}") and not inner(step)
-    yield lambda step: text in step.name and not inner(step)
+    yield lambda step: step.name.endswith(f" {text}") and not step.inner
+    yield lambda step: text in step.name and not step.inner
     yield lambda step: text in step.name
     yield lambda step: text in step.command
 
@@ -41,4 +42,5 @@ def command(step: Step) -> str:
     argv, cwd = step.main.argv, step.main.args.get("cwd")
     if not argv:
         return ""
-    return f"cd {shlex.quote(cwd)} && {shlex.join(argv)}" if isinstance(cwd, str) else shlex.join(argv)
+    line = command_line(argv)
+    return f"cd {shlex.quote(cwd)} && {line}" if isinstance(cwd, str) else line

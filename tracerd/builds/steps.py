@@ -4,13 +4,12 @@ A step is one process. It may have been several programs, one after the other; e
 used twice belongs to two steps: their start tells them apart. All times are in ns, as Perfetto takes them.
 """
 
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, cast
 
-from tracerd.builds.names import program_of, step_name
+from tracerd.builds.names import command_line, program_of, step_name
 
 OPEN_END: Final = "unfinished"
 """What `args.end` is of a program that had not ended when the trace did."""
@@ -34,6 +33,7 @@ class Program:
         dur_us: The duration as the trace has it, in us.
         called: What it calls itself, or what to call it if its command line is not known.
         argv: The command line; empty if it was not recorded.
+        tool: The last part of its path: `cc`; its name if the command line is not known.
     """
 
     pid: int
@@ -46,11 +46,13 @@ class Program:
     dur_us: int | float
     called: str = ""
     argv: list[str] = field(init=False)
+    tool: str = field(init=False)
 
     def __post_init__(self) -> None:
         """Take the command line out of the `args`."""
         argv = self.args.get("argv")
-        self.argv = [str(word) for word in cast("list[object]", argv)] if isinstance(argv, list) else []
+        self.argv = [*map(str, cast("list[object]", argv))] if isinstance(argv, list) else []
+        self.tool = program_of(self.argv, self.name)
 
     @property
     def end(self) -> int:
@@ -81,40 +83,39 @@ class Step:
         programs: What it was, one after the other; at least one.
         parent: The step that started it; None if that is unknown.
         children: The steps that it started, in the order of their starts.
+        inner: Those of them that are no parts of a compiler.
+        is_part: Whether a compiler has started it as a part of its own work.
         depth: How many steps are around it.
         execs_s: Seconds of processor time of the execs around its steps: processes of ours, and no steps.
+        pid: Its process.
+        start: When it began.
+        end: When it ended.
+        dur: How long it lasted.
+        main: The program that it was for the longest time.
+        program: The name of that: `cc`.
     """
 
     programs: list[Program]
     parent: "Step | None" = None
     children: "list[Step]" = field(default_factory=list["Step"])
+    inner: "list[Step]" = field(default_factory=list["Step"])
+    is_part: bool = False
     depth: int = 0
     execs_s: float = 0.0
+    pid: int = field(init=False)
+    start: int = field(init=False)
+    end: int = field(init=False)
+    dur: int = field(init=False)
+    main: Program = field(init=False)
+    program: str = field(init=False)
 
-    @property
-    def pid(self) -> int:
-        """Its process."""
-        return self.programs[0].pid
-
-    @property
-    def start(self) -> int:
-        """When it began."""
-        return self.programs[0].start
-
-    @property
-    def end(self) -> int:
-        """When it ended."""
-        return self.programs[-1].start + self.programs[-1].dur
-
-    @property
-    def dur(self) -> int:
-        """How long it lasted."""
-        return self.end - self.start
-
-    @cached_property
-    def main(self) -> Program:
-        """The program that it was for the longest time."""
-        return max(self.programs, key=lambda program: program.dur)
+    def __post_init__(self) -> None:
+        """Take from the programs what is asked for often."""
+        first, last = self.programs[0], self.programs[-1]
+        self.pid, self.start, self.end = first.pid, first.start, last.start + last.dur
+        self.dur = self.end - self.start
+        self.main = first if first is last else max(self.programs, key=lambda program: program.dur)
+        self.program = self.main.tool
 
     @cached_property
     def name(self) -> str:
@@ -131,15 +132,10 @@ class Step:
         """Whether it had not ended when the trace did."""
         return self.programs[-1].is_open
 
-    @cached_property
-    def program(self) -> str:
-        """The name of its program: `cc`."""
-        return program_of(self.main.argv, self.main.name)
-
     @property
     def command(self) -> str:
         """Its command line as a shell takes it; its name if that was not recorded."""
-        return shlex.join(self.main.argv) if self.main.argv else self.name
+        return command_line(self.main.argv) if self.main.argv else self.name
 
     @property
     def last(self) -> Mapping[str, object]:
