@@ -1,13 +1,16 @@
 """Programs and who started whom, to the steps of a build."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from tracerd.builds.steps import Build, Program, Step
+from tracerd.builds.steps import UNKNOWN_DEPTH, Build, Program, Step
 from tracerd.builds.work import is_part
 
 FORK: Final = " (fork)"
 """How exec calls a process that has become no program."""
+
+_ON_PATH: Final = -2
+"""The depth of a step while those around it are counted."""
 
 ProgramKey = tuple[int, int]
 """A process, by its pid and start: a pid may be used twice."""
@@ -31,7 +34,7 @@ def assemble(
     for step in steps:
         pid = parents.get((step.pid, step.start))
         if pid is not None:
-            step.parent = _alive(by_pid.get(pid, []), step)
+            step.parent = _alive(by_pid.get(pid, ()), step)
     _set_depths(steps)
     steps.sort(key=lambda step: (step.start, step.depth))
     for step in steps:
@@ -40,9 +43,9 @@ def assemble(
             step.parent.children.append(step)
             if not step.is_part:
                 step.parent.inner.append(step)
-    for step in sorted(steps, key=lambda step: -step.depth):
-        if step.parent is not None:
-            step.parent.execs_s += step.exec_s + step.execs_s
+    for step in reversed(steps):  # children before their parents
+        if step.parent is not None and (execs_s := step.exec_s + step.execs_s):
+            step.parent.execs_s += execs_s
     for pid, own in by_pid.items():
         if len(own) == 1 and (name := own_name(own[0], names.get(pid, []))):
             own[0].main.called = name
@@ -56,8 +59,8 @@ def assemble(
 def own_name(step: Step, names: list[str]) -> str:
     """What a process calls itself; empty if it is only called what exec calls it: after a program of it."""
     tools = tuple([program.tool for program in step.programs])
-    is_fork = tools[0].endswith(FORK)
-    return "" if is_fork else next((name for name in reversed(names) if not name.startswith(tools)), "")
+    own = [name for name in names if not name.startswith(tools)]
+    return own[-1] if own and not tools[0].endswith(FORK) else ""
 
 
 def _steps(programs: Iterable[Program]) -> list[Step]:
@@ -75,28 +78,27 @@ def _steps(programs: Iterable[Program]) -> list[Step]:
     return list(map(Step, processes))
 
 
-def _alive(steps: list[Step], child: Step) -> Step | None:
+def _alive(steps: Sequence[Step], child: Step) -> Step | None:
     """Of the processes of one pid the one that can have started a child: the last that began no later."""
-    return next((step for step in reversed(steps) if step.start <= child.start and step is not child), None)
+    for step in reversed(steps):
+        if step.start <= child.start and step is not child:
+            return step
+    return None
 
 
 def _set_depths(steps: list[Step]) -> None:
     """How many steps are around each. A trace from elsewhere may have circles: they are cut."""
-    done: set[Step] = set()
     for step in steps:
         path: list[Step] = []
-        seen: set[Step] = set()
         at: Step | None = step
-        while at is not None and at not in done:
-            if at in seen:
-                path[-1].parent = None
-                break
-            seen.add(at)
+        while at is not None and at.depth == UNKNOWN_DEPTH:
+            at.depth = _ON_PATH
             path.append(at)
             at = at.parent
+        if at is not None and at.depth == _ON_PATH:
+            path[-1].parent = None
         for one in reversed(path):
             one.depth = 0 if one.parent is None else one.parent.depth + 1
-            done.add(one)
 
 
 def _root(steps: list[Step]) -> Step | None:

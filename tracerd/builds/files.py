@@ -12,12 +12,12 @@ _SOURCE_END = re.compile(r"\.[A-Za-z+]+$")
 
 
 def makes(step: Step) -> set[str]:
-    """The files that a step makes, with all that it starts."""
+    """The files that a step makes, with all steps that it starts; what parts of a compiler make is temporary."""
     return {file for program in _programs(step) for file in _outputs(program)}
 
 
 def reads(step: Step) -> set[str]:
-    """The files that a step names, with all that it starts, without what it makes itself."""
+    """The files that a step names, with all steps that it starts, without what it makes itself."""
     named = {file for program in _programs(step) for file in _named(program)}
     return named - {file for program in _programs(step) for file in _outputs(program) if _is_new(program)}
 
@@ -26,7 +26,7 @@ def _programs(step: Step) -> Iterator[Program]:
     steps = [step]
     for one in steps:  # and of what is added meanwhile
         yield from one.programs
-        steps.extend(one.children)
+        steps.extend(one.inner)
 
 
 def _is_new(program: Program) -> bool:
@@ -61,4 +61,6 @@ def _named(program: Program) -> Iterator[str]:
 
 def _path(program: Program, word: str) -> str:
     cwd = program.args.get("cwd")
-    return posixpath.normpath(posixpath.join(cwd, word) if isinstance(cwd, str) else word)
+    if isinstance(cwd, str) and not word.startswith("/"):
+        word = f"{cwd}/{word}"
+    return posixpath.normpath(word)

@@ -5,6 +5,7 @@ lanes. A process that has told more than its span keeps its rows, and an arrow l
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from itertools import count
 from typing import Final
 
@@ -27,7 +28,7 @@ _FAILED_TID, _CRITICAL_TID, _FIRST_JOB_TID = 1, 2, 3
 """Perfetto before version 53 sorts threads by their numbers, behind the main thread."""
 
 Json = dict[str, object]
-_ENCODE = msgspec.json.Encoder().encode
+_ENCODE_LINES = msgspec.json.Encoder().encode_lines
 
 
 def may_have_lanes(blocks: Iterable[bytes]) -> bool:
@@ -60,7 +61,7 @@ def laid_out(
         yield b"".join(line + b"\n" for line in reader.kept)
         return
     learn(build)
-    yield b"".join(_ENCODE(event) + b"\n" for event in _Layout(build, reader).events())
+    yield _ENCODE_LINES(_Layout(build, reader).events())
     yield b"".join(line + b"\n" for line in _kept(build, reader))
 
 
@@ -74,7 +75,8 @@ def _kept(build: Build, reader: Reader) -> Iterator[bytes]:
     pids = {step.pid for step in build.steps}
     called: dict[int, list[str]] = {}
     for step in build.steps:
-        called.setdefault(step.pid, []).append(step.main.called)
+        if step.pid in reader.tells:
+            called.setdefault(step.pid, []).append(step.main.called)
     for pid, names in reader.names.items():
         if pid != build.pid and (pid in reader.tells or pid not in pids):
             own = next((name for name in called.get(pid, ()) if name in names), "")
@@ -93,9 +95,6 @@ class _Layout:
         self._failed_tid = _FAILED_TID if _FAILED_TID not in taken else next(self._free)
         self._critical_tid = _CRITICAL_TID if _CRITICAL_TID not in taken else next(self._free)
         self._tid_of: dict[int, int] = {}  # of a program's line
-        self._programs: dict[int, list[Program]] = {}  # of each pid, by their starts
-        for step in build.steps:
-            self._programs.setdefault(step.pid, []).extend(step.programs)
 
     def events(self) -> Iterator[Json]:
         """All events of the lanes."""
@@ -173,8 +172,10 @@ class _Layout:
         """The program of the parent that may be around this one."""
         if step.parent is None or step.parent is self._build.root:
             return NO_PARENT
-        began = [one for one in step.parent.programs if one.start <= program.start]
-        return position[began[-1].line] if began else NO_PARENT
+        for one in reversed(step.parent.programs):
+            if one.start <= program.start:
+                return position[one.line]
+        return NO_PARENT
 
     def _marks(self) -> Iterator[Json]:
         """The instants of processes, on the lanes of these."""
@@ -195,6 +196,14 @@ class _Layout:
             arrow: Json = {"name": "events", "cat": "process", "id": f"0x{pid:08x}{next(numbers):08x}"}
             yield {"ph": "s", **arrow, "pid": self._pid, "tid": self._tid_of[program.line], "ts": program.ts}
             yield {"ph": "f", "bp": "e", **arrow, "pid": pid, "tid": first.tid, "ts": first.ts}
+
+    @cached_property
+    def _programs(self) -> dict[int, list[Program]]:
+        """What each pid was, by the starts."""
+        programs: dict[int, list[Program]] = {}
+        for step in self._build.steps:
+            programs.setdefault(step.pid, []).extend(step.programs)
+        return programs
 
     def _program_at(self, pid: int, at: int) -> Program | None:
         """What a process was at a time, or was first."""

@@ -9,13 +9,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, cast
 
-from tracerd.builds.names import command_line, program_of, step_name
+from tracerd.builds.names import command_line, program_at, step_name
 
 OPEN_END: Final = "unfinished"
 """What `args.end` is of a program that had not ended when the trace did."""
 
 UNFINISHED: Final = "UNFINISHED"
 """What stands before the name of a step that had not ended when the trace did."""
+
+
+UNKNOWN_DEPTH: Final = -1
+"""The depth of a step before it is counted."""
 
 
 @dataclass(slots=True)
@@ -52,7 +56,7 @@ class Program:
         """Take the command line out of the `args`."""
         argv = self.args.get("argv")
         self.argv = [*map(str, cast("list[object]", argv))] if isinstance(argv, list) else []
-        self.tool = program_of(self.argv, self.name)
+        self.tool = program_at(self.argv[0]) if self.argv else self.name
 
     @property
     def end(self) -> int:
@@ -97,10 +101,10 @@ class Step:
 
     programs: list[Program]
     parent: "Step | None" = None
-    children: "list[Step]" = field(default_factory=list["Step"])
-    inner: "list[Step]" = field(default_factory=list["Step"])
+    children: "list[Step]" = field(default_factory=list)  # `list[Step]()` takes six times as long
+    inner: "list[Step]" = field(default_factory=list)
     is_part: bool = False
-    depth: int = 0
+    depth: int = UNKNOWN_DEPTH
     execs_s: float = 0.0
     pid: int = field(init=False)
     start: int = field(init=False)
@@ -162,7 +166,7 @@ class Step:
     def cpu_s(self) -> float | None:
         """Seconds of processor time, of its children too, without that of execs and shims; None if unrecorded."""
         user, system = self.last.get("user_s"), self.last.get("system_s")
-        if not isinstance(user, int | float) or not isinstance(system, int | float):
+        if not isinstance(user, (int, float)) or not isinstance(system, (int, float)):
             return None
         return max(0.0, user + system - self.execs_s)
 
