@@ -122,7 +122,7 @@ def _is_temporary(path: str) -> bool:
 
 
 def _fitting(name: str) -> str:
-    line = _RANDOM.sub(r"\1-", " ".join(name.split()))
+    line = _RANDOM.sub(lambda found: f"{found[1]}-", " ".join(name.split()))
     return line if len(line) <= MAX_CHARACTERS else line[: MAX_CHARACTERS - 3] + "..."
 
 
