@@ -4,7 +4,6 @@ import shlex
 from collections.abc import Callable, Iterator
 
 from tracerd.builds.failures import failures
-from tracerd.builds.names import command_line
 from tracerd.builds.steps import Build, Step
 from tracerd.builds.work import steps_of
 
@@ -42,5 +41,20 @@ def command(step: Step) -> str:
     argv, cwd = step.main.argv, step.main.args.get("cwd")
     if not argv:
         return ""
-    line = command_line(argv)
-    return f"cd {shlex.quote(cwd)} && {line}" if isinstance(cwd, str) else line
+    line = " ".join(map(_quoted, argv))
+    return f"cd {_quoted(cwd)} && {line}" if isinstance(cwd, str) else line
+
+
+def _quoted(word: str) -> str:
+    """A word as a shell takes it, in one line: what is not printable is escaped, as bash, ksh and zsh read it."""
+    if word.isprintable():
+        return shlex.quote(word)
+    return f"$'{''.join(map(_escaped, word))}'"
+
+
+def _escaped(character: str) -> str:
+    if character in "'\\":
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    return "".join(f"\\x{byte:02x}" for byte in character.encode(errors="surrogateescape"))

@@ -138,8 +138,9 @@ class Step:
 
     @property
     def command(self) -> str:
-        """Its command line as a shell takes it; its name if that was not recorded."""
-        return command_line(self.main.argv) if self.main.argv else self.name
+        """Its command line as a shell takes it, with `...` if it was cut; its name if that was not recorded."""
+        line = command_line(self.main.argv) if self.main.argv else self.name
+        return f"{line} ..." if "argv_left_out" in self.main.args else line
 
     @property
     def last(self) -> Mapping[str, object]:
