@@ -20,6 +20,7 @@ import click
 from bench.timing import best_cpu_s
 from tracerd.builds.lanes import Slot, place
 from tracerd.builds.layout import laid_out
+from tracerd.cli.reading import no_gc
 from tracerd.exec import event
 
 STEPS = 6
@@ -67,7 +68,8 @@ def layout(processes: int) -> None:
         (span["ts"] * 1000, -span["dur"] * 1000) for span in map(json.loads, block.splitlines()) if span["ph"] == "X"
     )
     slots = [Slot(start, start - length, -1) for start, length in spans]
-    whole, lanes = best_cpu_s(lambda: deque(laid_out([block], "lanes"), maxlen=0)), best_cpu_s(lambda: place(slots))
+    with no_gc():
+        whole, lanes = best_cpu_s(lambda: deque(laid_out([block], "lanes"), maxlen=0)), best_cpu_s(lambda: place(slots))
     click.echo(
         f"{processes:,} processes, {len(block) / 1e6:.1f} MB: laid out in {whole:.3f} s, lanes {lanes:.3f} s of it"
     )

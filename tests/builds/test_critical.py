@@ -82,6 +82,32 @@ def test_a_make_inside_make_is_entered() -> None:
     assert path(trace) == [("cc x.o", 4, "parent"), ("ar libx.a", 1, "file"), ("cc app", 2, "clock")]
 
 
+def test_a_step_may_wait_for_a_job_that_a_step_of_another_make_had() -> None:
+    trace = Trace()
+    trace.step("make -j2", 0, 200)
+    one = trace.step("make -C one", 1, 100)
+    two = trace.step("make -C two", 1, 180)
+    trace.step("cc -c a.c", 2, 20, parent=two)
+    trace.step("cc -c b.c", 2, 40, parent=one)
+    trace.step("cc -c c.c", 21, 90, parent=one)
+    trace.step("cc -c big.c", 42, 179, parent=two)
+    trace.step("cp two/big app", 182, 199)
+    # big.o took the job that b.o had had until 40, in the other make; a.o, beside it, had ended at 20.
+    assert path(trace) == [("cc b.o", 2, "parent"), ("cc big.o", 2, "slot"), ("cp app", 2, "clock")]
+
+
+def test_a_step_may_wait_for_a_job_that_a_step_inside_another_one_had() -> None:
+    trace = Trace()
+    trace.step("make -j2", 0, 200)
+    trace.step("cc -c a.c", 1, 20)
+    lib = trace.step("make -C lib", 1, 100)
+    trace.step("cc -c b.c", 2, 40, parent=lib)
+    trace.step("cc -c c.c", 21, 60, parent=lib)
+    trace.step("cc -c d.c", 61, 99, parent=lib)
+    trace.step("cc -c big.c", 41, 190)
+    assert path(trace) == [("cc b.o", 2, "parent"), ("cc big.o", 1, "slot")]
+
+
 def test_the_shell_of_a_command_is_replaced_by_the_command() -> None:
     trace = Trace()
     trace.step("ninja", 0, 100)

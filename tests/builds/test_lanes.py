@@ -6,10 +6,13 @@ from typing import NamedTuple
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.builds.traces import Trace, document
+from tests.builds.traces import ROOT, Trace, document
 from tests.perfetto.judge import Judge
 from tracerd.builds.lanes import MAX_DEPTH, NO_PARENT, Slot, place
 from tracerd.builds.layout import laid_out, may_have_lanes
+
+STRANGER = 1
+"""What started a process that is no child of the command."""
 
 
 class Birth(NamedTuple):
@@ -20,6 +23,7 @@ class Birth(NamedTuple):
     length: int
     pid: int  # few of them: they are used again
     becomes: bool
+    adopted: bool  # who started it is no process of the trace
     tick: int
 
 
@@ -28,8 +32,9 @@ births = st.builds(
     maker=st.integers(0, 30),
     start=st.integers(0, 6),
     length=st.integers(0, 8),
-    pid=st.integers(1, 12),
+    pid=st.integers(2, 13),
     becomes=st.booleans(),
+    adopted=st.sampled_from([False, False, False, True]),
     tick=st.sampled_from([1, 10_000]),
 )
 
@@ -105,35 +110,51 @@ def test_what_cannot_have_lanes_is_left_as_it_is() -> None:
 # ------------------------------------------------------------------ a whole trace, in Perfetto
 
 
+PROCESSES_SQL = (
+    "select ts, dur, thread_track.utid, extract_arg(arg_set_id, 'args.pid') from slice "
+    "join thread_track on thread_track.id = track_id where category = 'process'"
+)
+AROUND_SQL = (
+    "select extract_arg(s.arg_set_id, 'args.parent'), extract_arg(p.arg_set_id, 'args.pid') "
+    "from slice s join slice p on s.parent_id = p.id where s.category = 'process'"
+)
+
+
+def processes_of(tree: list[Birth]) -> Trace:
+    """A trace as `exec --all` writes it: some outlive what started them, or begin after its end."""
+    trace = Trace()
+    trace.step("make", 0, 400_000)
+    made: list[tuple[int, int, int]] = []  # pid, start, end
+    for birth in tree:
+        parent, start, _ = made[birth.maker % len(made)] if made and birth.maker else (ROOT, 0, 0)
+        begins = start + birth.start * birth.tick
+        ends = begins + birth.length * birth.tick
+        if any(
+            used == birth.pid and not (ends <= since < until or since < until <= begins) for used, since, until in made
+        ):
+            continue  # a pid is used again only when its process has ended
+        was = ("sh", begins + birth.length * birth.tick // 2) if birth.becomes else None
+        trace.step("cc", begins, ends, pid=birth.pid, parent=STRANGER if birth.adopted else parent, was=was)
+        made.append((birth.pid, begins, ends))
+    return trace
+
+
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(births, min_size=2, max_size=25))
 def test_perfetto_drops_no_process_and_nests_each_below_what_started_it(
     perfetto: Judge, tmp_path: Path, tree: list[Birth]
 ) -> None:
-    trace = Trace()
-    trace.step("make", 0, 400_000)
-    made: list[tuple[int, int, int]] = []  # pid, start, end
-    count = 1
-    for birth in tree:
-        pid, start, _ = made[birth.maker % len(made)] if made and birth.maker else (100, 0, 0)
-        begins = start + birth.start * birth.tick
-        ends = begins + birth.length * birth.tick
-        if any(used == birth.pid and not (ends < since or until < begins) for used, since, until in made):
-            continue  # a pid is used again only when its process has ended
-        middle = begins + birth.length * birth.tick // 2
-        trace.step("cc", begins, ends, pid=birth.pid, parent=pid, was=("sh", middle) if birth.becomes else None)
-        count += birth.becomes
-        made.append((birth.pid, begins, ends))
-        count += 1
-
+    trace = processes_of(tree)
     file = tmp_path / "lanes.json"
     file.write_bytes(document(laid_out([trace.block], "lanes")))
-    (spans, parents), problems = perfetto.examine(
-        file,
-        "select count(*) from slice where category = 'process'",
-        "select extract_arg(s.arg_set_id, 'args.parent'), extract_arg(p.arg_set_id, 'args.pid') "
-        "from slice s join slice p on s.parent_id = p.id where s.category = 'process'",
-    )
+    (spans, parents), problems = perfetto.examine(file, PROCESSES_SQL, AROUND_SQL)
     assert problems == {}
-    assert spans == [[count]]
+    recorded = [line for line in trace.lines if '"ph":"X"' in line]
+    assert len(spans) == len(recorded)
     assert all(started_by == around for started_by, around in parents)
+
+    ran = [
+        Slot(int(ts or 0), int(ts or 0) + max(int(dur or 0), 1), NO_PARENT) for ts, dur, _, pid in spans if pid != ROOT
+    ]
+    lanes = {lane for *_, lane, pid in spans if pid != ROOT}
+    assert len(lanes) <= peak(ran) + 1

@@ -13,7 +13,6 @@ from tracerd.builds.ninja import needed_steps, read_deps, read_log, read_manifes
 from tracerd.builds.ninja_files import learn
 from tracerd.builds.reader import read_build
 from tracerd.builds.steps import Build, Step
-from tracerd.builds.work import inner
 
 MANIFEST = """
 ninja_required_version = 1.5
@@ -82,7 +81,7 @@ def steps(trace: Trace, *names: tuple[str, int, int]) -> Build:
 
 def needs(build: Build, log: dict[str, tuple[int, int]]) -> dict[str, list[str]]:
     assert build.root
-    found = needed_steps(inner(build.root), "/b", EDGES, log)
+    found = needed_steps(build.root.inner, "/b", EDGES, log)
     build.needs |= found
     return {step.name: [one.name for one in before] for step, before in found.items()}
 

@@ -1,6 +1,7 @@
 """`tracerd show --rerun`: the line that runs a step again."""
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -43,6 +44,17 @@ def test_the_line_is_quoted_and_a_line_for_each_command() -> None:
     steps = {step.pid: step for step in build().build().steps}
     assert commands([steps[7]]) == ["cd '/src/my lib' && cc -c -o lib/a.o a.c"]
     assert len(commands([steps[7], steps[8], steps[7]])) == 2
+
+
+def test_what_is_not_printable_is_escaped_as_a_shell_reads_it() -> None:
+    words = ["two\nlines", "it's\t\\", "\u202eevil", "\x1b]0;title\x07"]
+    trace = Trace()
+    trace.step("make", 0, 100)
+    trace.step(f"printf %s| {' '.join(words)}", 1, 30, cwd="/", pid=7)
+    [line] = commands(find_steps(trace.build(), "7"))
+    assert line.isprintable()
+    done = subprocess.run(["bash", "-c", line], stdout=subprocess.PIPE, check=True)
+    assert done.stdout.decode() == "".join(f"{word}|" for word in words)
 
 
 @pytest.fixture(scope="module")

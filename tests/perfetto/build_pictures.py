@@ -3,20 +3,24 @@
 The pictures are what `tracerd exec` gives to a person: a project of C under make, one of cmake and ninja with more than
 a hundred steps, a test run with pytest-xdist, a build that fails, and one that is killed. `make` is also the picture of
 README: `cp DIRECTORY/make.png docs/exec.png`.
+
+`NAME=SOURCES` takes a picture of `make -j4` in a copy of that directory, such as the sources of Lua.
 """
 
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tests.exec.c_project import write, write_part
 from tests.exec.sandbox import TRACERD, Sandbox, own_sandbox
-from tests.harness import wait_until
 from tests.perfetto.screenshot import show
 
 FILES = (
@@ -26,15 +30,18 @@ FILES = (
 )
 """Names that Perfetto gives colours of their own: of numbers it takes no notice."""
 
+AREAS = ("core", "net", "text")
+"""With each of these the names are those of a larger project."""
+
 LATE = "machine"
 """The file that takes longest and is compiled late."""
 
 CMAKE = """cmake_minimum_required(VERSION 3.10)
 project(parts C)
 add_library(parts STATIC {library})
-foreach(number RANGE 1 {tests})
-  add_executable(test_${{number}} test_${{number}}.c)
-  target_link_libraries(test_${{number}} parts)
+foreach(name {tests})
+  add_executable(test_${{name}} test_${{name}}.c)
+  target_link_libraries(test_${{name}} parts)
 endforeach()
 """
 
@@ -80,18 +87,21 @@ def make(sandbox: Sandbox) -> Path:
 
 
 def cmake(sandbox: Sandbox) -> Path:
-    """A build of cmake and ninja: a library of 80 files and 12 programs."""
+    """A build of cmake and ninja: a library of 90 files and 12 programs or more."""
     project = sandbox.home / "project"
     project.mkdir()
-    library = [f"part_{number:02}.c" for number in range(80)]
+    library = [f"{area}_{name}" for area in AREAS for name in FILES]
     chance = random.Random(5)
     for name in library:
-        write_part(project / name, chance.choice((1, 3, 10)))
-    for number in range(1, 13):
-        (project / f"test_{number}.c").write_text(
-            f"unsigned part_{number:02}(unsigned); int main(void) {{ return part_{number:02}(1) == 1; }}\n"
+        write_part(project / f"{name}.c", chance.choice((1, 3, 10)))
+    tests = library[:: len(library) // 12]
+    for name in tests:
+        (project / f"test_{name}.c").write_text(
+            f"unsigned {name}(unsigned); int main(void) {{ return {name}(1) == 1; }}\n"
         )
-    (project / "CMakeLists.txt").write_text(CMAKE.format(library=" ".join(library), tests=12))
+    (project / "CMakeLists.txt").write_text(
+        CMAKE.format(library=" ".join(f"{name}.c" for name in library), tests=" ".join(tests))
+    )
     subprocess.run(["cmake", "-G", "Ninja", "-B", "build"], cwd=project, stdout=subprocess.DEVNULL, check=True)
     return record(sandbox, "cmake", "--build", "build", "--", "-j4", cwd=project)
 
@@ -120,12 +130,21 @@ def killed(sandbox: Sandbox) -> Path:
     with subprocess.Popen(
         command, cwd=project, env=sandbox.environ, start_new_session=True, stdout=subprocess.DEVNULL
     ) as build:
-        wait_until(lambda: log.exists() and b"init.o" in log.read_bytes(), "the late compile")
+        while not (log.exists() and b"init.o" in log.read_bytes()):  # only the late compile is left, or few more
+            assert build.poll() is None, "the build has ended"
+            time.sleep(0.05)
         os.killpg(build.pid, signal.SIGKILL)
     subprocess.run([TRACERD, "show", "killed", "--running"], env=sandbox.environ, check=True)
     file = sandbox.home / "trace.json"
     subprocess.run([TRACERD, "get-tef", "killed", "-o", file], env=sandbox.environ, check=True)
     return file
+
+
+def make_in(sources: Path, sandbox: Sandbox) -> Path:
+    """A build of sources from elsewhere under make."""
+    project = sandbox.home / "project"
+    shutil.copytree(sources, project)
+    return record(sandbox, "make", "-j4", cwd=project)
 
 
 BUILDS: dict[str, tuple[Callable[[Sandbox], Path], tuple[str, ...]]] = {
@@ -140,8 +159,9 @@ BUILDS: dict[str, tuple[Callable[[Sandbox], Path], tuple[str, ...]]] = {
 def main(directory: Path, names: list[str]) -> None:
     """Record the builds of these names, or all, and take their pictures."""
     directory.mkdir(exist_ok=True)
-    for name in names or BUILDS:
-        build, options = BUILDS[name]
+    for word in names or BUILDS:
+        name, _, sources = word.partition("=")
+        build, options = (partial(make_in, Path(sources)), BUILDS["make"][1]) if sources else BUILDS[name]
         with own_sandbox() as sandbox:
             sandbox.serve()
             trace = build(sandbox)

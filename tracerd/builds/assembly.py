@@ -1,13 +1,16 @@
 """Programs and who started whom, to the steps of a build."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from tracerd.builds.names import program_of
-from tracerd.builds.steps import Build, Program, Step
+from tracerd.builds.steps import UNKNOWN_DEPTH, Build, Program, Step
+from tracerd.builds.work import is_part
 
 FORK: Final = " (fork)"
 """How exec calls a process that has become no program."""
+
+_ON_PATH: Final = -2
+"""The depth of a step while those around it are counted."""
 
 ProgramKey = tuple[int, int]
 """A process, by its pid and start: a pid may be used twice."""
@@ -24,22 +27,25 @@ def assemble(
         names: What processes are called, the latest last.
         cpus: How many processors there were, if that is known.
     """
-    steps = list(_steps(sorted(programs, key=lambda program: (program.start, -program.dur, program.line))))
+    steps = _steps(sorted(programs, key=lambda program: (program.start, -program.dur, program.line)))
     by_pid: dict[int, list[Step]] = {}
     for step in steps:
         by_pid.setdefault(step.pid, []).append(step)
     for step in steps:
         pid = parents.get((step.pid, step.start))
         if pid is not None:
-            step.parent = _alive(by_pid.get(pid, []), step)
+            step.parent = _alive(by_pid.get(pid, ()), step)
     _set_depths(steps)
     steps.sort(key=lambda step: (step.start, step.depth))
     for step in steps:
         if step.parent is not None:
+            step.is_part = is_part(step)
             step.parent.children.append(step)
-    for step in sorted(steps, key=lambda step: -step.depth):
-        if step.parent is not None:
-            step.parent.execs_s += step.exec_s + step.execs_s
+            if not step.is_part:
+                step.parent.inner.append(step)
+    for step in reversed(steps):  # children before their parents
+        if step.parent is not None and (execs_s := step.exec_s + step.execs_s):
+            step.parent.execs_s += execs_s
     for pid, own in by_pid.items():
         if len(own) == 1 and (name := own_name(own[0], names.get(pid, []))):
             own[0].main.called = name
@@ -52,47 +58,47 @@ def assemble(
 
 def own_name(step: Step, names: list[str]) -> str:
     """What a process calls itself; empty if it is only called what exec calls it: after a program of it."""
-    programs = tuple(program_of(program.argv, program.name) for program in step.programs)
-    is_fork = programs[0].endswith(FORK)
-    return "" if is_fork else next((name for name in reversed(names) if not name.startswith(programs)), "")
+    tools = tuple([program.tool for program in step.programs])
+    own = [name for name in names if not name.startswith(tools)]
+    return own[-1] if own and not tools[0].endswith(FORK) else ""
 
 
-def _steps(programs: Iterable[Program]) -> Iterator[Step]:
+def _steps(programs: Iterable[Program]) -> list[Step]:
     """Programs to processes: one that became another is followed by it, in the same moment."""
-    became: dict[tuple[int, int], Step] = {}
+    processes: list[list[Program]] = []
+    became: dict[tuple[int, int], list[Program]] = {}
     for program in programs:
-        step = became.pop((program.pid, program.start), None)
-        if step is None:
-            step = Step([program])
-            yield step
-        else:
-            step.programs.append(program)
+        process = became.pop((program.pid, program.start), None)
+        if process is None:
+            process = []
+            processes.append(process)
+        process.append(program)
         if "became" in program.args:
-            became[program.pid, program.start + program.dur] = step
+            became[program.pid, program.start + program.dur] = process
+    return list(map(Step, processes))
 
 
-def _alive(steps: list[Step], child: Step) -> Step | None:
+def _alive(steps: Sequence[Step], child: Step) -> Step | None:
     """Of the processes of one pid the one that can have started a child: the last that began no later."""
-    return next((step for step in reversed(steps) if step.start <= child.start and step is not child), None)
+    for step in reversed(steps):
+        if step.start <= child.start and step is not child:
+            return step
+    return None
 
 
 def _set_depths(steps: list[Step]) -> None:
     """How many steps are around each. A trace from elsewhere may have circles: they are cut."""
-    done: set[Step] = set()
     for step in steps:
         path: list[Step] = []
-        seen: set[Step] = set()
         at: Step | None = step
-        while at is not None and at not in done:
-            if at in seen:
-                path[-1].parent = None
-                break
-            seen.add(at)
+        while at is not None and at.depth == UNKNOWN_DEPTH:
+            at.depth = _ON_PATH
             path.append(at)
             at = at.parent
+        if at is not None and at.depth == _ON_PATH:
+            path[-1].parent = None
         for one in reversed(path):
             one.depth = 0 if one.parent is None else one.parent.depth + 1
-            done.add(one)
 
 
 def _root(steps: list[Step]) -> Step | None:

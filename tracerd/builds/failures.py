@@ -3,7 +3,6 @@
 from typing import Final
 
 from tracerd.builds.steps import Build, Step
-from tracerd.builds.work import inner, is_part
 
 _ANSWERS: Final = frozenset({"[", "cmp", "diff", "egrep", "expr", "fgrep", "git", "grep", "pgrep", "test", "which"})
 """Programs whose exit code 1 is an answer."""
@@ -15,11 +14,11 @@ def failures(build: Build) -> list[Step]:
     Left out are answers that the step around did not take for a failure: `grep` without a match, a pipe whose reader
     had enough (SIGPIPE).
     """
-    return [step for step in build.steps if step.outcome and not is_part(step) and _is_cause(step) and _counts(step)]
+    return [step for step in build.steps if step.outcome and not step.is_part and _is_cause(step) and _counts(step)]
 
 
 def _is_cause(step: Step) -> bool:
-    return not any(child.outcome and _counts(child) and child.end <= step.end for child in inner(step))
+    return not any(child.outcome and _counts(child) and child.end <= step.end for child in step.inner)
 
 
 def _counts(step: Step) -> bool:

@@ -3,9 +3,8 @@
 import posixpath
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 
-from tracerd.builds.names import is_archiver, is_compiler
+from tracerd.builds.names import is_archiver, is_compiler, is_shell, value_of
 from tracerd.builds.steps import Program, Step
 
 _REDIRECTED = re.compile(r"(?:^|[^0-9&>])1?>>?\s*([^\s;&|<>()]+)")
@@ -13,12 +12,12 @@ _SOURCE_END = re.compile(r"\.[A-Za-z+]+$")
 
 
 def makes(step: Step) -> set[str]:
-    """The files that a step makes, with all that it starts."""
+    """The files that a step makes, with all steps that it starts; what parts of a compiler make is temporary."""
     return {file for program in _programs(step) for file in _outputs(program)}
 
 
 def reads(step: Step) -> set[str]:
-    """The files that a step names, with all that it starts, without what it makes itself."""
+    """The files that a step names, with all steps that it starts, without what it makes itself."""
     named = {file for program in _programs(step) for file in _named(program)}
     return named - {file for program in _programs(step) for file in _outputs(program) if _is_new(program)}
 
@@ -27,27 +26,21 @@ def _programs(step: Step) -> Iterator[Program]:
     steps = [step]
     for one in steps:  # and of what is added meanwhile
         yield from one.programs
-        steps.extend(one.children)
+        steps.extend(one.inner)
 
 
 def _is_new(program: Program) -> bool:
     """Whether it makes a file anew, instead of changing one that is there, as ranlib does."""
-    return _tool(program) != "ranlib"
-
-
-def _tool(program: Program) -> str:
-    return posixpath.basename(program.argv[0]) if program.argv else ""
+    return program.tool != "ranlib"
 
 
 def _outputs(program: Program) -> Iterator[str]:
-    argv = program.argv
-    for word, following in pairwise(argv):
-        if word in ("-o", "--output") or (word == "-c" and "sh" in _tool(program)):
-            if word == "-c":
-                yield from (_path(program, file) for file in _REDIRECTED.findall(following))
-            else:
-                yield _path(program, following)
-    tool = _tool(program)
+    argv, tool = program.argv, program.tool
+    for option in ("-o", "--output"):
+        if file := value_of(argv, option):
+            yield _path(program, file)
+    if is_shell(tool):
+        yield from (_path(program, file) for file in _REDIRECTED.findall(value_of(argv, "-c")))
     if is_archiver(tool):
         yield from (_path(program, word) for word in argv[1:] if word.endswith((".a", ".lib")))
     if is_compiler(tool) and "-c" in argv and "-o" not in argv:
@@ -68,4 +61,6 @@ def _named(program: Program) -> Iterator[str]:
 
 def _path(program: Program, word: str) -> str:
     cwd = program.args.get("cwd")
-    return posixpath.normpath(posixpath.join(cwd, word) if isinstance(cwd, str) else word)
+    if isinstance(cwd, str) and not word.startswith("/"):
+        word = f"{cwd}/{word}"
+    return posixpath.normpath(word)

@@ -4,9 +4,8 @@ The build is one process: its command on the main thread, then a row of what fai
 lanes. A process that has told more than its span keeps its rows, and an arrow leads to them from its span on a lane.
 """
 
-import posixpath
-import shlex
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from itertools import count
 from typing import Final
 
@@ -15,6 +14,7 @@ import msgspec
 from tracerd.builds.critical import critical_path
 from tracerd.builds.failures import failures
 from tracerd.builds.lanes import NO_PARENT, Slot, place
+from tracerd.builds.names import command_line
 from tracerd.builds.reader import Reader, ns, us
 from tracerd.builds.steps import Build, Program, Step
 
@@ -28,7 +28,7 @@ _FAILED_TID, _CRITICAL_TID, _FIRST_JOB_TID = 1, 2, 3
 """Perfetto before version 53 sorts threads by their numbers, behind the main thread."""
 
 Json = dict[str, object]
-_ENCODE = msgspec.json.Encoder().encode
+_ENCODE_LINES = msgspec.json.Encoder().encode_lines
 
 
 def may_have_lanes(blocks: Iterable[bytes]) -> bool:
@@ -61,7 +61,7 @@ def laid_out(
         yield b"".join(line + b"\n" for line in reader.kept)
         return
     learn(build)
-    yield b"".join(_ENCODE(event) + b"\n" for event in _Layout(build, reader).events())
+    yield _ENCODE_LINES(_Layout(build, reader).events())
     yield b"".join(line + b"\n" for line in _kept(build, reader))
 
 
@@ -75,7 +75,8 @@ def _kept(build: Build, reader: Reader) -> Iterator[bytes]:
     pids = {step.pid for step in build.steps}
     called: dict[int, list[str]] = {}
     for step in build.steps:
-        called.setdefault(step.pid, []).append(step.main.called)
+        if step.pid in reader.tells:
+            called.setdefault(step.pid, []).append(step.main.called)
     for pid, names in reader.names.items():
         if pid != build.pid and (pid in reader.tells or pid not in pids):
             own = next((name for name in called.get(pid, ()) if name in names), "")
@@ -94,9 +95,6 @@ class _Layout:
         self._failed_tid = _FAILED_TID if _FAILED_TID not in taken else next(self._free)
         self._critical_tid = _CRITICAL_TID if _CRITICAL_TID not in taken else next(self._free)
         self._tid_of: dict[int, int] = {}  # of a program's line
-        self._programs: dict[int, list[Program]] = {}  # of each pid, by their starts
-        for step in build.steps:
-            self._programs.setdefault(step.pid, []).extend(step.programs)
 
     def events(self) -> Iterator[Json]:
         """All events of the lanes."""
@@ -117,9 +115,19 @@ class _Layout:
         return {"ph": "M", "name": kind, "pid": self._pid, "tid": tid, "args": args}
 
     def _span(self, program: Program, step: Step, tid: int) -> Json:
-        times: Json = {"ts": program.ts, "dur": program.dur_us}
-        args = _shown(program) | ({"parent": step.parent.pid} if step.parent else {})
-        return {"ph": "X", "name": program.title, "cat": "process", "pid": self._pid, "tid": tid, **times, "args": args}
+        args = _shown(program)
+        if step.parent:
+            args["parent"] = step.parent.pid
+        return {
+            "ph": "X",
+            "name": program.title,
+            "cat": "process",
+            "pid": self._pid,
+            "tid": tid,
+            "ts": program.ts,
+            "dur": program.dur_us,
+            "args": args,
+        }
 
     def _repeated(self, step: Step, tid: int, start: int, end: int, args: Json) -> Json:
         """A step once more, on a row of its own."""
@@ -164,8 +172,10 @@ class _Layout:
         """The program of the parent that may be around this one."""
         if step.parent is None or step.parent is self._build.root:
             return NO_PARENT
-        began = [one for one in step.parent.programs if one.start <= program.start]
-        return position[began[-1].line] if began else NO_PARENT
+        for one in reversed(step.parent.programs):
+            if one.start <= program.start:
+                return position[one.line]
+        return NO_PARENT
 
     def _marks(self) -> Iterator[Json]:
         """The instants of processes, on the lanes of these."""
@@ -187,6 +197,14 @@ class _Layout:
             yield {"ph": "s", **arrow, "pid": self._pid, "tid": self._tid_of[program.line], "ts": program.ts}
             yield {"ph": "f", "bp": "e", **arrow, "pid": pid, "tid": first.tid, "ts": first.ts}
 
+    @cached_property
+    def _programs(self) -> dict[int, list[Program]]:
+        """What each pid was, by the starts."""
+        programs: dict[int, list[Program]] = {}
+        for step in self._build.steps:
+            programs.setdefault(step.pid, []).extend(step.programs)
+        return programs
+
     def _program_at(self, pid: int, at: int) -> Program | None:
         """What a process was at a time, or was first."""
         own = self._programs.get(pid, [])
@@ -196,8 +214,10 @@ class _Layout:
 def _shown(program: Program) -> Json:
     """The `args` of a span on a lane: the command line as one string, since Perfetto shows a row for each word."""
     argv = program.argv
-    args: Json = {"cmd": shlex.join(argv)} if argv else {}
+    args: Json = {"cmd": command_line(argv)} if argv else {}
     args["pid"] = program.pid
-    if not argv or program.name != posixpath.basename(argv[0]):
+    if not argv or program.name != program.tool:
         args["program"] = program.called or program.name
-    return args | {key: value for key, value in program.args.items() if key != "argv"}
+    args |= program.args
+    args.pop("argv", None)
+    return args

@@ -16,11 +16,9 @@ MAX_CHARACTERS: Final = 60
 _PROGRAMS: Final = 1024
 """Of so many programs it is remembered what they are."""
 
-_TEMPORARY = re.compile(
-    r"cc[A-Za-z0-9]{6}\.\w+(?:\.\w+)*|tmp[A-Za-z0-9_]{6,}|.*\.tmp|tmp\.[A-Za-z0-9]{6,}"
-    r"|/proc/.*|/dev/.*|.*[-_.][0-9a-f]{16,}.*"
-)
-_RANDOM = re.compile(r"\b(TryCompile|cmTC|conftest)[-_][A-Za-z0-9]{5,6}\b")
+_TEMPORARY = re.compile(r"cc[A-Za-z0-9]{6}\.\w+(?:\.\w+)*|tmp[A-Za-z0-9_]{6,}|tmp\.[A-Za-z0-9]{6,}")
+_HASH = re.compile(r"[-_.][0-9a-f]{16}")
+_RANDOM = re.compile(r"(TryCompile|cmTC|conftest)[-_][A-Za-z0-9]{5,6}\b")
 """What CMake calls its trials; the rest differs each time."""
 
 _SOURCE = re.compile(r".+\.(?:c|cc|cpp|cxx|c\+\+|C|m|mm|S|s|i|ii|f|f90|F90|cu|rs|go)")
@@ -37,9 +35,20 @@ _WITH_VALUE: Final = frozenset(
 """Options of compilers, linkers and archivers whose value is the next argument."""
 
 
-def program_of(argv: list[str], name: str) -> str:
-    """The program: the last part of its path; of several versions of one, the name without the version's path."""
-    return _base(argv[0]) if argv else name
+@lru_cache(_PROGRAMS)
+def program_at(path: str) -> str:
+    """The name of the program at a path: the last part of it."""
+    return _base(path)
+
+
+_PLAIN: Final = re.compile(r"[\w@%+=:,./-]+(?: [\w@%+=:,./-]+)*", re.ASCII)
+"""Words that a shell takes as they are, if there are as many of them as of arguments."""
+
+
+def command_line(argv: list[str]) -> str:
+    """A command line as a shell takes it."""
+    line = " ".join(argv)
+    return line if _PLAIN.fullmatch(line) and line.count(" ") + 1 == len(argv) else shlex.join(argv)
 
 
 @lru_cache(_PROGRAMS)
@@ -70,35 +79,59 @@ def step_name(argv: list[str], name: str) -> str:
         argv: Its command line; empty if that was not recorded.
         name: What the trace calls it. If that is not its program, a person has chosen it, and it stays.
     """
+<<<<<<< HEAD
     if is_chosen(argv, name):
+=======
+    program = program_at(argv[0]) if argv else ""
+    if not argv or name != program:
+>>>>>>> builds
         return _fitting(name)
-    program = _base(argv[0])
     words = [word for word in argv[1:] if word]
-    if program in ("cc1", "cc1plus", "cc1obj", "f951"):
-        return _joined(program, _value(words, "-dumpbase") or next(filter(_SOURCE.fullmatch, words), ""))
-    if is_compiler(program):
-        return _joined(program, _compiled(words))
-    if is_archiver(program):
-        return _joined(program, next((word for word in words if re.search(r"\.(?:a|lib)$", word)), ""))
+    if target_of := _target_namer(program):
+        target = target_of(words)
+        is_name = target and not _is_temporary(target) and target.isprintable()
+        return _fitting(f"{program} {_base(target)}" if is_name else program)
     if _SHELL.fullmatch(program):
         return _fitting(_shell(program, words))
     if _INTERPRETER.fullmatch(program):
         return _fitting(_interpreted(program, words))
-    if naming := _NAMING.get(program):
-        return _fitting(f"{program} {naming(words)}".rstrip())
-    return _joined(program, _output(words) or _only(words))
+    return _fitting(f"{program} {_NAMING[program](words)}".rstrip())
 
 
-def _joined(program: str, target: str) -> str:
-    """A program and the last part of a path, unless that is a temporary file."""
-    target = "" if _TEMPORARY.fullmatch(target) else _base(target) if target else ""
-    if not target or _TEMPORARY.fullmatch(target) or not target.isprintable():
-        return _fitting(program)
-    return _fitting(f"{program} {target}")
+@lru_cache(_PROGRAMS)
+def _target_namer(program: str) -> Callable[[list[str]], str] | None:
+    """What finds the file that a command of this program is about; None if it is not called after a file."""
+    if program in ("cc1", "cc1plus", "cc1obj", "f951"):
+        return _source
+    if is_compiler(program):
+        return _compiled
+    if is_archiver(program):
+        return _archive
+    is_about_more = program in _NAMING or _SHELL.fullmatch(program) or _INTERPRETER.fullmatch(program)
+    return None if is_about_more else _made
+
+
+def _source(words: list[str]) -> str:
+    return value_of(words, "-dumpbase") or next(filter(_SOURCE.fullmatch, words), "")
+
+
+def _archive(words: list[str]) -> str:
+    return next((word for word in words if word.endswith((".a", ".lib"))), "")
+
+
+def _made(words: list[str]) -> str:
+    return _output(words) or _only(words)
+
+
+def _is_temporary(path: str) -> bool:
+    """Whether a file is called something else in each build, or is none."""
+    if path.startswith(("/proc/", "/dev/")) or path.endswith(".tmp"):
+        return True
+    return _TEMPORARY.fullmatch(_base(path)) is not None or _HASH.search(path) is not None
 
 
 def _fitting(name: str) -> str:
-    line = _RANDOM.sub(r"\1-", " ".join(name.split()))
+    line = _RANDOM.sub(lambda found: f"{found[1]}-", " ".join(name.split()))
     return line if len(line) <= MAX_CHARACTERS else line[: MAX_CHARACTERS - 3] + "..."
 
 
@@ -106,13 +139,13 @@ def _base(path: str) -> str:
     return path.rstrip("/").rpartition("/")[2] or path
 
 
-def _value(words: list[str], option: str) -> str:
-    """The argument after an option."""
+def value_of(words: list[str], option: str) -> str:
+    """The argument after an option; empty if there is none."""
     return words[words.index(option) + 1] if option in words[:-1] else ""
 
 
 def _output(words: list[str]) -> str:
-    return _value(words, "-o") or next((word[9:] for word in words if word.startswith("--output=")), "")
+    return value_of(words, "-o") or next((word[9:] for word in words if word.startswith("--output=")), "")
 
 
 def _plain(words: list[str]) -> Iterator[str]:
@@ -207,7 +240,7 @@ def _subcommand(words: list[str]) -> str:
 
 def _make(words: list[str]) -> str:
     """The directory and the targets."""
-    directory = _value(words, "-C")
+    directory = value_of(words, "-C")
     targets = [word for word in _plain_after(words, ("-C", "-f", "-j", "-I", "-k", "-l")) if "=" not in word]
     return " ".join([*(["-C", _base(directory)] if directory else []), *targets])
 
@@ -223,18 +256,18 @@ def _plain_after(words: list[str], options: tuple[str, ...]) -> Iterator[str]:
 
 def _cmake(words: list[str]) -> str:
     for option in ("--build", "--install", "-P"):
-        if target := _value(words, option):
+        if target := value_of(words, option):
             return f"{option} {_base(target)}"
     if words[:1] == ["-E"]:
         return " ".join(words[:2])
-    return _base(_value(words, "-B") or _only(words))
+    return _base(value_of(words, "-B") or _only(words))
 
 
 def _last(words: list[str]) -> str:
     """Where something goes."""
     plain = list(_plain(words))
     target = plain[-1] if plain else ""
-    return "" if _TEMPORARY.fullmatch(target) or _TEMPORARY.fullmatch(_base(target)) else _base(target)
+    return "" if _is_temporary(target) else _base(target)
 
 
 _NAMING: Final[Mapping[str, Callable[[list[str]], str]]] = (

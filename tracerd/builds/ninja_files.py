@@ -10,7 +10,6 @@ from typing import Final
 
 from tracerd.builds.ninja import needed_steps, read_deps, read_log, read_manifest
 from tracerd.builds.steps import Build, Step
-from tracerd.builds.work import inner
 from tracerd.errors import UnsafePathError
 from tracerd.store.files import open_for_reading
 
@@ -48,7 +47,7 @@ def _needs(step: Step, directory: str) -> dict[Step, list[Step]]:
     for output, inputs in read_deps(_read(posixpath.join(directory, ".ninja_deps")) or b"").items():
         if output in manifest.inputs:
             manifest.inputs[output] = [*manifest.inputs[output], *inputs]
-    return needed_steps(inner(step), directory, manifest, read_log(log))
+    return needed_steps(step.inner, directory, manifest, read_log(log))
 
 
 def _read(path: str) -> bytes | None:

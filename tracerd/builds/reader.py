@@ -46,18 +46,10 @@ class _Line(msgspec.Struct, gc=False):
     pid: int | str = 0
     tid: int | str = 0
     id: int | str = 0
-    args: msgspec.Raw = msgspec.Raw(b"{}")
+    args: dict[str, object] = {}
 
 
 _LINE = msgspec.json.Decoder(_Line)
-_ARGS = msgspec.json.Decoder(dict[str, object])
-
-
-class _Name(msgspec.Struct):
-    name: str
-
-
-_NAME = msgspec.json.Decoder(_Name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +119,7 @@ class Reader:
         taken = len(self.kept)
         rest: list[bytes] = []
         for line in block.split(b"\n"):
-            if _MENTION in line and self._take(line):
+            if line.rfind(_MENTION) >= 0 and self._take(line):
                 self.kept.append(line)
             else:
                 rest.append(line)
@@ -141,7 +133,7 @@ class Reader:
                 with suppress(msgspec.DecodeError):
                     event = _LINE.decode(line)
                     if event.ph == "M" and event.name == "tracerd_trace":
-                        self.attributes |= _ARGS.decode(event.args)
+                        self.attributes |= event.args
                         self._command_pid = event.pid
 
     def _take(self, line: bytes) -> bool:
@@ -150,8 +142,10 @@ class Reader:
             if isinstance(event.pid, str):
                 return False
             if event.ph == "M" and event.name == "process_name":
+                name = event.args.get("name")
+                if not isinstance(name, str):
+                    return False
                 names = self.names.setdefault(event.pid, {})
-                name = _NAME.decode(event.args).name
                 names.pop(name, None)
                 if len(names) < _MAX_NAMES:
                     names[name] = line
@@ -167,7 +161,7 @@ class Reader:
     def _take_process(self, event: _Line, pid: int, line: bytes) -> bool:
         match event.ph:
             case "X":
-                args = _ARGS.decode(event.args)
+                args = event.args
                 if not _HOW_IT_ENDED & args.keys() or event.dur < 0:
                     return False
                 self._add(event, pid, event.name, args)
@@ -184,17 +178,16 @@ class Reader:
 
     def _take_begun(self, event: _Line, pid: int) -> bool:
         """A process that has begun, as `core.begin_marks` writes it."""
-        args = _ARGS.decode(event.args)
-        if args.get("cat") != "process":
+        if event.args.get("cat") != "process":
             return False
         self._begun.append(Program(pid, event.name, ns(event.ts), 0, {}, len(self.kept), event.ts, 0))
-        if isinstance(parent := args.get("parent"), int):
+        if isinstance(parent := event.args.get("parent"), int):
             self._parents[pid, ns(event.ts)] = parent
         return True
 
     def _take_slice(self, event: _Line) -> bool:
         """A span on a lane, as `layout` writes it."""
-        args = _ARGS.decode(event.args) if event.ph == "X" else {}
+        args = event.args if event.ph == "X" else {}
         pid, parent = args.get("pid"), args.get("parent")
         if not isinstance(pid, int):
             return False

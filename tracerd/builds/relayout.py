@@ -3,6 +3,7 @@
 Any problem leaves the file as the daemon has written it: whole, with a row for each process.
 """
 
+import gc
 import gzip
 import json
 import os
@@ -24,6 +25,7 @@ _TAIL: Final = b'],"metadata":'
 def main() -> None:
     """Lay out the file that the arguments name, in the layout that they name; does not return."""
     _, path, *layout = sys.argv
+    gc.disable()  # it takes a fifth of the time, and finds nothing in a process as short as this
     try:
         relayout(os.path.realpath(path), layout[0] if layout else None)
     except (OSError, ValueError, EOFError) as error:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Hashable
 
 from tracerd.builds.steps import Build, Step
-from tracerd.builds.work import inner, steps_of, work_ns
+from tracerd.builds.work import steps_of, work_ns
 
 _CHANGE_DIR = re.compile(r"\bcd\s+('[^']*'|\"[^\"]*\"|[^\s;&|]+)")
 
@@ -13,7 +13,7 @@ def repeated(build: Build) -> list[list[Step]]:
     """Groups of two steps and more that did the same again, what took longest in vain first."""
     groups: dict[Hashable, list[Step]] = {}
     for step in steps_of(build):
-        if step.main.argv and not inner(step):
+        if step.main.argv and not step.inner and "argv_left_out" not in step.main.args:
             groups.setdefault((tuple(step.main.argv), _directory(step)), []).append(step)
     again = [group for group in groups.values() if len(group) > 1]
     return sorted(again, key=wasted_ns, reverse=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from tracerd.builds.failures import failures
 from tracerd.builds.steps import Build, Step
-from tracerd.builds.work import inner, steps_of
+from tracerd.builds.work import steps_of
 
 
 def find_steps(build: Build, text: str) -> list[Step]:
@@ -25,8 +25,8 @@ def find_steps(build: Build, text: str) -> list[Step]:
 def _tests(text: str) -> Iterator[Callable[[Step], bool]]:
     yield lambda step: str(step.pid) == text
     yield lambda step: step.name == text
-    yield lambda step: step.name.endswith(f" {text}") and not inner(step)
-    yield lambda step: text in step.name and not inner(step)
+    yield lambda step: step.name.endswith(f" {text}") and not step.inner
+    yield lambda step: text in step.name and not step.inner
     yield lambda step: text in step.name
     yield lambda step: text in step.command
 
@@ -41,4 +41,20 @@ def command(step: Step) -> str:
     argv, cwd = step.main.argv, step.main.args.get("cwd")
     if not argv:
         return ""
-    return f"cd {shlex.quote(cwd)} && {shlex.join(argv)}" if isinstance(cwd, str) else shlex.join(argv)
+    line = " ".join(map(_quoted, argv))
+    return f"cd {_quoted(cwd)} && {line}" if isinstance(cwd, str) else line
+
+
+def _quoted(word: str) -> str:
+    """A word as a shell takes it, in one line: what is not printable is escaped, as bash, ksh and zsh read it."""
+    if word.isprintable():
+        return shlex.quote(word)
+    return f"$'{''.join(map(_escaped, word))}'"
+
+
+def _escaped(character: str) -> str:
+    if character in "'\\":
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    return "".join(f"\\x{byte:02x}" for byte in character.encode(errors="surrogateescape"))

@@ -4,19 +4,22 @@ A step is one process. It may have been several programs, one after the other; e
 used twice belongs to two steps: their start tells them apart. All times are in ns, as Perfetto takes them.
 """
 
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, cast
 
-from tracerd.builds.names import is_chosen, program_of, step_name
+from tracerd.builds.names import command_line, is_chosen, program_at, step_name
 
 OPEN_END: Final = "unfinished"
 """What `args.end` is of a program that had not ended when the trace did."""
 
 UNFINISHED: Final = "UNFINISHED"
 """What stands before the name of a step that had not ended when the trace did."""
+
+
+UNKNOWN_DEPTH: Final = -1
+"""The depth of a step before it is counted."""
 
 
 @dataclass(slots=True)
@@ -34,6 +37,7 @@ class Program:
         dur_us: The duration as the trace has it, in us.
         called: What it calls itself, or what to call it if its command line is not known.
         argv: The command line; empty if it was not recorded.
+        tool: The last part of its path: `cc`; its name if the command line is not known.
     """
 
     pid: int
@@ -46,11 +50,13 @@ class Program:
     dur_us: int | float
     called: str = ""
     argv: list[str] = field(init=False)
+    tool: str = field(init=False)
 
     def __post_init__(self) -> None:
         """Take the command line out of the `args`."""
         argv = self.args.get("argv")
-        self.argv = [str(word) for word in cast("list[object]", argv)] if isinstance(argv, list) else []
+        self.argv = [*map(str, cast("list[object]", argv))] if isinstance(argv, list) else []
+        self.tool = program_at(self.argv[0]) if self.argv else self.name
 
     @property
     def end(self) -> int:
@@ -86,40 +92,39 @@ class Step:
         programs: What it was, one after the other; at least one.
         parent: The step that started it; None if that is unknown.
         children: The steps that it started, in the order of their starts.
+        inner: Those of them that are no parts of a compiler.
+        is_part: Whether a compiler has started it as a part of its own work.
         depth: How many steps are around it.
         execs_s: Seconds of processor time of the execs around its steps: processes of ours, and no steps.
+        pid: Its process.
+        start: When it began.
+        end: When it ended.
+        dur: How long it lasted.
+        main: The program that it was for the longest time.
+        program: The name of that: `cc`.
     """
 
     programs: list[Program]
     parent: "Step | None" = None
-    children: "list[Step]" = field(default_factory=list["Step"])
-    depth: int = 0
+    children: "list[Step]" = field(default_factory=list)  # `list[Step]()` takes six times as long
+    inner: "list[Step]" = field(default_factory=list)
+    is_part: bool = False
+    depth: int = UNKNOWN_DEPTH
     execs_s: float = 0.0
+    pid: int = field(init=False)
+    start: int = field(init=False)
+    end: int = field(init=False)
+    dur: int = field(init=False)
+    main: Program = field(init=False)
+    program: str = field(init=False)
 
-    @property
-    def pid(self) -> int:
-        """Its process."""
-        return self.programs[0].pid
-
-    @property
-    def start(self) -> int:
-        """When it began."""
-        return self.programs[0].start
-
-    @property
-    def end(self) -> int:
-        """When it ended."""
-        return self.programs[-1].start + self.programs[-1].dur
-
-    @property
-    def dur(self) -> int:
-        """How long it lasted."""
-        return self.end - self.start
-
-    @cached_property
-    def main(self) -> Program:
-        """The program that it was for the longest time."""
-        return max(self.programs, key=lambda program: program.dur)
+    def __post_init__(self) -> None:
+        """Take from the programs what is asked for often."""
+        first, last = self.programs[0], self.programs[-1]
+        self.pid, self.start, self.end = first.pid, first.start, last.start + last.dur
+        self.dur = self.end - self.start
+        self.main = first if first is last else max(self.programs, key=lambda program: program.dur)
+        self.program = self.main.tool
 
     @cached_property
     def name(self) -> str:
@@ -136,15 +141,11 @@ class Step:
         """Whether it had not ended when the trace did."""
         return self.programs[-1].is_open
 
-    @cached_property
-    def program(self) -> str:
-        """The name of its program: `cc`."""
-        return program_of(self.main.argv, self.main.name)
-
     @property
     def command(self) -> str:
-        """Its command line as a shell takes it; its name if that was not recorded."""
-        return shlex.join(self.main.argv) if self.main.argv else self.name
+        """Its command line as a shell takes it, with `...` if it was cut; its name if that was not recorded."""
+        line = command_line(self.main.argv) if self.main.argv else self.name
+        return f"{line} ..." if "argv_left_out" in self.main.args else line
 
     @property
     def last(self) -> Mapping[str, object]:
@@ -171,7 +172,7 @@ class Step:
     def cpu_s(self) -> float | None:
         """Seconds of processor time, of its children too, without that of execs and shims; None if unrecorded."""
         user, system = self.last.get("user_s"), self.last.get("system_s")
-        if not isinstance(user, int | float) or not isinstance(system, int | float):
+        if not isinstance(user, (int, float)) or not isinstance(system, (int, float)):
             return None
         return max(0.0, user + system - self.execs_s)
 

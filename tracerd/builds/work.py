@@ -20,24 +20,19 @@ _LINKER: Final = re.compile(r"ld(?:\.\w+)?|lld|mold")
 
 
 def is_part(step: Step) -> bool:
-    """Whether a compiler has started it as a part of its own work."""
+    """Whether a compiler has started it as a part of its own work; that of the step around it is known."""
     if step.parent is None:
         return False
     is_front_end = is_compiler(step.program) and step.main.argv[1:2] == ["-cc1"]
     if not (is_front_end or step.program in _PARTS or _LINKER.fullmatch(step.program)):
         return False
-    return is_compiler(step.parent.program) or is_part(step.parent)
-
-
-def inner(step: Step) -> list[Step]:
-    """The steps that a step has started, without the parts of a compiler."""
-    return [child for child in step.children if not is_part(child)]
+    return is_compiler(step.parent.program) or step.parent.is_part
 
 
 def work(step: Step) -> Iterator[Interval]:
     """When a step worked by itself, in the order of time."""
     at = step.start
-    for child in inner(step):  # by their starts
+    for child in step.inner:  # by their starts
         if child.start > at:
             yield at, min(child.start, step.end)
         at = max(at, child.end)
@@ -56,12 +51,12 @@ def cpu_s(step: Step) -> float | None:
     """Seconds of processor time that it used by itself; None if that was not recorded."""
     if step.cpu_s is None:
         return None
-    return max(0.0, step.cpu_s - sum(child.cpu_s or 0.0 for child in inner(step)))
+    return max(0.0, step.cpu_s - sum(child.cpu_s or 0.0 for child in step.inner))
 
 
 def steps_of(build: Build) -> list[Step]:
     """The steps of a build, without the parts of compilers."""
-    return [step for step in build.steps if not is_part(step)]
+    return [step for step in build.steps if not step.is_part]
 
 
 class AtOnce:

@@ -131,7 +131,7 @@ def _write_all(source: "Source", target: Target, progress: Progress, layout: str
     snapshot = replace(source.snapshot(), transform=_redacted if redacts else None)
     if layout is None and source.log is not None and not may_have_lanes(source.stored_blocks(snapshot)):
         layout = PROCESSES
-    with target.sink(target.output) as sink:
+    with no_gc(), target.sink(target.output) as sink:
         return write_tef(snapshot, sink, reach, laid_out(source.blocks(snapshot), layout, learn), source.verify)
 
 

@@ -8,7 +8,7 @@ from tracerd.text import printable
 from tracerd.view.tables import duration_text, microseconds, plural
 
 WAITED: dict[Because, str] = {
-    "clock": "began when the step above had ended",
+    "clock": "began after the step above",
     "slot": "waited for a slot, which the step above had",
     "file": "names a file of the step above",
     "ninja": "needs the step above, by ninja's files",
