@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import compress
 
 from tracerd.replay.observer import NO_PARENT
+from tracerd.replay.windows import sorted_array
 from tracerd.rows.recording import Recording
 from tracerd.rows.spans import INSTANT, OVERLAPPING, Spans
-from tracerd.rows.windows import sorted_array
 
 COLUMNS = 60
 """Into how many parts the time of a trace is cut, unless it is shorter than as many ns."""
