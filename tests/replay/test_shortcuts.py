@@ -48,6 +48,15 @@ def test_traces_with_each_kind_of_finding(monkeypatch: pytest.MonkeyPatch) -> No
     check(["".join(f"{line}\n" for line in lines).encode() for _name, lines, _found in ROWS], monkeypatch)
 
 
+def test_a_begin_that_the_span_around_it_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = b"".join(b'{"ph":"%s","name":"s","ts":%d,"dur":%d,"pid":1,"tid":1}\n' % row for row in CUT)
+    assert [finding.line_no for finding in found_in(log)] == [2]
+    check([log], monkeypatch)
+
+
+CUT = [(b"X", 0, 10), (b"B", 1, 0), (b"X", 20, 5)]
+
+
 def test_deep_traces(monkeypatch: pytest.MonkeyPatch) -> None:
     check([deep_log(depth, phase) for depth in (511, 512, 513, 600) for phase in "XB"], monkeypatch)
 
@@ -73,4 +82,7 @@ PLAIN = [
     (b"E", 13, 0),
     (b"X", 14, 0),
     (b"X", 15, 1),
+    (b"X", 20, 10),
+    (b"B", 25, 0),
+    (b"E", 30, 0),
 ]

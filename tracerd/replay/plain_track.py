@@ -64,7 +64,7 @@ def _is_plain_window(track: Track, window: Sequence[int], ends: list[int], stack
         else:
             ends.append(ts)
             stack.append(_MOMENT)
-        if len(ends) > MAX_DEPTH:
+        if len(stack) > MAX_DEPTH + 1:  # with what lies at the bottom
             return False
     return True
 
