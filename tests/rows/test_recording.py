@@ -8,7 +8,8 @@ import pytest
 from tests.perfetto.own_cases import CAPTURES
 from tests.rows.exact_recording import described, lines_of, read_exactly
 from tests.rows.random_traces import deep_log, random_log
-from tracerd.rows import exact, windows
+from tracerd.replay import windows
+from tracerd.rows import exact
 from tracerd.rows.recording import read
 from tracerd.rows.source import Source
 
@@ -82,5 +83,5 @@ def test_windows_do_not_matter(monkeypatch: pytest.MonkeyPatch, window: int) -> 
     logs = [random_log(seed) for seed in range(100)]
     expected = [described(read([log])) for log in logs]
     monkeypatch.setattr(windows, "WINDOW", window)
-    monkeypatch.setattr("tracerd.rows.pairs.WINDOW", window)
+    monkeypatch.setattr("tracerd.replay.track.WINDOW", window)
     assert [described(read([log])) for log in logs] == expected

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import click
 
@@ -21,8 +21,9 @@ from tracerd.cli.reading import Read, print_lines, read_trace
 from tracerd.text import printable, printable_json
 
 if TYPE_CHECKING:
+    from tracerd.builds.steps import Build
     from tracerd.query.where import Where
-    from tracerd.view.diff import Grown
+    from tracerd.view.diff import Grown, Side
     from tracerd.view.groups import By
 
 _PERCENT = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*%?", re.ASCII)
@@ -79,9 +80,11 @@ def diff(
     keys, condition = span_keys(by or BY_NAME), span_condition(where)
     may_be_build = by is None and where is None
     inputs = inputs_of(keys, condition)
-    before, after = (read_trace(directory, name, inputs, may_be_build=may_be_build) for name in (a, b))
+    before, after = (
+        _side(read_trace(directory, name, inputs, may_be_build=may_be_build), keys, condition) for name in (a, b)
+    )
     least = round(min_total * 1e9)
-    found = _builds(before, after) or _spans(before, after, keys, condition)
+    found = _compared(before, after, keys)
     over = [] if fail_over is None else found.grown(fail_over, least)
     ids = before.trace_id, after.trace_id
     (_print_json if as_json else _print)(found, ids, top, fail_over, over)
@@ -105,18 +108,29 @@ class _Found(Protocol):
         ...
 
 
-def _builds(a: Read, b: Read) -> _Found | None:
+class _Side(NamedTuple):
+    """A trace, of whose spans no more is kept than the figures: then there is room for the other."""
+
+    trace_id: str
+    spans: "Side"
+    build: "Build | None"
+
+
+def _side(read: Read, keys: "By", condition: "Where | None") -> _Side:
+    from tracerd.view.chosen import choose
+    from tracerd.view.diff import Side
+
+    return _Side(read.trace_id, Side(choose(read.recording, condition), keys), read.build)
+
+
+def _compared(a: _Side, b: _Side, keys: "By") -> _Found:
     from tracerd.builds.summary import summarize
     from tracerd.view.build_diff import BuildDiff
-
-    return BuildDiff(summarize(a.build), summarize(b.build)) if a.build and b.build else None
-
-
-def _spans(a: Read, b: Read, keys: "By", condition: "Where | None") -> _Found:
-    from tracerd.view.chosen import choose
     from tracerd.view.diff import Comparison
 
-    return Comparison(choose(a.recording, condition), choose(b.recording, condition), keys)
+    if a.build and b.build:
+        return BuildDiff(summarize(a.build), summarize(b.build))
+    return Comparison(a.spans, b.spans, keys)
 
 
 def _print_json(

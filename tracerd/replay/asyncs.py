@@ -7,12 +7,13 @@ name, where ends without begins can meet begins without ends.
 import heapq
 from array import array
 from collections.abc import Callable
+from itertools import chain
 
 from tracerd.replay.flows import Bound, Flows
 from tracerd.replay.kinds import ASYNC_COLLISION, Finding
 from tracerd.replay.observer import Record
 from tracerd.replay.slices import PENDING, Names, SliceStack
-from tracerd.replay.track import Track
+from tracerd.replay.track import PHASE, Track
 
 Pid = int | str
 Cookie = tuple[Pid | None, int, int | str | bytes]
@@ -104,8 +105,12 @@ class Asyncs:
         number = self._cookies.setdefault(cookie, len(self._cookies))
         if number == len(self._own):
             self._own.append(cookie[0])
-        self._events.add(phase, ts, number, name, cat, line_no)
+        self._events.add((PHASE[phase], ts, number, name, cat, line_no))
         self._pid.append(self._pid_numbers.setdefault(pid, len(self._pid_numbers)))
+
+    def pack(self) -> None:
+        """Make small what was added."""
+        self._events.pack()
 
     def finish(self, rank: Callable[[int, str, int], int], flows: Flows, unnamed: int) -> None:
         """Play all events."""
@@ -114,7 +119,8 @@ class Asyncs:
         names: dict[tuple[Pid | None, int], _Lanes] = {}
         begun: dict[int, list[tuple[int, int]]] = {}  # by cookie: processes and lines of what is open
         events = self._events
-        for at, phase in events.in_order(rank):
+        for at in chain.from_iterable(events.in_order(rank)):
+            phase = chr(events.phases[at])
             ts, cookie, name, cat, line_no = (
                 events.ts[at], events.dur[at], events.name[at], events.cat[at], events.line_no[at],
             )  # fmt: skip

@@ -162,6 +162,11 @@ def truncated(number: float) -> int:
 EXACT_US: Final = 2.0**52 / 1000
 """Below, a double of nanoseconds has its fraction, and a whole number of microseconds is one of nanoseconds."""
 
+USUAL_US: Final = 0.001
+"""From here up to EXACT_US, half a nanosecond more and no fraction is what rounds as `nanoseconds` does."""
+
+MAX_TIME_US: Final = INT64_MAX // 1000
+
 
 def nanoseconds(time: int | float) -> int:
     """A ts or dur as Perfetto keeps it."""

@@ -42,6 +42,8 @@ from tracerd.trace_json.perfetto import export_line
 
 NO_ARGS = msgspec.Raw(b"{}")
 _BLANKS = b" \t\r\n"
+MAX_STAGED = 32 * 1024
+"""About so many events are objects at a time."""
 _NULL = re.compile(rb"\bnull\b")
 
 
@@ -64,9 +66,13 @@ class Player:
         self._report = findings.add
         self._trace = Trace(self._report, self.names, observer)
         self.clocks: list[Clock] = []
+        self._pack_at = 0
 
     def feed(self, block: bytes) -> None:
         """Look at the next whole lines; only the very last of a log may lack its newline."""
+        if self.lines >= self._pack_at:
+            self._trace.pack()
+            self._pack_at = self.lines + MAX_STAGED
         run = None if has_many_digits(block) else decode_run(block, ORDINARY)
         if run is not None:
             self._take_run(run, block)
@@ -79,8 +85,11 @@ class Player:
         self._take_line(block)
 
     def _take_run(self, run: list[Event], block: bytes) -> None:
-        for at, event in enumerate(run):
-            self.lines += 1
+        first_line = self.lines + 1
+        at = 0
+        while (at := self._trace.usual_spans.take(run, at, first_line + at)) < len(run):
+            event = run[at]
+            self.lines = first_line + at
             ph = event.ph[:1]
             if (
                 ph in ("", CPU_PROFILE)
@@ -92,6 +101,8 @@ class Player:
                 self._take_line(block.split(b"\n")[at])
             else:
                 self._trace.take(self.lines, event)
+            at += 1
+        self.lines = first_line + len(run) - 1
 
     def _take_line(self, raw: bytes) -> None:
         """Look at one line exactly."""

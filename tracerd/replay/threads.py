@@ -61,6 +61,10 @@ class Threads:
         """The thread of an event."""
         return self._found.get((pid, tid)) or self._add(pid, tid, line_no)
 
+    def known(self, pid: Id | Unset, tid: Id | Unset) -> Thread | None:
+        """The thread of an event; None if this is its first one."""
+        return self._found.get((pid, tid))
+
     def _add(self, raw_pid: Id | Unset, raw_tid: Id | Unset, line_no: int) -> Thread:
         self._check_id(raw_pid, "pid", "0", line_no)
         self._check_id(raw_tid, "tid", "the pid: the thread becomes the main thread", line_no)

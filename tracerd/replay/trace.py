@@ -3,11 +3,12 @@
 import math
 from collections.abc import Callable
 from functools import partial
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from tracerd.replay.asyncs import Asyncs
 from tracerd.replay.clocks import SAMPLES, Clock, boot_findings, clock_findings, unit_findings
 from tracerd.replay.events import (
+    MAX_TIME_US,
     Event,
     Unset,
     async_id,
@@ -40,13 +41,14 @@ from tracerd.replay.kinds import (
     Kind,
 )
 from tracerd.replay.observer import Observer
-from tracerd.replay.order import INT64_MAX, Order
+from tracerd.replay.order import Order
+from tracerd.replay.plain_track import is_plain
 from tracerd.replay.slices import PENDING, UNNAMED, Names, SliceStack
 from tracerd.replay.threads import Id as ThreadId
 from tracerd.replay.threads import Thread, Threads
-from tracerd.replay.track import Track
+from tracerd.replay.track import PHASE, Track
+from tracerd.replay.usual_spans import PROCESS_CAT, UsualSpans
 
-MAX_TIME_US = INT64_MAX // 1000
 COARSE_US = 2.0**47
 """From here on, 4.5 years, a double of microseconds is off by more than 10 ns, so that spans that touch overlap."""
 COARSE_NS = 2**47 * 1000
@@ -68,6 +70,7 @@ class Trace:
         self._names = names
         self._unnamed = self._names[UNNAMED]
         self._threads = Threads(report)
+        self.usual_spans = UsualSpans(self._threads, self._order, names, observer)
         self._global_instants = Track()
         make_record = partial(observer.track, None, None) if observer is not None else None
         self._asyncs = Asyncs(names, report, make_record)
@@ -98,7 +101,7 @@ class Trace:
             thread.process.first = thread.process.first or (line_no, ts, ts + max(dur, 0))
         match phase:
             case "X" | "B" | "E":
-                if phase == "X" and (dur < 0 or event.cat == "process"):
+                if phase == "X" and (dur < 0 or event.cat == PROCESS_CAT):
                     self._check_complete(event, thread, ts, dur)
                 self._add(thread.track, phase, ts, dur, event)
                 if phase != "E" and not isinstance(event.bind_id, Unset):
@@ -125,7 +128,7 @@ class Trace:
             self._add_finding(NO_PID, f"{phase} has no pid: it is shown in a process 0, as all events without one")
 
     def _check_complete(self, event: Event, thread: Thread, ts: int, dur: int) -> None:
-        if event.cat == "process" and has_ended(event):
+        if event.cat == PROCESS_CAT and has_ended(event):
             self._lives.setdefault(thread.process.pid, []).append((ts, ts + dur, self._line_no))
         if dur < 0:
             self._add_finding(NEGATIVE_DUR, f"dur {event.dur} is negative")
@@ -150,7 +153,7 @@ class Trace:
 
     def _add(self, track: Track, phase: str, ts: int, dur: int, event: Event) -> None:
         name, cat = self._names[event.name], self._names[event.cat]
-        track.add(phase, ts, dur, name, cat, self._line_no)
+        track.add((PHASE[phase], ts, dur, name, cat, self._line_no))
 
     def _metadata(self, event: Event) -> None:
         if event.name not in ("process_name", "thread_name"):
@@ -207,14 +210,7 @@ class Trace:
         if number is None:
             self._add_finding(FLOW_ID, f"{phase} has no id, or one that is neither an integer nor hex digits: no arrow")
             return
-        step: Step
-        match phase:
-            case "s":
-                step = "start"
-            case "t":
-                step = "step"
-            case _:
-                step = "end" if event.bp == "e" else "await"
+        step: Step = "start" if phase == "s" else "step" if phase == "t" else "end" if event.bp == "e" else "await"
         id_: Id = (number, self._names[event.cat], self._names[event.name])
         self._bound[self._line_no] = Bound(id_, step)
         self._add(thread.track, phase, ts, 0, event)
@@ -248,18 +244,29 @@ class Trace:
                 if start >= end:
                     reason = f"process {pid} had ended, by line {before}, when this one of the same pid began"
                     self._report(Finding(line_no, PID_REUSED, reason))
-        for finding in boot_findings(clocks):
-            self._report(finding)
-        for finding in unit_findings(self._threads.processes(), clocks):
-            self._report(finding)
-        for finding in clock_findings(self._threads.processes(), clocks):
+        processes = self._threads.processes()
+        for finding in chain(
+            boot_findings(clocks), unit_findings(processes, clocks), clock_findings(processes, clocks)
+        ):
             self._report(finding)
 
+    def pack(self) -> None:
+        """Make small what was taken since the last time."""
+        for _pid, _tid, track in self._threads.tracks():
+            track.pack()
+        self._global_instants.pack()
+        self._asyncs.pack()
+
     def _play(self, pid: ThreadId | None, tid: ThreadId | None, track: Track, flows: Flows) -> None:
+        track.pack()
+        has_arrows = self._bound and not self._bound.keys().isdisjoint(track.line_no)
+        if self._observer is None and not has_arrows and is_plain(track, track.in_order(self._order.rank)):
+            return
         record = self._observer.track(pid, tid) if self._observer is not None and track.phases else None
         stack = SliceStack(self._names, self._report, record=record)
         waiting: list[tuple[Id, int]] = []
-        for at, phase in track.in_order(self._order.rank):
+        for at in chain.from_iterable(track.in_order(self._order.rank)):
+            phase = chr(track.phases[at])
             ts, name, cat, line_no = track.ts[at], track.name[at], track.cat[at], track.line_no[at]
             started = False
             match phase:

@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Callable
+from itertools import chain
 
 from tracerd.replay.kinds import Finding
 from tracerd.replay.order import Order
@@ -36,9 +37,9 @@ def play(
     track.cat.extend(map(labels.cat.__getitem__, columns.label))
     track.phases += columns.phases.translate(WITHOUT_ERROR)
     stack = SliceStack(names, report, record=spans)
-    for at, phase in track.in_order(order.rank):
+    for at in chain.from_iterable(track.in_order(order.rank)):
         ts, name, cat = track.ts[at], track.name[at], track.cat[at]
-        match phase:
+        match chr(track.phases[at]):
             case "X":
                 stack.start(ts, track.dur[at], name, cat, at, is_x=True)
             case "B":

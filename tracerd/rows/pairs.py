@@ -6,16 +6,15 @@ first thing that is out of the ordinary this one gives up: the track is then pla
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from itertools import compress, islice
-from operator import eq, ge, itemgetter
+from itertools import compress
 from typing import Final
 
 from tracerd.replay.observer import NO_PARENT
 from tracerd.replay.order import Order
 from tracerd.replay.slices import MAX_DEPTH, NO_NAME
+from tracerd.replay.track import PHASE, in_order, picked
 from tracerd.rows.spans import ERROR, INSTANT, NO_LINE, Spans
-from tracerd.rows.track_events import ERROR_BIT, PHASE, Columns, Labels
-from tracerd.rows.windows import WINDOW, sorted_windows
+from tracerd.rows.track_events import ERROR_BIT, Columns, Labels
 
 WITHOUT_ERROR: Final = bytes(byte & ~ERROR_BIT for byte in range(256))
 _FLAGS: Final = bytes(
@@ -42,64 +41,33 @@ def play(track: Columns, labels: Labels, order: Order, spans: Spans, tick: Calla
     """
     ends = [_NO_LIMIT]  # when each open span has ended at the latest
     stack = [NO_PARENT]
-    for window in in_order(track, order):
+    for window in _in_order(track, order):
         tick()
         if not _play_window(track, labels, window, spans, ends, stack):
             return False
     return True
 
 
-def in_order(track: Columns, order: Order) -> Iterator[list[int]]:
-    """The indices of events in the order in which they are played, in lists that follow one another."""
-    ts = track.ts
-    if not any(map(ge, ts, islice(ts, 1, None))):
-        for start in range(0, len(ts), WINDOW):
-            yield list(range(start, min(start + WINDOW, len(ts))))
-        return
-    # A list is faster to ask than an array.
-    key = ts.tolist().__getitem__ if len(ts) <= WINDOW else ts.__getitem__
-    for window in sorted_windows(range(len(ts)), key):
-        times = _picked(ts, window)
-        equal = map(eq, times, islice(times, 1, None))
-        start = end = -1
-        for at in compress(range(len(times)), equal):
-            if at != end:
-                _order_equal(track, order, window, start, end)
-                start = at
-            end = at + 1
-        _order_equal(track, order, window, start, end)
-        yield window
-
-
-def _picked(column: Sequence[int], window: Sequence[int]) -> Sequence[int]:
-    """What a column holds at these indices; a call for all of them is the fastest."""
-    return itemgetter(*window)(column) if len(window) > 1 else [column[at] for at in window]
-
-
-def _order_equal(track: Columns, order: Order, window: list[int], start: int, end: int) -> None:
-    """Put events of one ts in order."""
-    if start < end:
-        ts, dur, phases = track.ts, track.dur, track.phases
-        window[start : end + 1] = sorted(
-            window[start : end + 1], key=lambda at: order.rank(ts[at], chr(phases[at] & ~ERROR_BIT), dur[at])
-        )
+def _in_order(track: Columns, order: Order) -> Iterator[Sequence[int]]:
+    ts, dur, phases = track.ts, track.dur, track.phases
+    return in_order(ts, lambda at: order.rank(ts[at], chr(phases[at] & ~ERROR_BIT), dur[at]))
 
 
 def _play_window(
-    track: Columns, labels: Labels, window: list[int], spans: Spans, ends: list[int], stack: list[int]
+    track: Columns, labels: Labels, window: Sequence[int], spans: Spans, ends: list[int], stack: list[int]
 ) -> bool:
-    phases = bytes(_picked(track.phases, window))
-    times, lengths = _picked(track.ts, window), _picked(track.dur, window)
+    phases = bytes(picked(track.phases, window))
+    times, lengths = picked(track.ts, window), picked(track.dur, window)
     is_begin = phases.translate(_IS_BEGIN)
     at = len(spans.flags)
     spans.ts.fromlist(list(compress(times, is_begin)))
     spans.dur.fromlist(list(compress(lengths, is_begin)))
-    of_begins = list(compress(_picked(track.label, window), is_begin))
-    spans.name.extend(_picked(labels.name, of_begins))
-    spans.cat.extend(_picked(labels.cat, of_begins))
+    of_begins = list(compress(picked(track.label, window), is_begin))
+    spans.name.extend(picked(labels.name, of_begins))
+    spans.cat.extend(picked(labels.cat, of_begins))
     spans.flags += bytes(compress(phases, is_begin)).translate(_FLAGS)
     if track.lines:
-        spans.line.extend(compress(_picked(track.lines, window), is_begin))
+        spans.line.extend(compress(picked(track.lines, window), is_begin))
         spans.end_line.extend([NO_LINE] * (len(spans.line) - len(spans.end_line)))
     durs = spans.dur
     add_parent = spans.parent.append

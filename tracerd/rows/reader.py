@@ -12,15 +12,16 @@ from typing import Final
 
 from tracerd.core.lines import BadLine, decode_run
 from tracerd.core.tef import CLOCK_PREFIX, COMPLETE, METADATA
-from tracerd.replay.events import EXACT_US, UNSET, Unset, has_many_digits, middle_of, nanoseconds
+from tracerd.replay.events import EXACT_US, UNSET, USUAL_US, Unset, has_many_digits, middle_of, nanoseconds
 from tracerd.replay.kinds import Finding
 from tracerd.replay.slices import PENDING, UNNAMED, Names
 from tracerd.replay.threads import Thread, Threads
+from tracerd.replay.track import PHASE
 from tracerd.rows.error_events import are_of_error
 from tracerd.rows.process import Process
 from tracerd.rows.span_event import DECODER, MAX_EXACT, Args, Block, Event, event_of
 from tracerd.rows.spans import Id, Spans
-from tracerd.rows.track_events import ERROR_BIT, PHASE, Columns
+from tracerd.rows.track_events import ERROR_BIT, Columns
 from tracerd.rows.tracks import Tracks
 from tracerd.trace_json.perfetto import export_line
 
@@ -31,9 +32,6 @@ _E: Final = PHASE["E"]
 
 MAX_STAGED: Final = 32 * 1024
 """So many events are objects at a time, about four megabytes."""
-
-USUAL_US: Final = 0.001
-"""From here up to EXACT_US, half a nanosecond more and no fraction is what rounds as `nanoseconds` does."""
 
 UNUSUAL: Final = -(2**70)
 """The time of what is not for the fast loop."""

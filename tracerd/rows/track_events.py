@@ -14,9 +14,6 @@ from tracerd.replay.slices import Names
 ERROR_BIT: Final = 0x80
 """Set in the phase of an event that is an error."""
 
-PHASE: Final = {phase: ord(phase) for phase in "XBEi"}
-"""The phases of spans and of instants."""
-
 LABEL_SHIFT: Final = 32
 """The third number: the label of an event, shifted by so many bits, and its phase."""
 

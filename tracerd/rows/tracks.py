@@ -13,10 +13,11 @@ from tracerd.replay.kinds import OVERLAP, TOO_DEEP, Finding
 from tracerd.replay.order import Order
 from tracerd.replay.slices import UNNAMED, Names
 from tracerd.replay.threads import Thread
+from tracerd.replay.track import PHASE
 from tracerd.rows import exact, pairs
 from tracerd.rows.span_event import Event
 from tracerd.rows.spans import Id, Spans
-from tracerd.rows.track_events import ERROR_BIT, PHASE, Columns, Labels, TrackEvents
+from tracerd.rows.track_events import ERROR_BIT, Columns, Labels, TrackEvents
 
 
 class Tracks:

@@ -2,14 +2,13 @@
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import compress
+from itertools import compress, count
 
 from tracerd.replay.observer import NO_PARENT
+from tracerd.replay.windows import WINDOW, sort
 from tracerd.rows.recording import Recording
 from tracerd.rows.spans import INSTANT, OVERLAPPING, Spans
-from tracerd.rows.windows import sorted_array
 
 COLUMNS = 60
 """Into how many parts the time of a trace is cut, unless it is shorter than as many ns."""
@@ -47,7 +46,8 @@ class Intervals:
 
     def at_once(self, start: int, end: int) -> AtOnce:
         """How many intervals there are at one time, between two times."""
-        self.starts, self.ends = sorted_array(self.starts), sorted_array(self.ends)
+        sort(self.starts)
+        sort(self.ends)
         dur = max(end - start, 1)
         columns = min(COLUMNS, dur)
         borders = [start + dur * column // columns for column in range(columns + 1)]
@@ -93,7 +93,7 @@ def spans(recording: Recording) -> Intervals:
     """All spans; one never ended lasts as long as its process."""
     found = Intervals()
     for track in recording.tracks:
-        _add(found, recording, track, track.flags.translate(_IS_SPAN))
+        _add(found, recording, track, bytes(track.flags).translate(_IS_SPAN))
     return found
 
 
@@ -102,16 +102,23 @@ def tracks(recording: Recording) -> Intervals:
     found = Intervals()
     for track in recording.tracks:
         flags = track.flags.translate(_IS_ON_TRACK)
-        _add(found, recording, track, [flag and at == NO_PARENT for flag, at in zip(flags, track.parent, strict=True)])
+        _add(
+            found,
+            recording,
+            track,
+            bytes(flag and at == NO_PARENT for flag, at in zip(flags, track.parent, strict=True)),
+        )
     return found
 
 
-def _add(found: Intervals, recording: Recording, track: Spans, chosen: Sequence[int]) -> None:
-    starts, durs = list(compress(track.ts, chosen)), list(compress(track.dur, chosen))
-    if durs and min(durs) < 0:
-        for at in compress(range(len(chosen)), chosen):
-            start, dur = track.ts[at], track.dur[at]
-            found.add(start, start + dur if dur >= 0 else recording.end_of(track.pid_of(at)))
-        return
-    found.starts.fromlist(starts)
-    found.ends.fromlist([start + (dur or 1) for start, dur in zip(starts, durs, strict=True)])
+def _add(found: Intervals, recording: Recording, track: Spans, chosen: bytes) -> None:
+    for first in range(0, len(chosen), WINDOW):
+        some = slice(first, first + WINDOW)
+        starts, durs = list(compress(track.ts[some], chosen[some])), list(compress(track.dur[some], chosen[some]))
+        if durs and min(durs) < 0:
+            for at in compress(count(first), chosen[some]):
+                start, dur = track.ts[at], track.dur[at]
+                found.add(start, start + dur if dur >= 0 else recording.end_of(track.pid_of(at)))
+            continue
+        found.starts.fromlist(starts)
+        found.ends.fromlist([start + (dur or 1) for start, dur in zip(starts, durs, strict=True)])

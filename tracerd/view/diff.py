@@ -54,22 +54,44 @@ def change(a: int | None, b: int | None) -> float | None:
     return (b - a) / a if a and b is not None else None
 
 
+class Side:
+    """What is compared of a trace, of which no more is kept.
+
+    Args:
+        recording: The trace.
+        by: What its spans are grouped by; processes by name, as pids differ each time.
+
+    Attributes:
+        dur: How long it takes, in ns.
+        events: How many events it has.
+        left_out: How many lines are none that Perfetto would read.
+        processes: How many processes it has.
+        groups: The figures of its spans, by name.
+    """
+
+    def __init__(self, recording: Recording, by: By) -> None:
+        self.dur = recording.end - recording.start
+        self.events = recording.events
+        self.left_out = recording.left_out
+        self.processes = len(recording.processes)
+        self.groups = _named(recording, by)
+
+
 class Comparison:
     """Two traces, A before B.
 
     Args:
         a: The first trace.
         b: The second.
-        by: What spans are grouped by; processes by name, as pids differ each time.
+        by: What the spans of both are grouped by.
     """
 
-    def __init__(self, a: Recording, b: Recording, by: By) -> None:
+    def __init__(self, a: Side, b: Side, by: By) -> None:
         self._a = a
         self._b = b
         self._by = by
-        groups_a, groups_b = _named(a, by), _named(b, by)
-        names = dict.fromkeys([*groups_a, *groups_b])
-        pairs = [Pair(name, groups_a.get(name), groups_b.get(name)) for name in names]
+        names = dict.fromkeys([*a.groups, *b.groups])
+        pairs = [Pair(name, a.groups.get(name), b.groups.get(name)) for name in names]
         self.pairs = sorted(pairs, key=lambda pair: (-abs(pair.growth), -pair.size, pair.name))
 
     def grown(self, limit: float, min_total: int) -> list[Grown]:
@@ -79,8 +101,7 @@ class Comparison:
             limit: The part.
             min_total: Do not look at names whose total is shorter in both traces, in ns.
         """
-        durations = change(self._a.end - self._a.start, self._b.end - self._b.start)
-        found = [(WHOLE, durations)]
+        found = [(WHOLE, change(self._a.dur, self._b.dur))]
         found += [(pair.name, pair.changes()["total"]) for pair in self.pairs if pair.size >= min_total]
         return [Grown(name, part) for name, part in found if part is not None and part > limit]
 
@@ -107,10 +128,9 @@ class Comparison:
 
     def as_text(self, ids: tuple[str, str], top: int) -> Iterator[str]:
         """All of it but what has grown, in lines."""
-        for letter, trace_id, recording in zip("AB", ids, (self._a, self._b), strict=True):
-            counted = [plural(len(recording.processes), "process"), plural(recording.events, "event")]
-            dur = duration_text(recording.end - recording.start)
-            yield f"{letter}  {printable(trace_id)}: {', '.join([dur, *counted])}"
+        for letter, trace_id, side in zip("AB", ids, (self._a, self._b), strict=True):
+            counted = [duration_text(side.dur), plural(side.processes, "process"), plural(side.events, "event")]
+            yield f"{letter}  {printable(trace_id)}: {', '.join(counted)}"
         if self.pairs:
             yield ""
             rows = [row for pair in self.pairs[:top] for row in _rows(pair)]
@@ -132,13 +152,13 @@ def _named(recording: Recording, by: By) -> dict[str, Figures]:
     return found
 
 
-def _trace_json(trace_id: str, recording: Recording) -> dict[str, object]:
+def _trace_json(trace_id: str, side: Side) -> dict[str, object]:
     return {
         "trace_id": trace_id.encode(errors="backslashreplace").decode(),
-        "dur_us": microseconds(recording.end - recording.start),
-        "events": recording.events,
-        "left_out": recording.left_out,
-        "processes": len(recording.processes),
+        "dur_us": microseconds(side.dur),
+        "events": side.events,
+        "left_out": side.left_out,
+        "processes": side.processes,
     }
 
 

@@ -3,14 +3,15 @@
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from tracerd.query.aggregate import PER_PERCENT, rounded_mean, rounded_percentile
 from tracerd.query.keys import input_text, key_text
 from tracerd.query.program import Input
+from tracerd.replay.windows import WINDOW, sort
 from tracerd.rows.recording import Recording
 from tracerd.rows.spans import ERROR, INSTANT, Id, Spans
-from tracerd.rows.windows import sorted_array
 from tracerd.view.span_columns import rows
 
 By = tuple[Input, ...]
@@ -62,7 +63,7 @@ class Figures:
 
     def finish(self) -> None:
         """Put the durations in order."""
-        self.durations = sorted_array(self.durations)
+        sort(self.durations)
 
     def times(self) -> dict[str, int]:
         """The figures that are times, by their names in tables; without a finished span none."""
@@ -119,8 +120,16 @@ def by_label(by: By) -> str:
 
 
 def _add(found: dict[Key, Figures], spans: Spans, keys: Iterable[Key | None]) -> None:
+    values = zip(keys, spans.dur, spans.self_times(), spans.flags, strict=True)
+    while _add_some(found, islice(values, WINDOW)):
+        pass
+
+
+def _add_some(found: dict[Key, Figures], values: Iterable[tuple[Key | None, int, int, int]]) -> bool:
+    """Take in some spans, of which there may be objects; False if there are none."""
     times: dict[Key, tuple[list[int], list[int]]] = {}  # the durations, and the self times
-    for key, dur, self_time, flags in zip(keys, spans.dur, spans.self_times(), spans.flags, strict=True):
+    flags = None
+    for key, dur, self_time, flags in values:
         if flags or dur < 0 or key is None:
             if flags & INSTANT or key is None:  # only instants are of no process
                 continue
@@ -141,3 +150,4 @@ def _add(found: dict[Key, Figures], spans: Spans, keys: Iterable[Key | None]) ->
         figures.durations.fromlist(durations)
         figures.total += sum(durations)
         figures.self_total += sum(self_times)
+    return flags is not None

@@ -17,7 +17,7 @@ def sorted_windows(numbers: Sequence[int], key: Callable[[int], int] | None = No
     """The numbers in order, in lists that follow one another; equal ones stay in their order.
 
     Args:
-        numbers: They are not changed.
+        numbers: They may be changed from the first list on.
         key: By what of a number they are ordered; by itself without one.
     """
     if len(numbers) <= WINDOW:
@@ -44,9 +44,9 @@ def _merged(
     )
 
 
-def sorted_array(numbers: "array[int]") -> "array[int]":
-    """The numbers in order."""
-    found = array("q")
+def sort(numbers: "array[int]") -> None:
+    """Put numbers in order, in their place."""
+    at = 0
     for window in sorted_windows(numbers):
-        found.extend(window)
-    return found
+        numbers[at : at + len(window)] = array("q", window)
+        at += len(window)
