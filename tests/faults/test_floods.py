@@ -268,16 +268,15 @@ def test_a_large_export_while_8_clients_stream(daemon: Daemon, tmp_path: Path, c
 
 @pytest.mark.parametrize("kind", [b"OPEN t%d\n", b"bad %d\n"])
 def test_many_messages_in_one_block_let_others_take_turns(daemon: Daemon, kind: bytes) -> None:
-    many = 1000
+    """Of two clients with many messages, neither has all of them handled before the other's next turn."""
+    many, questions = 1000, 200
     with daemon.connect() as busy, daemon.connect() as neighbour:
-        neighbour.send(b"OPEN neighbour\n")
         busy.send(b"OPEN busy\n")
-        assert (busy.flush(), neighbour.flush()) == ((0, 0, 0), (0, 0, 0))
+        assert busy.flush() == (0, 0, 0)
         os.kill(daemon.process.pid, signal.SIGSTOP)
         busy.send(b"".join(kind % number + event(number) for number in range(many)))
-        neighbour.send(event(1) + b"FLUSH\nSTATUS\n")
+        neighbour.send(b"STATUS\n" * questions)
         os.kill(daemon.process.pid, signal.SIGCONT)
-        assert neighbour.line() == b"OK 1 0 0"
-        stored = json.loads(neighbour.line())["totals"]["stored"]
-        assert stored < many / 2, "the neighbour waited until the block was handled"
+        stored = [json.loads(neighbour.line())["totals"]["stored"] for _ in range(questions)]
+        assert any(0 < count < many for count in stored), "one of them waited until the other's block was handled"
         assert busy.flush()[0] == many

@@ -25,6 +25,8 @@ LINES = [
     (b'{"argv":["mysql","-phunter2"]}', b'{"argv":["mysql","-p***"]}'),
     (b'{"a":"{\\"token\\":\\"hunter2\\"}"}', b'{"a":"{\\"token\\":\\"***\\"}"}'),
     (b'{"a":"token=hunter2\\u00fc \\u202e\\n"}', b'{"a":"token=*** \\u202e\\n"}'),
+    (b'{"a":"https:\\/\\/ada:hunter2@example.org"}', b'{"a":"https://***@example.org"}'),
+    (b'{"a":"\\u0074\\u006fken=hunter2"}', b'{"a":"token=***"}'),
     (b'{"token":"hunter2","a":"\\ud800"}', b'{"token":"***","a":"\\ud800"}'),
     ('{"token":"hunter2","a":"\u00fc"}'.encode(), '{"token":"***","a":"\u00fc"}'.encode()),
     (b'{"token":"hunter2', b'{"token":***'),

@@ -7,7 +7,7 @@ docs/telemetry.md has the rules. Most go by names, for a secret itself looks lik
 HIDDEN = "***"
 
 HINTS = (
-    "pass", "pwd", "token", "secret", "key", "credential", "auth", "cookie", "earer", "asic ", "://", "-u", "-user",
+    "pass", "pwd", "token", "secret", "key", "credential", "auth", "cookie", "earer", "asic ", "://", "-u",
     "-pin", "-otp", "sig=", "signature=", "from-literal",
     "sk-", "gh", "github_pat_", "aiza", "akia", "asia", "xox", "sg.", "npm_", "pypi-", "glpat", "eyj",
     "curl", "maria", "mysql", "openssl", "redis", "docker", "podman",
@@ -40,8 +40,10 @@ def line(data: bytes) -> bytes:
     A line that holds no secret is returned as it is. In others all else keeps its meaning: numbers keep their digits,
     keys their order, and a repeated key stays. What is no JSON is treated as a text.
     """
-    low = data.lower()
-    if not any(hint.encode() in low for hint in HINTS):
+    low = data.lower().decode("latin-1")
+    if (
+        not any(hint in low for hint in HINTS) and "\\/" not in low and "\\u00" not in low
+    ):  # letters, too, may be escaped
         return data
     from tracerd.redact.json_line import redacted
 

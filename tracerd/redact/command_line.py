@@ -9,8 +9,6 @@ from tracerd.redact.urls import hide_logins
 
 Pattern = re.Pattern[bytes]
 
-_HINTS = tuple(hint.encode() for hint in HINTS)
-
 _ALL = re.compile(b"")
 _LOGIN = re.compile(rb"(?!\d++:\d++\Z)[^\s:]*+:(?!//)(?=.)", re.DOTALL)
 _COOKIE = re.compile(rb"[^\s=]++=(?=.)", re.DOTALL)
@@ -91,7 +89,8 @@ def _following(word: bytes, low: bytes, before: bytes, program: bytes) -> Patter
 
 def _without(word: bytes, *, is_script: bool) -> bytes:
     """One argument: after the name of a secret all of it is hidden, inside a script one word or line."""
-    if not any(hint in word.lower() for hint in _HINTS):
+    low = word.lower().decode("latin-1")
+    if not any(hint in low for hint in HINTS):
         return word
     clean = hide_logins(word)
     name = None if is_script else ARGUMENT.search(clean.lower())

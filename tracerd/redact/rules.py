@@ -5,7 +5,8 @@ compiled when one is. Patterns work on bytes, most on a lower-case copy of the s
 plain word is many times faster than one that ignores case.
 
 They are linear by two habits, which a test checks: none begins with a repetition, and a repetition without a bound is
-possessive, so what it has read is not read again.
+possessive, so what it has read is not read again. Where much is read, a class of characters names its
+blanks one by one, and is a look-up in one table then.
 """
 
 import re
@@ -19,7 +20,7 @@ class Rule(NamedTuple):
     """One kind of secret."""
 
     words: tuple[bytes, ...]
-    """Of these one must be there."""
+    """Of these one must be there, in capitals or not."""
     pattern: bytes
     """Its last group is the secret."""
     cased: bool = False
@@ -44,37 +45,41 @@ _CONDITIONS = {
     b"token": rb"(?<!expected token)(?!s[\\\"']{0,2}[ \t]{0,8}[=:][ \t]{0,8}\d)",  # of a parser; a number of them
 }
 
-_SUFFIX = rb"s?(?:[_-]?(?:value|\d{1,9}))?"
-_QUOTES = rb"[\\\"'\[\]]{0,8}[ \t]{0,8}"
+_SUFFIX = rb"s?+(?:[_-]?+(?:value|\d{1,9}+))?+"
+_BLANKS = rb"[ \t]{0,8}+"
+_QUOTES = rb"[\\\"'\[\]]{0,8}+" + _BLANKS
 _GAP = rb"(?:\s|\\\n|\xc2\xa0){1,16}"
 _OPTION = rb"-(?<![\w.-]-)-?"
 
+_PLAIN = rb"""[^ \t-\r&"'\\,;)}\]]++"""
 _WORD = (
-    rb"""((?:"(?:\\.|[^"\\\n])*+"?+|'[^'\n]*+'?+|\\.|[^\s&"'\\,;)}\]]"""
+    rb"(" + _PLAIN + rb"""(?!["'\\,;)}\]])|(?:""" + _PLAIN + rb"""|"(?:[^"\\\n]++|\\.)*+"?+|'[^'\n]*+'?+|\\."""
     rb"""|[,;)}\]](?<!["'].)(?![\s"'\\,;)}\]]|\Z))++)"""
 )
-"""A word of a shell, without the punctuation that follows it."""
+"""A word of a shell, without the punctuation that follows it; most are plain to their end."""
 
 _LINE = rb"([^\s][^\r\n]*+)"
 
 
 def _named(name: bytes, separator: bytes, value: bytes) -> bytes:
-    return name + _SUFFIX + _QUOTES + separator + rb"[ \t]{0,8}" + value
+    return name + _SUFFIX + _QUOTES + separator + _BLANKS + value
 
 
 def _option(names: Iterable[bytes]) -> bytes:
-    return _OPTION + rb"[\w.-]{0,64}?(?:" + b"|".join(names) + rb")" + _SUFFIX + rb"[\"',\]]{0,4}" + _GAP + _WORD
+    name = rb"[\w.-]{0,64}?(?:" + b"|".join(names) + b")" + _SUFFIX
+    end = rb"[\"',\]]{0,4}+"
+    return _OPTION + rb"(?=[\w.-]++" + end + rb"[\s\\\xc2])" + name + end + _GAP + _WORD  # no gap, no search for a name
 
 
 def _known(prefix: bytes, rest: bytes, pattern: bytes = b"") -> Rule:
     """What begins with a prefix that its maker chose to be recognised by."""
     pattern = pattern or re.escape(prefix)
-    return Rule((prefix,), pattern + rb"(?<![\w-]" + pattern + b")" + rest, cased=True)
+    return Rule((prefix.lower(),), pattern + rb"(?<![\w-]" + pattern + b")" + rest, cased=True)
 
 
 def _variable(stem: bytes) -> Rule:
     """As environment variables are written."""
-    return Rule((stem + b"=",), stem + b"(?<![A-Za-z]" + stem + b")=" + _WORD, cased=True)
+    return Rule((stem.lower() + b"=",), stem + b"(?<![A-Za-z]" + stem + b")=" + _WORD, cased=True)
 
 
 _ANYWHERE = (
@@ -103,9 +108,9 @@ _ANYWHERE = (
     _known(b"eyJ", rb"([\w-]{8,}+(?:\.[\w-]*+){2,4})"),  # JSON web tokens
     Rule((b"--from-literal",), rb"--from-literal(?:=|\s{1,8})[^\s=]{1,64}=" + _WORD),
     Rule(  # a login, but no pair of numbers
-        (b"-u", b"-user"),
+        (b"-u",),
         _OPTION + rb"(?:u|user|proxy-user)[\s=]{1,8}([\"'])?(?!\d{1,9}:\d{1,9}(?!\S))[^\s:\"'=]{1,64}:"
-        rb"((?(1)[^\n\"']++|" + _WORD[1:-1] + b"))",
+        rb"((?(1)[^\n\"']++|(?:" + _WORD[1:-1] + b")))",
     ),
 )
 
@@ -160,23 +165,42 @@ NAME = re.compile(
 """All of a name of JSON."""
 
 
+_WORDS = {word.decode(): word for word in sorted({word for rule in (*TEXT, *SCRIPT) for word in rule.words}, key=len)}
+_LONG = 10_000
+
+
+def _words_in(low: bytes) -> set[bytes]:
+    """The words of the rules that are in a text of small letters."""
+    text = low.decode("latin-1")  # in bytes, `in` takes ten times as long for a short text
+    if len(text) < _LONG:
+        return {_WORDS[word] for word in _WORDS if word in text}
+    found: set[bytes] = set()
+    absent: list[str] = []
+    for (
+        word
+    ) in _WORDS:  # a search takes all of the text: a letter is found faster, and a part may be known to be absent
+        if any(part in word for part in absent):
+            continue
+        if all(letter in text for letter in word) and word in text:
+            found.add(_WORDS[word])
+        else:
+            absent.append(word)
+    return found
+
+
 def hide(data: bytes, rules: Iterable[Rule]) -> bytes:
     """`data` without what the rules find; the same object if they find nothing."""
     low = data.lower()
-    seen: dict[tuple[bytes, bool], bool] = {}  # rules share words, and each takes a search of all bytes
+    if not (there := _words_in(low)):
+        return data
     for words, pattern, cased in rules:
-        where = data if cased else low
-        for key in [(word, cased) for word in words]:
-            if key not in seen:
-                seen[key] = key[0] in where
-            if seen[key]:
-                break
-        else:
+        if there.isdisjoint(words):
             continue
-        spans = [match.span(match.re.groups) for match in re.compile(pattern, re.DOTALL).finditer(where)]
-        if spans:
-            data = replaced(data, spans)
-            low = data.lower()
+        compiled = re.compile(pattern, re.DOTALL)
+        found = compiled.finditer(data if cased else low)
+        hidden = replaced(data, (match.span(compiled.groups) for match in found))
+        if hidden is not data:
+            data, low = hidden, hidden.lower()
     return data
 
 
@@ -185,12 +209,12 @@ QUOTED = re.compile(rb"""(\\?["']).*\1""", re.DOTALL)
 
 
 def replaced(data: bytes, spans: Iterable[tuple[int, int]]) -> bytes:
-    """Each span becomes the mark; quotes around it stay."""
-    parts: list[bytes] = []
+    """Each span becomes the mark; quotes around it stay. Without a span the same object is returned."""
+    kept: list[bytes] = []
     at = 0
     for start, end in spans:
         quoted = QUOTED.fullmatch(data, start, end) if data[start] in b"\\\"'" else None
-        quote = quoted[1] if quoted else b""
-        parts += (data[at:start], quote, HIDDEN, quote)
-        at = end
-    return b"".join((*parts, data[at:]))
+        quote = len(quoted[1]) if quoted else 0
+        kept.append(data[at : start + quote])
+        at = end - quote
+    return HIDDEN.join((*kept, data[at:])) if kept else data

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 from tracerd.redact.rules import replaced
 
-_STOP = rb"\s\"'<>\\"
+_STOP = rb" \t-\r\"'<>\\"
 _LOGIN = rb"(?!@)[^%s/?#@:]*+(?::[^%s/?#@:]*+)?+" % (_STOP, _STOP)
 _RUN = re.compile(
-    rb"://(?:(?:(?<=[Hh][Tt][Tt][Pp]://)|(?<=[Hh][Tt][Tt][Pp][Ss]://))(%s)@[^%s@:]*+(?![@:])|[^%s]++)"
+    rb"://(?:(?:(?<=[Hh][Tt][Tt][Pp][Ss]://)|(?<=[Hh][Tt][Tt][Pp]://))(%s)@[^%s@:]*+(?![@:])|[^%s]++)"
     % (_LOGIN, _STOP, _STOP)
 )
 """A word that holds URLs, from its first scheme on; the group is the login of a lone web address of the usual form."""
@@ -22,13 +22,15 @@ def hide_logins(data: bytes) -> bytes:
 
     Of a web address nothing of the login stays, for the name may be a token.
     """
-    spans: list[tuple[int, int]] = []
+    return replaced(data, _logins(data))
+
+
+def _logins(data: bytes) -> Iterator[tuple[int, int]]:
     for run in _RUN.finditer(data):
         if run.lastindex:
-            spans.append(run.span(1))
+            yield run.span(1)
         elif b"@" in run[0]:
-            spans += _secrets(data, *run.span())
-    return replaced(data, spans) if spans else data
+            yield from _secrets(data, *run.span())
 
 
 def _secrets(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
