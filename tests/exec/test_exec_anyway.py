@@ -130,7 +130,6 @@ STEPS = [
     ("tracerd.exec.process_tracer", "_follow"),
     ("tracerd.exec.descriptors", "send"),
     ("tracerd.exec.shims", "Shims.__init__"),
-    ("tracerd.text", "printable"),
 ]
 
 
@@ -142,3 +141,13 @@ def test_whatever_a_step_raises(sandbox: Sandbox, module: str, path: str) -> Non
     done = sandbox.run(sys.executable, "-c", RAISING, module, path, *words, input=b"in")
     runs(done, lines=1)
     assert not list(sandbox.temporary.iterdir())
+
+
+def test_a_warning_that_cannot_be_made_printable_is_ascii(sandbox: Sandbox) -> None:
+    words = ["tracerd.text", "printable", "exec", "--no-start", "--", "sh", "-c", "exit 5"]
+    environ = {**sandbox.environ, "TRACERD_SOCKET": str(sandbox.home / "\x1b[2J.socket")}
+    done = sandbox.run(sys.executable, "-c", RAISING, *words, env=environ)
+
+    assert done.returncode == 5
+    assert b"\x1b" not in done.stderr
+    assert b"no daemon is running on " in done.stderr

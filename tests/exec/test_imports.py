@@ -54,6 +54,16 @@ def test_exec_imports_little(sandbox: Sandbox) -> None:
     assert not found & SLOW
 
 
+def test_exec_without_a_daemon_imports_little_more(sandbox: Sandbox) -> None:
+    code = f"import sys; sys.path.insert(0, {library()!r}); from tracerd.__main__ import main; main()"
+    command = ["exec", "--no-start", "--", "/bin/sh", "-c", "exit 4"]
+    nowhere = str(sandbox.home / "no.socket")
+    found = imported(sandbox, sys.executable, "-IS", "-X", "importtime", "-c", code, *command, TRACERD_SOCKET=nowhere)
+
+    assert {name for name in found if name.startswith("tracerd")} - OURS == {"tracerd.__main__", "tracerd.launcher"}
+    assert not found & SLOW
+
+
 @pytest.mark.parametrize("traced", [True, False])
 def test_a_shim_imports_little(sandbox: Sandbox, traced: bool) -> None:
     tool = sandbox.home / "tool"

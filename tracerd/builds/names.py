@@ -69,7 +69,7 @@ def is_shell(program: str) -> bool:
 
 def is_chosen(argv: list[str], name: str) -> bool:
     """Whether what the trace calls a step is not its program, but a name that a person has chosen."""
-    return not argv or name != _base(argv[0])
+    return not argv or name != program_at(argv[0])
 
 
 def step_name(argv: list[str], name: str) -> str:
@@ -79,13 +79,9 @@ def step_name(argv: list[str], name: str) -> str:
         argv: Its command line; empty if that was not recorded.
         name: What the trace calls it. If that is not its program, a person has chosen it, and it stays.
     """
-<<<<<<< HEAD
     if is_chosen(argv, name):
-=======
-    program = program_at(argv[0]) if argv else ""
-    if not argv or name != program:
->>>>>>> builds
         return _fitting(name)
+    program = name
     words = [word for word in argv[1:] if word]
     if target_of := _target_namer(program):
         target = target_of(words)

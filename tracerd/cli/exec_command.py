@@ -55,7 +55,7 @@ def attributes(values: tuple[str, ...]) -> list[tuple[str, str]]:
 @click.option(
     "--layout",
     type=click.Choice(LAYOUTS),
-    show_default="lanes, if processes tell nothing but their span",
+    show_default="lanes, if processes record only their span",
     help="How FILE shows processes: on as few rows as ran at once, or on a row each.",
 )
 @click.option("--follow", is_flag=True, help="Write FILE again when processes that outlive the command have ended.")

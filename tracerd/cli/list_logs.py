@@ -65,28 +65,28 @@ def _described(logs: "Sequence[StoredTrace]") -> "Iterator[tuple[StoredTrace, At
 
 
 def _rows(logs: "Sequence[StoredTrace]") -> Iterator[list[str]]:
-    for log, said in _described(logs):
-        yield [_time(said.start_s), *_ended(said), printable(log.trace_id), printable(said.command or "")]
+    for log, about in _described(logs):
+        yield [_time(about.start_s), *_ended(about), printable(log.trace_id), printable(about.command or "")]
 
 
 def _long_rows(logs: "Sequence[StoredTrace]") -> Iterator[list[str]]:
     from tracerd.store.traces import totals
     from tracerd.view.tables import shortened
 
-    for log, said in _described(logs):
+    for log, about in _described(logs):
         counted = totals(log)
         numbers = (log.log_size, counted.stored, counted.repaired, counted.refused, counted.lost)
-        times = (_time(said.start_s), _time(log.last_write_s))
-        command = shortened(printable(said.command or ""))
-        yield [*map(str, numbers), *times, *_ended(said), command, printable(str(log.path))]
+        times = (_time(about.start_s), _time(log.last_write_s))
+        command = shortened(printable(about.command or ""))
+        yield [*map(str, numbers), *times, *_ended(about), command, printable(str(log.path))]
 
 
-def _ended(said: "Attributes") -> list[str]:
+def _ended(about: "Attributes") -> list[str]:
     from tracerd.view.tables import duration_text
 
-    took = "" if said.dur_us is None else duration_text(round(said.dur_us * 1000))
-    code = "" if said.exit_code is None else str(said.exit_code)
-    return [took, said.signal or code, "" if said.processes is None else str(said.processes)]
+    took = "" if about.dur_us is None else duration_text(round(about.dur_us * 1000))
+    code = "" if about.exit_code is None else str(about.exit_code)
+    return [took, about.signal or code, "" if about.processes is None else str(about.processes)]
 
 
 def _json_lines(logs: "Sequence[StoredTrace]") -> Iterator[bytes]:
@@ -94,7 +94,7 @@ def _json_lines(logs: "Sequence[StoredTrace]") -> Iterator[bytes]:
 
     from tracerd.store.traces import totals
 
-    for log, said in _described(logs):
+    for log, about in _described(logs):
         counted = totals(log)
         entry = {
             "trace_id": log.trace_id.encode(errors="backslashreplace").decode(),
@@ -104,14 +104,14 @@ def _json_lines(logs: "Sequence[StoredTrace]") -> Iterator[bytes]:
             "repaired": counted.repaired,
             "refused": counted.refused,
             "lost": counted.lost,
-            "start_s": said.start_s,
+            "start_s": about.start_s,
             "last_write_s": log.last_write_s,
-            "command": said.command,
-            "begun_by": said.begun_by,
-            "exit_code": said.exit_code,
-            "signal": said.signal,
-            "dur_us": said.dur_us,
-            "processes": said.processes,
+            "command": about.command,
+            "begun_by": about.begun_by,
+            "exit_code": about.exit_code,
+            "signal": about.signal,
+            "dur_us": about.dur_us,
+            "processes": about.processes,
         }
         yield printable_json(orjson.dumps(entry))
 

@@ -114,7 +114,7 @@ trace_argument = click.argument("trace", shell_complete=complete_trace)
 layout_option = click.option(
     "--layout",
     type=click.Choice(LAYOUTS),
-    show_default="lanes, if processes tell nothing but their span",
+    show_default="lanes, if processes record only their span",
     help="Show processes on as few rows as ran at once, or on a row each.",
 )
 

@@ -84,7 +84,7 @@ def after(
 
 
 def _is_first_time(environ: Environ) -> bool:
-    """Whether nobody was told of RETENTION before; from now on somebody was."""
+    """Whether RETENTION was not reported before; from now on it was."""
     state = environ.get(b"XDG_STATE_HOME", b"") or os.path.join(environ.get(b"HOME", b""), b".local/state")
     if not state.startswith(b"/"):
         return False

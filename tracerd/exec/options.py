@@ -29,7 +29,7 @@ class Options:
         follow: Write `output` again when processes have ended that outlive the command.
         all_processes: Record each process that the command starts.
         shims: The programs for which shims stand first in the command's PATH.
-        layout: One of `LAYOUTS`; None: lanes if there are processes that tell nothing but their span.
+        layout: One of `LAYOUTS`; None: lanes if there are processes that record only their span.
         collect: Import what the tools of a build write meanwhile below the current directory.
         summary: Say at the end what the trace shows of a build.
         attributes: Of the trace, by key and value.

@@ -100,15 +100,19 @@ def reason(error: Exception) -> str:
 def write_stderr(text: str) -> None:
     """Write a line, or nothing: it never raises."""
     try:
-        try:
-            from tracerd.text import printable
-
-            line = printable(text)
-        except Exception:  # such as no descriptor to import it with
-            line = ascii(text)
+        line = text if text.isprintable() else _printable(text)
         os.write(2, os.fsencode(line) + b"\n")
     except Exception:  # noqa: S110 (closed, or a pipe that nothing reads: the command must end as it ended all the same)
         pass
+
+
+def _printable(text: str) -> str:
+    try:
+        from tracerd.text import printable  # slow to import, and rarely needed
+
+        return printable(text)
+    except Exception:  # such as no descriptor to import it with
+        return ascii(text)
 
 
 # ------------------------------------------------------------------ where they are

@@ -244,7 +244,7 @@ def resolve_target(path: str, forbidden: Forbidden | None = None) -> str:
     except FileNotFoundError:
         pass
     except (OSError, ValueError) as error:
-        raise ExportError(f"cannot look at {path}: {error}") from None
+        raise ExportError(f"cannot check {path}: {error}") from None
     return target
 
 
