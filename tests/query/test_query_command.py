@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,19 @@ def test_a_window_of_the_traces_own_time(store: Path) -> None:
     assert (found["total_events"], found["window_events"]) == (3, 1)
 
 
+def test_a_window_of_the_last_hour(store: Path) -> None:
+    now = time.time_ns() // 1000
+    lines = (b'{"ph":"i","s":"t","name":"n","pid":1,"tid":1,"ts":%d}\n' % (now - ago * 10**6) for ago in (7200, 1800))
+    (store / "now.jsonl").write_bytes(b"".join(lines))
+    for options, expected in (
+        (["--from", "-1h"], 1),
+        (["--to", "-60m"], 1),
+        (["--from", "-1d", "--to", "-1h"], 1),
+        (["--from", "-1w"], 2),
+    ):
+        assert result(store, "now", "count()", *options)["window_events"] == expected
+
+
 def test_a_view(store: Path) -> None:
     found = run(store, "b", "--tracker", str(store / "t.tracker"), "--view", "v")
     assert json.loads(found.stdout) == {
@@ -105,6 +119,7 @@ def test_a_view(store: Path) -> None:
         (["b"], 2, "Usage: "),
         (["b", "count()", "--from", "1", "--to", "2026-11-26T21:24:00Z"], 2, "Usage: "),
         (["b", "count()", "--from", "soon"], 2, "Usage: "),
+        (["b", "count()", "--from", "1.5s"], 2, "Usage: "),
     ],
 )
 def test_what_is_wrong_is_said_once(arguments: list[str], code: int, message: str, store: Path) -> None:

@@ -75,7 +75,7 @@ def moment(value: str) -> "Moment":
     try:
         return parse_moment(value.strip())
     except ValueError:
-        what = "no moment: write a time such as 2026-11-26T21:24:00Z, 1.5s after the start, -5m before the end, or a ts"
+        what = "no moment: write a time such as 2026-11-26T21:24:00Z, a duration such as -5m, or a ts in microseconds"
         raise click.BadParameter(f"{printable(value)!r} is {what}") from None
 
 

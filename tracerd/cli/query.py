@@ -1,13 +1,13 @@
 """`tracerd query`: metrics of traces, by an expression or a tracker."""
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.cli.moments import Moment, moment
-from tracerd.cli.options import complete_trace, directory_option, top_option
+from tracerd.cli.options import complete_trace, directory_option, moment, top_option
 from tracerd.cli.querying import computed, read_tracker, window_of
 from tracerd.cli.reading import check_stdout, print_lines
 from tracerd.text import printable, printable_json
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tracerd.query.result import Result
     from tracerd.query.tracker import Tracker
     from tracerd.query.view_result import ViewQuery
+    from tracerd.rows.moment import Moment
 
 
 @click.command()
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 @directory_option
 @click.option("--tracker", type=click.Path(dir_okay=False), metavar="FILE", help="A tracker, instead of EXPR.")
 @click.option("--check", "checked", type=click.Path(dir_okay=False), metavar="FILE", help="Check a tracker, and exit.")
-@click.option("--from", "start", type=moment, metavar="TIME", help="Only events from then on.")
-@click.option("--to", "end", type=moment, metavar="TIME", help="Only events before then.")
+@click.option("--from", "start", type=moment, metavar="T", help="Only events from T on, see below.")
+@click.option("--to", "end", type=moment, metavar="T", help="Only events before T.")
 @click.option("--against", metavar="TRACE", help="Compare: TRACE is after, the others are before.")
 @click.option("--strict", is_flag=True, help="Exit 1 if an event is not as the tracker declares.")
 @click.option("--round", "digits", type=click.IntRange(0, 15), metavar="N", help="Round floats to N decimals.")
@@ -44,8 +45,8 @@ def query(
     directory: Path,
     tracker: str | None,
     checked: str | None,
-    start: Moment | None,
-    end: Moment | None,
+    start: "Moment | None",
+    end: "Moment | None",
     against: str | None,
     strict: bool,
     digits: int | None,
@@ -63,6 +64,7 @@ def query(
     --tracker reads many, with fields, derived values and alerts, from a file.
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, `latest`, or `-` for stdin.
     Several traces are read as one, in this order.
+    T is a time such as 2026-11-26T21:24:00Z, a time before now such as -5m, or a ts in microseconds.
     """
     from tracerd.query.tracker import Tracker
     from tracerd.query.view_result import question, tracker_of
@@ -81,7 +83,7 @@ def query(
         asked = read_tracker(tracker)
     if not traces:
         raise click.UsageError("give a TRACE")
-    window = window_of(start, end)
+    window = window_of(start, end, time.time_ns() // 1000)
     viewed = None
     if view is not None:
         viewed = question(asked, view, metric, group_by, _filters(filters))

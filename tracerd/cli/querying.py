@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import click
 
 from tracerd.cli.exporting import warn_problem
-from tracerd.cli.moments import Moment
 from tracerd.cli.progress import progress_of
 from tracerd.cli.reading import Reading
 from tracerd.errors import ViewError
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from tracerd.query.computation import Computation, Window
     from tracerd.query.result import Result
     from tracerd.query.tracker import Tracker
+    from tracerd.rows.moment import Moment
     from tracerd.rows.source import Source
 
 MAX_TRACKER_BYTES = 4_000_000
@@ -40,16 +40,23 @@ def read_tracker(path: str) -> "Tracker":
         raise ViewError(f"{path} is no tracker: it is not UTF-8") from None
 
 
-def window_of(start: Moment | None, end: Moment | None) -> "Window | None":
-    """The window between two moments."""
+def window_of(start: "Moment | None", end: "Moment | None", now_us: int) -> "Window | None":
+    """The window between two moments, of which one such as -5m is counted from now."""
     from tracerd.query.computation import Window
 
-    if start and end and start.column != end.column:
-        raise click.UsageError("--from and --to must both be times, or both be ts")
-    first = start or end
-    if first is None:
+    given = [moment for moment in (start, end) if moment is not None]
+    if not given:
         return None
-    return Window(first.column, start.us if start else None, end.us if end else None)
+    if any(moment.origin == "start" for moment in given):
+        raise click.UsageError("--from and --to cannot be times after a start here: there may be several traces")
+    of_trace = {moment.origin == "zero" for moment in given}
+    if len(of_trace) > 1:
+        raise click.UsageError("--from and --to must both be times, or both be ts")
+    first, last = (
+        None if moment is None else moment.ns / 1000 + (now_us if moment.origin == "end" else 0)
+        for moment in (start, end)
+    )
+    return Window("ts_us" if of_trace == {True} else "time", first, last)
 
 
 def computed(

@@ -31,15 +31,17 @@ class Moment:
 
 
 _NUMBER = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,9})?", re.ASCII)
-_SPAN = re.compile(r"(-?)([0-9]{1,12}(?:\.[0-9]{1,9})?)(ns|us|ms|s|m|h)", re.ASCII)
+_SPAN = re.compile(r"(-?)([0-9]{1,12}(?:\.[0-9]{1,9})?)(ns|us|ms|s|m|h|d|w)", re.ASCII)
 _UNITS_NS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
+_UNITS_NS |= {"d": 24 * _UNITS_NS["h"], "w": 7 * 24 * _UNITS_NS["h"]}
 
 
 def parse_moment(text: str) -> Moment:
     """The moment that a text names.
 
     `2026-11-26T21:24:00Z` is a time of day (RFC 3339), `1.5s` is after the start of the trace, `-5m` before its end,
-    and a number without a unit is a `ts` in microseconds.
+    and a number without a unit is a `ts` in microseconds. Who reads traces that may still grow, or many, counts `-5m`
+    from now.
 
     Raises:
         ValueError: It names none.
