@@ -5,6 +5,7 @@ from tests.mutants.mutant import Mutant
 CONNECTION = "tracerd/client/connection.py"
 OUTBOX = "tracerd/client/outbox.py"
 CLIENT_FILE = "tracerd/client/client.py"
+SPANS = "tracerd/client/spans.py"
 RECORDER = "tracerd/pytest_plugin/recorder.py"
 
 CLIENT = [
@@ -71,6 +72,14 @@ CLIENT = [
         "            check_listener(connection)\n",
         "",
         ("tests/pytest_plugin/test_pytest_plugin.py::test_another_users_daemon_is_no_run",),
+    ),
+    Mutant(
+        "crossing spans",
+        "a span that ends before one that began later is not on its thread, where it would be dropped",
+        SPANS,
+        "number = self._id or (0 if self._leave(client.thread.stack) else client.next_id())",
+        "number = self._id or (0 if self._leave(client.thread.stack) else 0)",
+        ("tests/client/test_crossing_spans.py::test_all_of_them_are_seen",),
     ),
     Mutant(
         "killed program",

@@ -140,7 +140,7 @@ EXEC = [
         "secrets",
         "no secret of the collection is left",
         "tracerd/redact/rules.py",
-        '(b"-u", b"-user"),',
+        '(b"-u",),',
         '(b"-user",),',
         ("tests/redact/test_argv.py::test_no_secret_of_the_collection_is_left",),
     ),

@@ -44,6 +44,14 @@ STORE = [
         ("tests/store/test_log.py::test_a_failed_write_leaves_no_part_of_a_line",),
     ),
     Mutant(
+        "long torn line",
+        "of a long torn line only the beginning is read",
+        LOG,
+        "os.pread(self.fd, min(self.size - start, MAX_TAIL_BYTES + 1), start)",
+        "os.pread(self.fd, self.size - start, start)",
+        ("tests/store/test_log.py::test_of_a_torn_line_of_any_size_only_the_begin_is_read",),
+    ),
+    Mutant(
         "opened while removed",
         "a log that is removed while it is opened is begun anew",
         FILES,
