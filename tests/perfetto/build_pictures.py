@@ -50,13 +50,13 @@ import pytest
 
 @pytest.mark.parametrize("n", range(24))
 def test_sleep(n):
-    time.sleep(0.02 * (n % 7))
+    time.sleep(0.15 * (n % 7))
 
 def test_program():
-    subprocess.run(["sleep", "0.3"], check=True)
+    subprocess.run(["sleep", "1.5"], check=True)
 
 def test_that_fails():
-    time.sleep(0.2)
+    time.sleep(1)
     assert 1 == 2
 """
 

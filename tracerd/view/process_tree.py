@@ -73,8 +73,9 @@ def as_text(tree: ProcessTree, trace_id: str) -> Iterator[tuple[str, bool]]:
     build = tree.build
     dur = duration_text(build.end - build.start)
     yield f"{printable(trace_id)}: {dur}, {plural(len(build.steps), 'process')}, {ending_text(build)}", False
-    yield _line("start", "duration", "self", "pid", ""), False
-    yield "", False
+    if tree.rows:
+        yield _line("start", "duration", "self", "pid", ""), False
+        yield "", False
     for step in tree.rows:
         command = printable(step.command if step.main.argv else step.main.label)
         if step.main.argv and step.main.is_named:
