@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.exporters.extracts import documents
@@ -17,7 +17,8 @@ from tracerd.rows.event_columns import TYPES
 from tracerd.store.traces import snapshot
 from tracerd.trace_json.export import export_to_file
 
-SLICES = "select name, ts, dur, depth from slice order by ts, track_id, depth, name, dur"
+# By id and not by dur: of two of one name, ts and depth, that of no length comes before the one that is never ended.
+SLICES = "select name, ts, dur, depth from slice order by ts, track_id, depth, name, id"
 ARROWS = (
     "select a.name, b.name from flow join slice a on a.id = slice_out join slice b on b.id = slice_in order by 1, 2"
 )
@@ -72,12 +73,16 @@ def test_any_spans_of_one_name_are_drawn_as_in_the_whole_trace(
     check()
 
 
+BEGIN: dict[str, object] = {"ph": "B", "ts": 0, "pid": 1, "tid": 0, "name": "a"}
+
+
 def lasts(event: dict[str, Any]) -> bool:
     return bool(event["dur"] >= 0)
 
 
 @pytest.mark.timeout(300)
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example([BEGIN, {**BEGIN, "ph": "X", "dur": 0}, BEGIN])
 @given(st.lists(SPANS | COMPLETE.filter(lasts) | ASYNC_PAIRS, max_size=16))
 def test_close_open_leaves_no_span_open_and_moves_none(
     tmp_path_factory: pytest.TempPathFactory, perfetto: Judge, found: list[dict[str, object]]

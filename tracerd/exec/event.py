@@ -58,7 +58,7 @@ def as_json(value: "Json") -> str:
 
 
 def line(**event: "Json") -> str:
-    """One event."""
+    """An event as a line of a log, with its newline."""
     return as_json(event) + "\n"
 
 

@@ -110,17 +110,17 @@ class Recorder:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self) -> Generator[None, object, object]:
-        """Its fixtures are set up."""
+        """Record the set-up of a test's fixtures as a span."""
         return (yield from self._run_phase("setup"))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self) -> Generator[None, object, object]:
-        """It runs."""
+        """Record the test itself as a span."""
         return (yield from self._run_phase("call"))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self) -> Generator[None, object, object]:
-        """Its fixtures are torn down."""
+        """Record the end of a test's fixtures as a span."""
         return (yield from self._run_phase("teardown"))
 
     def _run_phase(self, name: str) -> Generator[None, object, object]:

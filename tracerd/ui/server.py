@@ -133,7 +133,7 @@ class Page(socketserver.ThreadingTCPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One connection."""
+    """Answers the requests of one connection of a browser."""
 
     protocol_version = "HTTP/1.1"
     server_version = "tracerd"
@@ -147,11 +147,11 @@ class _Handler(BaseHTTPRequestHandler):
         super().__init__(*connection)  # type: ignore[arg-type]  # passed on as they came
 
     def do_GET(self) -> None:
-        """A file."""
+        """Answer with a file of the page, or with the trace."""
         self._answer(with_body=True)
 
     def do_HEAD(self) -> None:
-        """What is known of a file."""
+        """Answer as to GET, without the body."""
         self._answer(with_body=False)
 
     def do_OPTIONS(self) -> None:

@@ -28,7 +28,7 @@ def head(tree: Tree, trace_id: str) -> Lines:
 
 
 def as_text(tree: Tree) -> Lines:
-    """The tree."""
+    """The tree as lines for people, without its head."""
     thread: tuple[Id, Id | None, bool] | None = None
     has_spans = False
     for row in tree.rows():
