@@ -73,6 +73,14 @@ EXEC = [
         ("tests/exec/test_exec_anyway.py::test_a_removed_directory[--follow]",),
     ),
     Mutant(
+        "few descriptors",
+        "--all is not tried where a process may open too few descriptors for it",
+        "tracerd/exec/process_tracer.py",
+        "        require_room()\n",
+        "",
+        ("tests/exec/test_exec_anyway.py::test_few_descriptors_beside_those_of_the_command",),
+    ),
+    Mutant(
         "border of exec",
         "whatever a step of the recording raises, the command runs",
         RUN,
