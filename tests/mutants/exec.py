@@ -132,8 +132,8 @@ EXEC = [
         "W3C trace id",
         "the W3C trace id that comes in is kept",
         "tracerd/exec/environment.py",
-        "self.w3c_trace_id = w3c_trace_id or self.trace_id.w3c_digits or _hash(self.trace_id)",
-        "self.w3c_trace_id = self.trace_id.w3c_digits or _hash(self.trace_id)",
+        "self.w3c_trace_id = w3c_trace_id or self.trace_id.w3c_digits or digest(self.trace_id.encode())",
+        "self.w3c_trace_id = self.trace_id.w3c_digits or digest(self.trace_id.encode())",
         ("tests/exec/test_trace_variables.py::test_the_w3c_context_that_comes_in_is_continued",),
     ),
     Mutant(
