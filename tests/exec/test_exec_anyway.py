@@ -41,6 +41,15 @@ def test_few_descriptors(sandbox: Sandbox, way: str, limit: int) -> None:
 
 
 @pytest.mark.parametrize("way", ["--no-start", ALL])
+@pytest.mark.parametrize("limit", range(20, 30, 2))
+def test_few_descriptors_beside_those_of_the_command(sandbox: Sandbox, way: str, limit: int) -> None:
+    """With --all they travel past strace, which takes as many again."""
+    passed = " ".join(f"{fd}</dev/null" for fd in range(3, 13))
+    script = f"ulimit -n {limit}; exec '{TRACERD}' exec {way} -- sh -c 'cat; exit 5' {passed}"
+    runs(sandbox.run("bash", "-c", script, input=b"in"), lines=1)
+
+
+@pytest.mark.parametrize("way", ["--no-start", ALL])
 def test_the_highest_descriptors_are_handed_on(sandbox: Sandbox, way: str) -> None:
     """A few that are left do not matter, but their numbers may be the last that the limit allows."""
     script = f"exec '{TRACERD}' exec {way} -- bash -c 'cat <&63; exit 5' 62</dev/null 63<&0"

@@ -73,6 +73,14 @@ EXEC = [
         ("tests/exec/test_exec_anyway.py::test_a_removed_directory[--follow]",),
     ),
     Mutant(
+        "few descriptors",
+        "--all is not tried where a process may open too few descriptors for it",
+        "tracerd/exec/process_tracer.py",
+        "        require_room()\n",
+        "",
+        ("tests/exec/test_exec_anyway.py::test_few_descriptors_beside_those_of_the_command",),
+    ),
+    Mutant(
         "border of exec",
         "whatever a step of the recording raises, the command runs",
         RUN,
@@ -124,8 +132,8 @@ EXEC = [
         "W3C trace id",
         "the W3C trace id that comes in is kept",
         "tracerd/exec/environment.py",
-        "self.w3c_trace_id = w3c_trace_id or self.trace_id.w3c_digits or _hash(self.trace_id)",
-        "self.w3c_trace_id = self.trace_id.w3c_digits or _hash(self.trace_id)",
+        "self.w3c_trace_id = w3c_trace_id or self.trace_id.w3c_digits or digest(self.trace_id.encode())",
+        "self.w3c_trace_id = self.trace_id.w3c_digits or digest(self.trace_id.encode())",
         ("tests/exec/test_trace_variables.py::test_the_w3c_context_that_comes_in_is_continued",),
     ),
     Mutant(

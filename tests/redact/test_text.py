@@ -71,6 +71,7 @@ SECRETS = [
     ("{'api_key': 'hunter2'}", "{'api_key': '***'}"),
     ("{password: hunter2}", "{password: ***}"),
     ("password: hunter2, token: hunter2", "password: ***, token: ***"),
+    ("password: X-Api-Key: hunter2 x", "password: *** x"),
     ("run --password hunter2 x", "run --password *** x"),
     ("run --password 'a hunter2' x", "run --password '***' x"),
     ("run --api-key hunter2", "run --api-key ***"),

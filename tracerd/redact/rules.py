@@ -58,6 +58,9 @@ _WORD = (
 )
 """A word of a shell, without the punctuation that follows it; most are plain to their end."""
 
+_VALUE = b"((?:" + _WORD[1:-1] + rb")(?:(?<=:)[ \t]{1,8}+(?:" + _WORD[1:-1] + b"))?+)"
+"""A word; if that is a name with a colon, what it names, too."""
+
 _LINE = rb"([^\s][^\r\n]*+)"
 
 
@@ -125,7 +128,7 @@ TEXT = (
     ),
     *(Rule((stem,), _named(stem, b":", _LINE)) for stem in (b"authorization", b"cookie")),
     *(
-        Rule((stem,), _named(stem + _CONDITIONS.get(stem, b""), rb"(?:[+:?]?=>?(?!=)|:(?![:/]))", _WORD))
+        Rule((stem,), _named(stem + _CONDITIONS.get(stem, b""), rb"(?:[+:?]?=>?(?!=)|:(?![:/]))", _VALUE))
         for stem in STEMS
     ),
     Rule((b"password>", b"passwd>", b"token>", b"secret>"), rb"(?:password|passwd|token|secret)>([^<>]++)</"),

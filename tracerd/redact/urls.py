@@ -3,15 +3,17 @@
 import re
 from collections.abc import Iterator
 
-from tracerd.redact.rules import replaced
+from tracerd.redact.rules import HIDDEN, replaced
 
 _STOP = rb" \t-\r\"'<>\\"
-_LOGIN = rb"(?!@)[^%s/?#@:]*+(?::[^%s/?#@:]*+)?+" % (_STOP, _STOP)
-_RUN = re.compile(
-    rb"://(?:(?:(?<=[Hh][Tt][Tt][Pp][Ss]://)|(?<=[Hh][Tt][Tt][Pp]://))(%s)@[^%s@:]*+(?![@:])|[^%s]++)"
-    % (_LOGIN, _STOP, _STOP)
+_HOST = rb"@[^%s@:]*+(?![@:])" % _STOP
+_LONE = re.compile(
+    rb"://(?:(?<=[Hh][Tt][Tt][Pp][Ss]://)|(?<=[Hh][Tt][Tt][Pp]://))(?!@)[^%s/?#@:]*+(?::[^%s/?#@:]*+)?+(?=%s)"
+    % (_STOP, _STOP, _HOST)
 )
-"""A word that holds URLs, from its first scheme on; the group is the login of a lone web address of the usual form."""
+"""The login of a web address of the usual form, to the end of its word."""
+_RUN = re.compile(rb"://(?!%s%s)[^%s]++" % (re.escape(HIDDEN), _HOST, _STOP))
+"""A word that holds other URLs, from its first scheme on."""
 _HOST_END = re.compile(rb"[/?#]")
 _USER = re.compile(rb"[^\[:/?#]*+:(?!\d*+(?:[/?#,;)]|\Z))")
 """A user's name, if what follows is no port."""
@@ -22,15 +24,9 @@ def hide_logins(data: bytes) -> bytes:
 
     Of a web address nothing of the login stays, for the name may be a token.
     """
-    return replaced(data, _logins(data))
-
-
-def _logins(data: bytes) -> Iterator[tuple[int, int]]:
-    for run in _RUN.finditer(data):
-        if run.lastindex:
-            yield run.span(1)
-        elif b"@" in run[0]:
-            yield from _secrets(data, *run.span())
+    data = _LONE.sub(b"://" + HIDDEN, data)
+    runs = (run.span() for run in _RUN.finditer(data) if b"@" in run[0])
+    return replaced(data, (secret for run in runs for secret in _secrets(data, *run)))
 
 
 def _secrets(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
