@@ -1,5 +1,6 @@
 """Spans on lanes: random trees of processes, and what Perfetto makes of them."""
 
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -105,6 +106,16 @@ def test_what_cannot_have_lanes_is_left_as_it_is() -> None:
     assert not may_have_lanes(others)
     assert sorted(b"".join(laid_out(others, None)).splitlines(keepends=True)) == sorted(others)
     assert others != lines
+
+
+def test_of_steps_that_were_killed_together_each_is_on_the_row_of_failures() -> None:
+    trace = Trace()
+    trace.step("make -j2", 0, 100, exit_code=2)
+    trace.step("cc -c long.c", 10, 90, signal="SIGKILL")
+    trace.step("cc -c short.c", 60, 91, signal="SIGKILL")
+    events = [json.loads(line) for line in b"".join(laid_out([trace.block], "lanes")).splitlines()]
+    failed = [(event["name"], event["ts"], event["dur"]) for event in events if event.get("tid") == 1 and "ts" in event]
+    assert failed == [("SIGKILL cc long.o", 10, 50), ("SIGKILL cc short.o", 60, 31)]
 
 
 # ------------------------------------------------------------------ a whole trace, in Perfetto

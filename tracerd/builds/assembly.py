@@ -68,7 +68,7 @@ def _steps(programs: Iterable[Program]) -> list[Step]:
     processes: list[list[Program]] = []
     became: dict[tuple[int, int], list[Program]] = {}
     for program in programs:
-        process = became.pop((program.pid, program.start), None)
+        process: list[Program] | None = became.pop((program.pid, program.start), None)
         if process is None:
             process = []
             processes.append(process)

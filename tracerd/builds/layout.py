@@ -6,7 +6,7 @@ lanes. A process that has told more than its span keeps its rows, and an arrow l
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
-from itertools import count
+from itertools import count, pairwise
 from typing import Final
 
 import msgspec
@@ -135,15 +135,14 @@ class _Layout:
         return {"ph": "X", "name": step.title, "cat": "step", "pid": self._pid, "tid": tid, **times, "args": args}
 
     def _failed(self) -> Iterator[Json]:
-        """What failed, one after the other: of two that failed at once the later begins when the earlier has ended."""
-        failed = sorted(failures(self._build), key=lambda step: step.end)
+        """What failed, by the starts: of two at once the earlier is cut where the later begins, so both are seen."""
+        failed = sorted(failures(self._build), key=lambda step: step.start)
         if failed:
             yield self._metadata("thread_name", self._failed_tid, {"name": "failed"})
-        end = 0
-        for step in failed:
-            start = max(step.start, end)
-            end = max(start, step.end)
-            yield self._repeated(step, self._failed_tid, start, end, _shown(step.programs[-1]))
+        for step, following in pairwise([*failed, None]):
+            if step:
+                end = min(step.end, following.start) if following else step.end
+                yield self._repeated(step, self._failed_tid, step.start, end, _shown(step.programs[-1]))
 
     def _critical(self) -> Iterator[Json]:
         """The chain that held up the end."""
