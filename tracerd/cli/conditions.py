@@ -58,10 +58,12 @@ def row_condition(
     pids: Sequence[str],
     min_dur_s: float | None,
     level: str | None = None,
+    *,
+    is_played: bool = False,
 ) -> "Where | None":
-    """The condition of --where and the short options, on events."""
+    """The condition of --where and the short options, on events; `is_played` if it is known how these nest."""
     from tracerd.query import where as forms
-    from tracerd.rows.event_columns import TYPES
+    from tracerd.rows.event_columns import PLAYED_TYPES, TYPES
 
     also: list[Expr] = []
     if min_dur_s is not None:
@@ -74,4 +76,4 @@ def row_condition(
     if level is not None:
         also.append(forms.is_one_of("level", LEVELS[LEVELS.index(level) :]))
     with option_errors():
-        return forms.compile_where(where, "these events", TYPES, also=also)
+        return forms.compile_where(where, "these events", PLAYED_TYPES if is_played else TYPES, also=also)

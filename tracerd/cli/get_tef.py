@@ -99,7 +99,7 @@ def get_tef(
 
     if split_size is not None and is_stream(output):
         raise click.UsageError("--split-size makes several files: give their name with -o FILE")
-    criteria = Criteria(since, until, row_condition(where, names, cats, pids, min_dur))
+    criteria = Criteria(since, until, row_condition(where, names, cats, pids, min_dur, is_played=True))
     wish = Wish(criteria, rebases, closes_open, None if split_size is None else int(split_size))
     if layout is None and not criteria.are_none:
         layout = PROCESSES  # the options choose from the events as they were recorded

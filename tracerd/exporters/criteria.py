@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tracerd.query.where import Where
+from tracerd.rows.event_columns import ARGS_COLUMNS, NESTING
 from tracerd.rows.moment import Moment
 
 
@@ -13,12 +14,28 @@ class Criteria:
     Attributes:
         since: What was over before is left out.
         until: What begins then or later is left out.
-        where: A condition on `rows.event_columns.TYPES`.
+        where: A condition on `rows.event_columns.PLAYED_TYPES`.
     """
 
     since: Moment | None = None
     until: Moment | None = None
     where: Where | None = None
+
+    @property
+    def read_errors(self) -> bool:
+        """Whether they ask for errors."""
+        return self.where is not None and "error" in self.where.columns
+
+    @property
+    def read_args(self) -> bool:
+        """Whether they ask for args of any key."""
+        where = self.where
+        return where is not None and (bool(where.paths) or not set(ARGS_COLUMNS).isdisjoint(where.columns))
+
+    @property
+    def read_nesting(self) -> bool:
+        """Whether they ask in what a span lies, or for what lies in it."""
+        return self.where is not None and not set(NESTING).isdisjoint(self.where.columns)
 
     @property
     def are_none(self) -> bool:

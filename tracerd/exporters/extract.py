@@ -10,8 +10,9 @@ from tracerd.errors import ExportError
 from tracerd.exporters.criteria import Criteria
 from tracerd.exporters.rewriting import Rewrite, end_line, rebased
 from tracerd.exporters.selection import EVENT, SPAN, Selection, play
+from tracerd.exporters.span_columns import SpanColumns
 from tracerd.rows.event import decode_line
-from tracerd.rows.event_columns import EventRow, EventTest, Surroundings
+from tracerd.rows.event_columns import EventTest, Surroundings
 from tracerd.rows.moment import Bound, Moment
 from tracerd.rows.source import Source
 from tracerd.store.own_lines import ClockReadings
@@ -94,12 +95,7 @@ class Extract:
     def _select(self, wish: Wish) -> None:
         selection, criteria = self.selection, wish.criteria
         where = criteria.where
-
-        def is_error(row: EventRow) -> bool:
-            return row.line_no in selection.errors
-
-        own: dict[str, Callable[[EventRow], object]] = {"dur_us": self._dur_us, "error": is_error}
-        test = None if where is None else EventTest(where, own)
+        test = None if where is None else EventTest(where, SpanColumns(selection).by_name())
         around = Surroundings(self._source.trace_id)
         blocks = self._blocks()
         if test is not None and test.needs_others:
@@ -133,15 +129,8 @@ class Extract:
             for at, line in enumerate(lines, line_no):
                 if selection.keeps[at] and selection.kinds[at] in (EVENT, SPAN):
                     event = decode_line(line)
-                    selection.keeps[at] = event is not None and test.passes(event, at, around)
-
-    def _dur_us(self, row: EventRow) -> float | None:
-        """How long a span is, by its end wherever that stands; None for what is none."""
-        selection, line_no = self.selection, row.line_no
-        end = selection.end_of(line_no)
-        if end is None or selection.kinds[line_no] != SPAN:
-            return None
-        return (end - selection.ts[line_no]) / 1000
+                    end_args = selection.end_args.get(at, b"")
+                    selection.keeps[at] = event is not None and test.passes(event, at, around, end_args)
 
     def lines(self, summary: Summary) -> Iterator[list[tuple[int, bytes]]]:
         """The lines that are kept, by their numbers, as they are to be written; in blocks, in the order of the log.

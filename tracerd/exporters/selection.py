@@ -55,6 +55,9 @@ class Selection:
         last: When its last event is over.
         first_kept: When the first event is that enters the file.
         errors: Which lines are errors, if the criteria read that; a span is one if its end is.
+        end_args: By the line of a span, the args of its end, if the criteria read any.
+        parent: By line, the span around it, NO_PARENT of the outermost, 0 of what is on no track; empty unless the
+            criteria read how spans nest.
         steps: The steps and ends of arrows, by their lines.
         closing: When spans that lack an end are to be ended, by their lines: those that are cut, and all if wanted.
     """
@@ -69,7 +72,9 @@ class Selection:
         self.start = self.last = self.first_kept = 0
         self.closing: dict[int, int] = {}
         self.errors: set[int] = set()
-        self._reads_errors = criteria.where is not None and "error" in criteria.where.columns
+        self.end_args: dict[int, bytes] = {}
+        self.parent = array("q")
+        self._reads_errors, self._reads_args = criteria.read_errors, criteria.read_args
         self._criteria = criteria
         self._tick = tick
         self._has_events = False
@@ -91,6 +96,8 @@ class Selection:
             self._take_arrow(line_no, event, phase)
         if self._reads_errors and not isinstance(event.args, Unset) and is_error(event.args):
             self.errors.add(line_no)
+        if kind == ENDING and self._reads_args and not isinstance(event.args, Unset):
+            self.end_args[-line_no] = bytes(event.args)  # until it is known what it ends
         end = ts + dur if phase == "X" else OPEN if phase in "Bb" else ts
         self.kinds.append(kind)
         self.ts.append(ts)
@@ -140,6 +147,10 @@ class Selection:
         """Take a span that begins; see `Record`."""
         if self.end[line_no] == OPEN and not is_overlapping:  # one that lies too deep is not on the stack
             self._open[line_no] = parent
+        if self._criteria.read_nesting:
+            if not self.parent:
+                self.parent = array("q", (0,)) * len(self.kinds)
+            self.parent[line_no] = parent
         self._begun += 1
         if not self._begun & _TICK_MASK:
             self._tick()
@@ -155,6 +166,8 @@ class Selection:
             self.owner[line_no] = at
             if line_no in self.errors:
                 self.errors.add(at)
+            if args := self.end_args.pop(-line_no, None):
+                self.end_args[at] = args
 
     def bound(self, at: int, line_no: int, /) -> None:
         """Take an arrow's event and its span; see `Record`."""

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 import msgspec
 
@@ -62,22 +62,28 @@ class EventRow:
         event: The event.
         line_no: Its line; 0 if no column is asked for that needs it.
         around: What stands elsewhere.
+        end_args: The args of the end, if it is a begin that has one.
     """
 
-    def __init__(self, event: Event, line_no: int, around: Surroundings) -> None:
+    def __init__(self, event: Event, line_no: int, around: Surroundings, end_args: bytes = b"") -> None:
         self.event = event
         self.line_no = line_no
         self.around = around
+        self._end_args = end_args
         self._args: object = _UNREAD
 
     @property
     def args(self) -> object:
-        """The args; None if there are none, or if they hold a number that no double holds, or lie too deep."""
+        """The args; None if there are none, or if they hold a number that no double holds, or lie too deep.
+
+        Those of a begin and its end are one object, in which those of the end count.
+        """
         if self._args is _UNREAD:
-            try:
-                self._args = _ANYTHING.decode(self.event.args)
-            except (msgspec.DecodeError, RecursionError):
-                self._args = None
+            self._args = _decoded(self.event.args)
+            later = _decoded(self._end_args) if self._end_args else None
+            if isinstance(later, dict):
+                own = cast("dict[str, object]", self._args) if isinstance(self._args, dict) else {}
+                self._args = own | cast("dict[str, object]", later)
         return self._args
 
     @property
@@ -89,6 +95,13 @@ class EventRow:
     def thread(self) -> str:
         """The name of its thread; empty without one."""
         return self.around.names.threads.get((self.event.pid, self.event.tid), "")
+
+
+def _decoded(args: msgspec.Raw | bytes) -> object:
+    try:
+        return _ANYTHING.decode(args)
+    except (msgspec.DecodeError, RecursionError):
+        return None
 
 
 Column = Callable[[EventRow], object]
@@ -115,6 +128,15 @@ _COLUMNS: Final[Mapping[str, Column]] = {
 
 TYPES: Final[Mapping[str, str]] = {column: COLUMNS[column].type for column in _COLUMNS}
 """The columns that an event has."""
+
+NESTING: Final = ("self_us", "depth", "parent")
+"""The columns that it has beside these in a trace that was played."""
+
+PLAYED_TYPES: Final[Mapping[str, str]] = {**TYPES, **{column: COLUMNS[column].type for column in NESTING}}
+"""The columns that an event has there."""
+
+ARGS_COLUMNS: Final = ("args", "service", "message")
+"""The columns that are made of any args, as values in args are."""
 
 
 class Condition(Protocol):
@@ -153,9 +175,9 @@ class EventTest:
         self._paths = condition.paths
         self.needs_others = any(column in FROM_OTHER_LINES for column in condition.columns)
 
-    def passes(self, event: Event, line_no: int, around: Surroundings) -> bool:
+    def passes(self, event: Event, line_no: int, around: Surroundings, end_args: bytes = b"") -> bool:
         """Whether an event passes."""
-        row = EventRow(event, line_no, around)
+        row = EventRow(event, line_no, around, end_args)
         return self._passes(
             *[column(row) for column in self._columns], *[at_path(row.args, path) for path in self._paths]
         )
