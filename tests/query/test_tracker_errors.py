@@ -63,7 +63,7 @@ def test_errors_have_file_line_and_column(part: str, wrong: str, message: str) -
 
 def test_an_error_that_quotes_a_newline_is_one_line() -> None:
     with pytest.raises(QueryError) as caught:
-        Tracker.parse('tracker "t" v1 { metrics { n = count() } views { v = {"type": "distributio\\n"} } }')
+        Tracker.parse(TEXT.replace('"type": "distribution"', '"type": "distributio\\n"'))
     assert str(caught.value).endswith('there is no type "distributio\\n"; did you mean "distribution"?')
 
 
