@@ -61,6 +61,12 @@ def test_errors_have_file_line_and_column(part: str, wrong: str, message: str) -
     assert str(caught.value).startswith(f"cc.tracker:{message}")
 
 
+def test_an_error_that_quotes_a_newline_is_one_line() -> None:
+    with pytest.raises(QueryError) as caught:
+        Tracker.parse(TEXT.replace('"type": "distribution"', '"type": "distributio\\n"'))
+    assert str(caught.value).endswith('there is no type "distributio\\n"; did you mean "distribution"?')
+
+
 @pytest.mark.parametrize(
     "tenths", [pytest.param(1, id="a tenth"), pytest.param(10, id="whole", marks=pytest.mark.long)]
 )

@@ -64,9 +64,9 @@ class Text:
         self.source = source
 
     def error(self, at: int, reason: str) -> QueryError:
-        """The error of a fault at an index of the text."""
+        """The error of a fault at an index of the text, in one line."""
         before = self.text[:at]
-        return QueryError(self.source, before.count("\n") + 1, at - (before.rfind("\n") + 1) + 1, reason)
+        return QueryError(self.source, before.count("\n") + 1, at - (before.rfind("\n") + 1) + 1, printable(reason))
 
     def tokens(self, *, newlines: bool) -> list[Token]:
         """All tokens; the last one is the END.
