@@ -230,3 +230,13 @@ def test_exec_that_is_killed_leaves_its_command_alone(served: Sandbox) -> None:
         assert process.stdin
         process.stdin.write(b"on\n")
     wait_until(lambda: (served.home / "said").exists() and (served.home / "said").read_text() == "on\n", "the command")
+
+
+def test_a_directory_that_is_not_there_is_reported_before_the_command_runs(sandbox: Sandbox) -> None:
+    done = sandbox.exec("-o", "absent/t.json", "--", "sh", "-c", "echo ran >&2; exit 4")
+    warning = f"tracerd exec: there is no directory {sandbox.home}/absent; there will be no absent/t.json"
+    assert done.returncode == 4
+    assert done.stderr.decode() == f"{warning} unless the command makes it\nran\n"
+    done = sandbox.exec("-o", "absent/t.json", "--", "mkdir", "absent")
+    assert done.stderr.count(b"\n") == 1
+    assert sandbox.spans("absent/t.json") == ["mkdir"]

@@ -154,6 +154,9 @@ class Run:
             self._warn(f"{error}; the command runs unrecorded{lost}")
             return
         self._daemon.write(f"OPEN {context.trace_id}\n")
+        if self._output is not None and not os.path.isdir(os.path.dirname(self._output)):
+            directory = os.path.dirname(self._output)
+            self._warn(f"there is no directory {directory}; there will be no {output} unless the command makes it")
         if self._options.follow and self._output is not None:
             self._daemon.write(f"EMIT_TEF_AT_EXIT {self._output}\n")
 
