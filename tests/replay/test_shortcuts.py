@@ -23,13 +23,21 @@ def found_in(log: bytes) -> list[Finding]:
     return sorted(findings.kept())
 
 
+def takes_none(_self: UsualSpans, _run: object, start: int, _line_no: int) -> int:
+    return start
+
+
+def is_not(_track: object, _windows: object) -> bool:
+    return False
+
+
 def check(logs: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     """The findings are those of the whole replay; from the second event of a process on, spans may be usual."""
     monkeypatch.setattr(trace, "SAMPLES", 1)
     monkeypatch.setattr(usual_spans, "SAMPLES", 1)
     found = [found_in(log) for log in logs]
-    monkeypatch.setattr(UsualSpans, "take", lambda _self, _run, start, _line_no: start)
-    monkeypatch.setattr(trace, "is_plain", lambda _track, _windows: False)
+    monkeypatch.setattr(UsualSpans, "take", takes_none)
+    monkeypatch.setattr(trace, "is_plain", is_not)
     for log, findings in zip(logs, found, strict=True):
         assert findings == found_in(log), log
 

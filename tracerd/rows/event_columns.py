@@ -82,8 +82,9 @@ class EventRow:
             self._args = _decoded(self.event.args)
             later = _decoded(self._end_args) if self._end_args else None
             if isinstance(later, dict):
-                own = cast("dict[str, object]", self._args) if isinstance(self._args, dict) else {}
-                self._args = own | cast("dict[str, object]", later)
+                own: object = self._args
+                first = cast("dict[str, object]", own) if isinstance(own, dict) else {}
+                self._args = first | cast("dict[str, object]", later)
         return self._args
 
     @property

@@ -32,8 +32,17 @@ class Moment:
 
 _NUMBER = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,9})?", re.ASCII)
 _SPAN = re.compile(r"(-?)([0-9]{1,12}(?:\.[0-9]{1,9})?)(ns|us|ms|s|m|h|d|w)", re.ASCII)
-_UNITS_NS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
-_UNITS_NS |= {"d": 24 * _UNITS_NS["h"], "w": 7 * 24 * _UNITS_NS["h"]}
+_HOUR_NS = 3600 * 10**9
+_UNITS_NS = {
+    "ns": 1,
+    "us": 10**3,
+    "ms": 10**6,
+    "s": 10**9,
+    "m": 60 * 10**9,
+    "h": _HOUR_NS,
+    "d": 24 * _HOUR_NS,
+    "w": 7 * 24 * _HOUR_NS,
+}
 
 
 def parse_moment(text: str) -> Moment:
