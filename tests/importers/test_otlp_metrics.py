@@ -98,7 +98,7 @@ def test_a_point_without_a_number_or_a_time_is_left_out(tmp_path: Path) -> None:
         {**POINT},
         {"asInt": "4"},
         {"timeUnixNano": "soon", "asInt": "4"},
-        {**POINT, "asInt": str(2**64)},
+        {**POINT, "asInt": str(2**64 + 1)},
     ]
     found = read_metrics(tmp_path, {"name": "n", "gauge": {"dataPoints": points}}, {"name": "odd", "gauge": [1]}, {})
     assert counters(found) == [("n", None, 2.0**64)]
