@@ -176,7 +176,10 @@ class Reader:
         parts = b'{%s"name":%s%s' % (first, name, self._cat(bytes(event.cat)))
         if args and args != b"null":
             parts += b',"args":' + args if args[:1] == b"{" else b',"args":{"value":%s}' % args
-        return body_of(redact.line(parts + b"}") if self._may_hold_secrets else parts + b"}")
+        return self._without_secrets(parts + b"}")
+
+    def _without_secrets(self, line: bytes) -> bytes:
+        return body_of(redact.line(line) if self._may_hold_secrets else line)
 
     def _cat(self, cat: bytes) -> bytes:
         field = b',"cat":' + cat if len(cat) > len(b'""') and cat[:1] == b'"' else b""
@@ -215,8 +218,8 @@ class Reader:
             self._timeline.left_out["counters without a number"] += 1
             return
         fields = b'"id":%s,' % bytes(event.id) if len(event.id) else b""
-        rest = body_of(b'{%s"name":%s,"args":%s}' % (fields, clean_name(event.name), msgspec.json.encode(numbers)))
-        self._timeline.add("C", self._track(event), self._ns(event.ts), 0, rest)
+        line = b'{%s"name":%s,"args":%s}' % (fields, clean_name(event.name), msgspec.json.encode(numbers))
+        self._timeline.add("C", self._track(event), self._ns(event.ts), 0, self._without_secrets(line))
 
     def _metadata(self, event: Event) -> None:
         what = bytes(event.name)
