@@ -22,6 +22,15 @@ _CARGO: Final = {"run_id": "1", "timestamp": "2023-11-14T22:13:20.5Z", "index": 
 _UNIT: Final = {"i": 0, "name": "app", "version": "1", "target": "", "start": 0.1, "duration": 0.5, "sections": None}
 
 
+POINT: Final = {"timeUnixNano": "1700000000000000000"}
+
+
+def otlp_metrics(*metrics: object) -> dict[str, object]:
+    """A request with these metrics of one process."""
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]}
+    return {"resourceMetrics": [{"resource": resource, "scopeMetrics": [{"metrics": metrics}]}]}
+
+
 def _lines(*values: object) -> str:
     return "".join(f"{json.dumps(value)}\n" for value in values)
 
@@ -31,7 +40,9 @@ TEXTS: Final = {
     "github": json.dumps({"jobs": [{"name": "a", **_STAMPS, "steps": [{"name": "b", **_STAMPS}]}]}),
     "jaeger": json.dumps({"data": [JAEGER]}),
     "zipkin": json.dumps([_ZIPKIN, {**_ZIPKIN, "id": "2"}]),
-    "otlp": json.dumps(OTLP, indent=1),
+    "otlp": json.dumps(
+        OTLP | otlp_metrics({"name": "n", "gauge": {"dataPoints": [{**POINT, "asInt": "4"}] * 2}}), indent=1
+    ),
     "playwright": json.dumps(
         {"config": {}, "suites": [{"title": "a", "specs": [{"title": "b", "tests": [{"results": [_TRY, _TRY]}]}]}]}
     ),

@@ -94,6 +94,13 @@ def test_a_log_of_another_boot_lies_on_the_wall_clock(tmp_path: Path) -> None:
         assert "tracerd_clock" not in str(found.events)
 
 
+def test_names_and_ids_of_counters_hold_no_secrets(tmp_path: Path) -> None:
+    counter = {"ph": "C", "name": "https://joe:hunter2@a.example", "id": "password=hunter2", "pid": 2, "ts": 1}
+    found = read_text(tmp_path, json.dumps([{**counter, "args": {"value": 1}}]))
+    assert len(found.of("C")) == 1
+    assert "hunter2" not in str(found.events)
+
+
 def test_names_of_processes_hold_no_secrets_and_no_controls(tmp_path: Path) -> None:
     name = {"ph": "M", "name": "process_name", "pid": 2, "args": {"name": "curl https://joe:hunter2@example.com"}}
     found = read_text(tmp_path, json.dumps([name, *PLAIN]))

@@ -177,6 +177,11 @@ class Timeline:
         """Take what happened at a moment."""
         self.add("i", track, at_ns, 0, rest_of(name, cat, args))
 
+    def counter(self, track: int, name: str, at_ns: int, value: float, series: str = "") -> None:
+        """Take a number as it is from then on; each series of a name, such as `a=1,b=2`, is a curve of its own."""
+        labels = {"id": series} if series else {}
+        self.add("C", track, at_ns, 0, _rest_of({**labels, "name": name, "args": {"value": value}}))
+
     def arrow(self, track: int, at_ns: int, to_track: int, to_ns: int) -> None:
         """Take an arrow from a span to another one, which are those that run there at these times."""
         number = text_id("arrow", self.size)
@@ -200,6 +205,10 @@ def rest_of(name: str, cat: str = "", args: Mapping[str, object] | None = None) 
         fields["cat"] = cat
     if args:
         fields["args"] = args
+    return _rest_of(fields)
+
+
+def _rest_of(fields: dict[str, object]) -> bytes:
     return body_of(redact.line(_json(fields)))
 
 

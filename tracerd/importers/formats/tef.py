@@ -3,7 +3,6 @@
 Most files are nearly all plain spans, which take a short way through `_take_block`; what is odd takes the long one.
 """
 
-from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -87,9 +86,7 @@ class Reader:
             else:
                 start_ns = round(ts * 1000)
                 dur_ns = round((ts + dur) * 1000) - start_ns
-            rest = (
-                b'"name":%b%b,"args":%b}\n' % (event.name, cat, args) if args else b'"name":%b%b}\n' % (event.name, cat)
-            )
+            rest = b"".join((b'"name":', event.name, cat, b',"args":' if args else b"", args, b"}\n"))
             is_plain = rest[_NAME_AT] == _QUOTE and (not args or rest[-len(args) - 2] == _BRACE)
             if not (is_plain and -MAX_NS < start_ns < MAX_NS and 0 <= dur_ns < MAX_NS):
                 self._take_any(event)
@@ -110,19 +107,17 @@ class Reader:
         except (ValueError, OverflowError):  # a number that is none
             self._timeline.left_out["events without a time"] += 1
 
-    def _events(self, block: bytes) -> Iterator[Event]:
+    def _events(self, block: bytes) -> list[Event]:
         try:
             block.decode()
-            yield from DECODER.decode_lines(block)
-            return
+            return DECODER.decode_lines(block)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             pass
-        for line in repaired(block).removesuffix(b"\n").split(b"\n"):
-            event = lenient(line)
-            if event is None:
-                self._timeline.left_out["values that are no events"] += 1
-            else:
-                yield event
+        lines = repaired(block).removesuffix(b"\n").split(b"\n")
+        events = [event for line in lines if (event := lenient(line)) is not None]
+        if len(events) < len(lines):
+            self._timeline.left_out["values that are no events"] += len(lines) - len(events)
+        return events
 
     def _take(self, event: Event) -> None:
         timeline = self._timeline
@@ -181,7 +176,10 @@ class Reader:
         parts = b'{%s"name":%s%s' % (first, name, self._cat(bytes(event.cat)))
         if args and args != b"null":
             parts += b',"args":' + args if args[:1] == b"{" else b',"args":{"value":%s}' % args
-        return body_of(redact.line(parts + b"}") if self._may_hold_secrets else parts + b"}")
+        return self._without_secrets(parts + b"}")
+
+    def _without_secrets(self, line: bytes) -> bytes:
+        return body_of(redact.line(line) if self._may_hold_secrets else line)
 
     def _cat(self, cat: bytes) -> bytes:
         field = b',"cat":' + cat if len(cat) > len(b'""') and cat[:1] == b'"' else b""
@@ -220,8 +218,8 @@ class Reader:
             self._timeline.left_out["counters without a number"] += 1
             return
         fields = b'"id":%s,' % bytes(event.id) if len(event.id) else b""
-        rest = body_of(b'{%s"name":%s,"args":%s}' % (fields, clean_name(event.name), msgspec.json.encode(numbers)))
-        self._timeline.add("C", self._track(event), self._ns(event.ts), 0, rest)
+        line = b'{%s"name":%s,"args":%s}' % (fields, clean_name(event.name), msgspec.json.encode(numbers))
+        self._timeline.add("C", self._track(event), self._ns(event.ts), 0, self._without_secrets(line))
 
     def _metadata(self, event: Event) -> None:
         what = bytes(event.name)
