@@ -10,8 +10,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from glob import escape, glob
-from typing import Final
+from typing import Final, NamedTuple
 
 from tracerd.builds.names import is_compiler, is_source, output_of
 from tracerd.builds.reader import PHASE, Reader
@@ -32,6 +33,14 @@ _SLACK_US: Final = 1000
 _FLAG: Final = "-ftime-trace"
 _ANY_OUTPUT: Final = ("-.json", ".json")
 """What clang writes if the output is stdout, or none."""
+
+
+class Found(NamedTuple):
+    """A file of clang, and the program that wrote it: a compile, or a part of one."""
+
+    path: str
+    part: Program
+    phases: list[clang_phases.Phase]
 
 
 def read_trace(connection: Connection) -> Build | None:
@@ -110,6 +119,31 @@ def _lines(program: Program, phases: list[clang_phases.Phase]) -> Iterator[bytes
         yield b'{"ph":"X","pid":%d,"tid":%d,"ts":%d,"dur":%d,%b' % (pid, pid, phase.ts, phase.dur, rest)
 
 
+def find(build: Build, boot_us: int) -> Iterator[tuple[Program, list[Found]]]:
+    """The compiles that did not ask for phases, with the files that clang has written of them for us.
+
+    Args:
+        build: All steps of the trace.
+        boot_us: What lies between the trace's clock and 1970.
+    """
+    pids = {step.pid for step in build.steps}
+    taken: set[str] = set()
+    for step, program in compiles(build):
+        own = {step.pid, *(child.pid for child in step.children)}
+        found: list[Found] = []
+        for path in files_of(program):
+            file = None if path in taken else read_phases(path)
+            if file is None or (file.pid in pids and file.pid not in own):
+                continue
+            begin_us = file.begin_us - boot_us
+            if _lasted(program, begin_us):
+                part = _compiler(step, program, file.pid, begin_us)
+                begin, end = -(-part.start // 1000), (part.start + part.dur) // 1000
+                found.append(Found(path, part, clang_phases.placed(file.phases, begin_us, begin, end)))
+                taken.add(path)
+        yield program, found
+
+
 def collect(socket: str, trace: str) -> str:
     """Put the phases into the trace, and remove their files; what came, for people.
 
@@ -119,29 +153,28 @@ def collect(socket: str, trace: str) -> str:
     boot_us = (time.clock_gettime_ns(time.CLOCK_REALTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)) // 1000
     connection = Connection(socket, trace)
     build = read_trace(connection)
-    taken: list[str] = []
-    with_phases = without = count = 0
-    for step, program in compiles(build) if build else ():
-        found = 0
-        for path in files_of(program):
-            file = read_phases(path)
-            if file is None or path in taken or not _lasted(program, file.begin_us - boot_us):
-                continue
-            part = _compiler(step, program, file.pid, file.begin_us - boot_us)
-            begin, end = -(-part.start // 1000), (part.start + part.dur) // 1000
-            phases = clang_phases.placed(file.phases, file.begin_us - boot_us, begin, end)
-            connection.send(b"".join(_lines(part, phases)))
-            taken.append(path)
-            found += 1
-            count += len(phases)
+    files: list[Found] = []
+    with_phases = without = 0
+    for program, found in find(build, boot_us) if build else ():
+        for file in found:
+            connection.send(b"".join(_lines(file.part, file.phases)))
+        files += found
         with_phases += bool(found)
         without += not found and _is_of_gcc(program)
     connection.flush()
     connection.close()
-    for path in taken:
-        os.unlink(path)
-    counted = f"{count:,} phases of {with_phases:,} compiles" if with_phases or not without else ""
-    return "; ".join(filter(None, [counted, f"not with gcc: {without:,} compiles have no phases" if without else ""]))
+    for file in files:
+        with suppress(OSError):
+            os.unlink(file.path)
+    came = f"{_counted(sum(len(file.phases) for file in files), 'phase')} of {_counted(with_phases, 'compile')}"
+    if not without:
+        return came
+    gcc = f"not with gcc: {_counted(without, 'compile')} without phases"
+    return f"{came}; {gcc}" if with_phases else gcc
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _is_of_gcc(program: Program) -> bool:
