@@ -118,6 +118,20 @@ def test_of_steps_that_were_killed_together_each_is_on_the_row_of_failures() -> 
     assert failed == [("SIGKILL cc long.o", 10, 50), ("SIGKILL cc short.o", 60, 31)]
 
 
+def test_the_phases_of_a_process_lie_on_its_lane() -> None:
+    trace = Trace()
+    trace.step("make -j2", 0, 100)
+    pids = [trace.step("clang -c a.c", 10, 50), trace.step("clang -c b.c", 20, 60)]
+    phase = {"ph": "X", "name": "Frontend", "cat": "process_phase", "dur": 9}
+    trace.lines += [json.dumps(phase | {"pid": pid, "tid": pid, "ts": 30}) + "\n" for pid in pids]
+    events = [json.loads(line) for line in b"".join(laid_out([trace.block], None)).splitlines()]
+    assert {event["pid"] for event in events} == {ROOT}
+    lanes = {event["name"]: event["tid"] for event in events if event.get("cat") == "process"}
+    phases = [(event["tid"], event["ts"], event["dur"]) for event in events if event.get("cat") == "process_phase"]
+    assert phases == [(lanes["clang a.o"], 30, 9), (lanes["clang b.o"], 30, 9)]
+    assert lanes["clang a.o"] != lanes["clang b.o"]
+
+
 # ------------------------------------------------------------------ a whole trace, in Perfetto
 
 

@@ -145,6 +145,7 @@ WORDS = [
     ["--output=a.json", "--args=none", "--follow", "true"],
     ["--trace", "t", "--all", "--shim", "cc,ld", "--no-start", "x"],
     ["--name=", "-"],
+    ["--compiler-detail", "--shim=clang", "--collect", "true"],
     ["--attr", "user=ci", "--attr=tags=a=b", "--attr=tags=", "true"],
 ]
 

@@ -177,8 +177,8 @@ class _Layout:
         return NO_PARENT
 
     def _marks(self) -> Iterator[Json]:
-        """The instants of processes, on the lanes of these."""
-        for mark in self._reader.marks:
+        """The phases and the instants of processes, on the lanes of these."""
+        for mark in (*self._reader.phases, *self._reader.marks):
             program = self._program_at(mark.pid, ns(mark.ts))
             event: Json = msgspec.json.decode(mark.line, type=dict[str, object])
             if program is not None:

@@ -116,7 +116,7 @@ def _archive(words: list[str]) -> str:
 
 
 def _made(words: list[str]) -> str:
-    return _output(words) or _only(words)
+    return output_of(words) or _only(words)
 
 
 def _is_temporary(path: str) -> bool:
@@ -140,7 +140,13 @@ def value_of(words: list[str], option: str) -> str:
     return words[words.index(option) + 1] if option in words[:-1] else ""
 
 
-def _output(words: list[str]) -> str:
+def is_source(word: str) -> bool:
+    """Whether a file of this name is compiled."""
+    return _SOURCE.fullmatch(word) is not None
+
+
+def output_of(words: list[str]) -> str:
+    """What a command writes, after `-o`; empty if that is not given."""
     return value_of(words, "-o") or next((word[9:] for word in words if word.startswith("--output=")), "")
 
 
@@ -161,7 +167,7 @@ def _only(words: list[str]) -> str:
 
 
 def _compiled(words: list[str]) -> str:
-    if target := _output(words):
+    if target := output_of(words):
         return target
     source = next(filter(_SOURCE.fullmatch, _plain(words)), "")
     if "-c" in words and source:

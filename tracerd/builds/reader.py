@@ -22,6 +22,9 @@ from tracerd.core.begin_marks import UNFINISHED_CAT
 STEP_CATS: Final = ("process", "step")
 """The categories of what is recorded of processes; `step` is what `layout` repeats of them."""
 
+PHASE: Final = "process_phase"
+"""The category of the phases of a process, on its main thread; it has what `_MENTION` looks for."""
+
 _MAX_NAMES: Final = 16
 """So many names of one process are known."""
 
@@ -54,7 +57,7 @@ _LINE = msgspec.json.Decoder(_Line)
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """An instant that exec has written on the main thread of a process; `ts` is as the trace has it."""
+    """An instant or a phase that was written on the main thread of a process; `ts` is as the trace has it."""
 
     pid: int
     ts: int | float
@@ -86,6 +89,7 @@ class Reader:
         kept: The lines that were taken out, in their order.
         names: What each process is called, the latest last; with the lines that say so.
         marks: The instants of processes.
+        phases: What lies below the spans of processes.
         attributes: What is said of the whole trace: its command, how it ended.
         tells: The processes that have written more than what exec writes of them.
         firsts: The first slice of each of these, in the order of the trace, if it came soon.
@@ -99,6 +103,7 @@ class Reader:
         self.kept: list[bytes] = []
         self.names: dict[int, dict[str, bytes]] = {}
         self.marks: list[Mark] = []
+        self.phases: list[Mark] = []
         self.attributes: dict[str, object] = {}
         self.tells: set[int] = set()
         self.firsts: dict[int, First] = {}
@@ -152,6 +157,9 @@ class Reader:
                 return True
             if event.cat == "process" and event.tid == event.pid:
                 return self._take_process(event, event.pid, line)
+            if event.cat == PHASE and not self._only_steps:
+                self.phases.append(Mark(event.pid, event.ts, line))
+                return True
             if event.cat == UNFINISHED_CAT and event.ph == "b":
                 return self._take_begun(event, event.pid)
             return event.cat == "process" and self._only_steps and self._take_slice(event)

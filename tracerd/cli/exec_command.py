@@ -67,6 +67,11 @@ def attributes(values: tuple[str, ...]) -> list[tuple[str, str]]:
     is_flag=True,
     help="Import what ninja, clang, rustc, cargo and tsc write meanwhile below the current directory.",
 )
+@click.option(
+    "--compiler-detail",
+    is_flag=True,
+    help="Show the phases of each compile of clang below it; needs --all, or --shim with the compilers.",
+)
 @click.option("--summary", is_flag=True, help="At the end, print what `tracerd summary` shows, on stderr.")
 @click.option("--attr", "given", metavar="KEY=VALUE", multiple=True, help="An attribute of the trace, such as user=ci.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
@@ -81,6 +86,7 @@ def exec_command(
     follow: bool,
     no_start: bool,
     collect: bool,
+    compiler_detail: bool,
     summary: bool,
     given: tuple[str, ...],
     command: tuple[str, ...],
@@ -100,6 +106,8 @@ def exec_command(
         raise click.UsageError("--follow needs -o, the file to write again")
     if layout is not None and output is None:
         raise click.UsageError("--layout needs -o, the file to lay out")
+    if compiler_detail and not all_processes and not shim_names(shim):
+        raise click.UsageError("--compiler-detail needs --all, or --shim with the names of the compilers: cc,c++,clang")
     attributes_given = attributes(given)
     for key, _ in attributes_given:
         if key in OWN_ATTRIBUTES:
@@ -117,6 +125,7 @@ def exec_command(
             shims=shim_names(shim),
             layout=layout,
             collect=collect,
+            compiler_detail=compiler_detail,
             summary=summary,
             attributes=attributes_given,
         )

@@ -30,6 +30,12 @@ RETENTION = (
 )
 """What becomes of logs that exec has begun for itself: see `store.retention.EXEC_LIMITS`."""
 
+COLLECTORS = {
+    "--compiler-detail": "tracerd.importers.compiler_detail",
+    "--collect": "tracerd.importers.collect",  # after the other, which removes what is not the user's
+}
+"""What puts files into the trace at the end, by option; in this order."""
+
 COLLECT_S = 60.0
 """How long the files of a build may take, at 20 MB/s."""
 
@@ -96,21 +102,24 @@ def _is_first_time(environ: Environ) -> bool:
     return True
 
 
-def collect(context: TraceContext, started_us: int, environ: Environ, warn: "Callable[[str], None]") -> None:
-    """Put what tools have written below the current directory into the trace.
+def collect(
+    option: str, context: TraceContext, started_us: int, environ: Environ, warn: "Callable[[str], None]"
+) -> None:
+    """Put what tools have written into the trace.
 
     Args:
+        option: One of `COLLECTORS`.
         context: The trace.
         started_us: When the command began.
         environ: For what is started.
         warn: Warns of what is wrong.
     """
-    words = ["tracerd.importers.collect", context.socket, str(context.trace_id), str(started_us)]
+    words = [COLLECTORS[option], context.socket, str(context.trace_id), str(started_us)]
     text, why = _run(words, environ, COLLECT_S)
     for line in text.splitlines():
         write_stderr(f"tracerd exec: {line}")
     if why:
-        warn(f"--collect: {why}")
+        warn(f"{option}: {why}")
 
 
 def _problem(daemon: "DaemonSocket", errors: list[str], numbers: str, output: str | None) -> str:

@@ -31,6 +31,7 @@ class Options:
         shims: The programs for which shims stand first in the command's PATH.
         layout: One of `LAYOUTS`; None: lanes if there are processes that record only their span.
         collect: Import what the tools of a build write meanwhile below the current directory.
+        compiler_detail: Put the phases of clang below its compiles.
         summary: Say at the end what the trace shows of a build.
         attributes: Of the trace, by key and value.
         span_args: What the command's span has besides what is recorded.
@@ -52,6 +53,7 @@ class Options:
         shims: list[str] | None = None,
         layout: str | None = None,
         collect: bool = False,
+        compiler_detail: bool = False,
         summary: bool = False,
         attributes: list[tuple[str, str]] | None = None,
         span_args: list[tuple[str, str]] | None = None,
@@ -69,6 +71,7 @@ class Options:
         self.shims = shims or []
         self.layout = layout
         self.collect = collect
+        self.compiler_detail = compiler_detail
         self.summary = summary
         self.attributes = attributes or []
         self.span_args = span_args or []
@@ -79,7 +82,7 @@ class Options:
 LONG = {"-o": "--output"}
 WITH_VALUE = ("--name", "--output", "--trace", "--args", "--shim", "--layout")
 ATTRIBUTE = "--attr"
-FLAGS = ("--no-start", "--follow", "--all", "--collect", "--summary")
+FLAGS = ("--no-start", "--follow", "--all", "--collect", "--compiler-detail", "--summary")
 
 
 OWN_ATTRIBUTES = ("begun_by", "command", "cpus", "dur_us", "exit_code", "processes", "signal")
@@ -120,9 +123,12 @@ def parse(words: list[str]) -> Options | None:
         return None
     output = values.get("--output")
     layout = values.get("--layout")
+    shims = shim_names(values.get("--shim", ""))
     if layout is not None and (layout not in LAYOUTS or output is None):
         return None
     if not rest or values.get("--args", FULL) not in ARGS or output == "" or ("--follow" in flags and output is None):
+        return None
+    if "--compiler-detail" in flags and "--all" not in flags and not shims:
         return None
     return Options(
         rest,
@@ -133,9 +139,10 @@ def parse(words: list[str]) -> Options | None:
         start="--no-start" not in flags,
         follow="--follow" in flags,
         all_processes="--all" in flags,
-        shims=shim_names(values.get("--shim", "")),
+        shims=shims,
         layout=layout,
         collect="--collect" in flags,
+        compiler_detail="--compiler-detail" in flags,
         summary="--summary" in flags,
         attributes=attributes,
     )

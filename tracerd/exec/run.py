@@ -76,6 +76,7 @@ class Run:
         self._added: Environ = {}  # to the environment of the command
         self._daemon: DaemonSocket | None = None
         self._process_tracer: ProcessTracer | None = None
+        self._collecting = ["--collect"] if options.collect else []
         self._quiet = options.quiet
         self._has_warned = False
 
@@ -144,6 +145,8 @@ class Run:
             self._trace_processes(context, shown)
         if options.shims:
             self._make_shims()
+        if options.compiler_detail and self._daemon and not self._recorded_by_another:
+            self._detail_compilers(shown)
 
     def _connect(self, context: TraceContext) -> None:
         output = self._options.output
@@ -185,6 +188,17 @@ class Run:
         if shims.missing:
             self._warn(f"--shim: no {', '.join(shims.missing)} in PATH")
         self._added[b"PATH"] = shims.path
+
+    def _detail_compilers(self, shown: str) -> None:
+        from tracerd.exec.compiler_detail import added
+
+        is_recorded = self._process_tracer is not None or b"PATH" in self._added
+        variables, why = added(self._environ, shown, compiles_are_recorded=is_recorded)
+        self._added |= variables
+        if variables:
+            self._collecting.insert(0, "--compiler-detail")
+        elif why:
+            self._warn(f"--compiler-detail: {why}; there are no phases")
 
     # ------------------------------------------------------------------ start
 
@@ -240,10 +254,11 @@ class Run:
             processes = self._process_tracer.processes if self._process_tracer else 0
             lines = self._events.ended(command.pid, ended, started_us, ended_us, processes)
             self._write(lines, self._events.name(command.pid), self._context)
-        if self._options.collect and self._daemon and self._context:
+        if self._collecting and self._daemon and self._context:
             from tracerd.exec.after import collect
 
-            collect(self._context, started_us, self._environ, self._warn)
+            for option in self._collecting:
+                collect(option, self._context, started_us, self._environ, self._warn)
         if failure and self._output:  # perhaps because the daemon ended: that was the first warning then
             self._warn(failure)
         if self._daemon and self._output is not None:
