@@ -83,7 +83,7 @@ def test_the_phases_of_ten_files_nest_below_their_compiles(
     assert len(expected) == 10
 
     found = below_steps(sandbox.home / "t.json", perfetto)
-    total = sum(map(Counter.total, expected.values()))
+    total = sum(of_file.total() for of_file in expected.values())
     assert done.stderr.decode() == f"tracerd exec: --compiler-detail: {total:,} phases of 10 compiles\n"
     if layout == "lanes":
         assert found == {f"clang {stem}.o": of_file for stem, of_file in expected.items()}
@@ -95,10 +95,13 @@ def test_the_phases_of_ten_files_nest_below_their_compiles(
 @needs("clang")
 @needs("strace")
 def test_what_the_user_asked_clang_for_stays(sandbox: Sandbox, directory: Path) -> None:
-    script = "clang -ftime-trace -c main.c && cp main.json main.kept && clang -c part_01.c"
+    wrapper = directory / "my-cc"
+    wrapper.write_text('#!/bin/sh\nclang -ftime-trace "$@"\n')
+    wrapper.chmod(0o755)
+    script = "clang -ftime-trace -c main.c && cp main.json main.kept && clang -c part_01.c && ./my-cc -c part_02.c"
     done = record(sandbox, directory, script, "--all")
     assert done.stderr.endswith(b" phases of 1 compile\n"), done.stderr
-    assert documents(directory) == ["main.json"]
+    assert documents(directory) == ["main.json", "part_02.json"]
     assert (directory / "main.json").read_bytes() == (directory / "main.kept").read_bytes()
     assert "ExecuteCompiler" in phases(sandbox)
 

@@ -104,9 +104,14 @@ def _lasted(program: Program, at_us: int) -> bool:
     return program.start // 1000 - _SLACK_US <= at_us <= program.end // 1000 + _SLACK_US
 
 
+def _parts(step: Step) -> list[Program]:
+    """The processes that clang starts for a part of a compile."""
+    return [part for child in step.children for part in child.programs if part.argv[1:2] == ["-cc1"]]
+
+
 def _compiler(step: Step, program: Program, pid: int, at_us: int) -> Program:
     """What compiled: clang itself, or its part that has another process."""
-    parts = [part for child in step.children for part in child.programs if _lasted(part, at_us)]
+    parts = [part for part in _parts(step) if _lasted(part, at_us)]
     if pid == program.pid or not parts:
         return program
     return next((part for part in parts if part.pid == pid), parts[-1])
@@ -119,7 +124,7 @@ def _lines(program: Program, phases: list[clang_phases.Phase]) -> Iterator[bytes
         yield b'{"ph":"X","pid":%d,"tid":%d,"ts":%d,"dur":%d,%b' % (pid, pid, phase.ts, phase.dur, rest)
 
 
-def find(build: Build, boot_us: int) -> Iterator[tuple[Program, list[Found]]]:
+def find(build: Build, boot_us: int) -> Iterator[tuple[Step, Program, list[Found]]]:
     """The compiles that did not ask for phases, with the files that clang has written of them for us.
 
     Args:
@@ -129,7 +134,7 @@ def find(build: Build, boot_us: int) -> Iterator[tuple[Program, list[Found]]]:
     pids = {step.pid for step in build.steps}
     taken: set[str] = set()
     for step, program in compiles(build):
-        own = {step.pid, *(child.pid for child in step.children)}
+        own = {step.pid, *(part.pid for part in _parts(step))}
         found: list[Found] = []
         for path in files_of(program):
             file = None if path in taken else read_phases(path)
@@ -141,7 +146,7 @@ def find(build: Build, boot_us: int) -> Iterator[tuple[Program, list[Found]]]:
                 begin, end = -(-part.start // 1000), (part.start + part.dur) // 1000
                 found.append(Found(path, part, clang_phases.placed(file.phases, begin_us, begin, end)))
                 taken.add(path)
-        yield program, found
+        yield step, program, found
 
 
 def collect(socket: str, trace: str) -> str:
@@ -155,12 +160,12 @@ def collect(socket: str, trace: str) -> str:
     build = read_trace(connection)
     files: list[Found] = []
     with_phases = without = 0
-    for program, found in find(build, boot_us) if build else ():
+    for step, program, found in find(build, boot_us) if build else ():
         for file in found:
             connection.send(b"".join(_lines(file.part, file.phases)))
         files += found
         with_phases += bool(found)
-        without += not found and _is_of_gcc(program)
+        without += not found and _is_of_gcc(step, program)
     connection.flush()
     connection.close()
     for file in files:
@@ -177,8 +182,10 @@ def _counted(number: int, what: str) -> str:
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
-def _is_of_gcc(program: Program) -> bool:
-    """Whether a compile without phases is one of gcc: it compiled, and is not called clang."""
+def _is_of_gcc(step: Step, program: Program) -> bool:
+    """Whether a compile without phases is one of gcc: it compiled, is not called clang, and is no wrapper."""
+    if any(is_compiler(child.program) for child in step.children):
+        return False
     compiled = program.args.get("exit_code") == 0 and any(map(is_source, program.argv[1:]))
     return compiled and "clang" not in program.tool
 
