@@ -45,7 +45,7 @@ def test_phases_stay_within_the_span_of_their_compile() -> None:
 
 
 def test_sources_of_newer_clangs_are_spans_and_what_crosses_is_left_out() -> None:
-    begin = {
+    begin: dict[str, object] = {
         "ph": "b",
         "cat": "Source",
         "id": 1,
@@ -55,7 +55,7 @@ def test_sources_of_newer_clangs_are_spans_and_what_crosses_is_left_out() -> Non
         "name": "Source",
         "args": {"detail": "a"},
     }
-    end = {**begin, "ph": "e", "ts": 6}
+    end: dict[str, object] = {**begin, "ph": "e", "ts": 6}
     crossing = span("crossing", 5, 30)
     found = parse(text(begin, end, crossing, span("outer", 0, 20), {"ph": "i", "ts": 3, "name": "mark"}))
     assert found is not None
@@ -97,9 +97,7 @@ def test_random_phases_keep_their_durations_and_nest_in_perfetto(tmp_path: Path,
         assert sorted((int(name), dur) for name, _, dur in names(phases)) == [
             (at, (end - start) // 1000) for at, (start, end) in enumerate(spans)
         ]
-        events += [
-            {"ph": "X", "pid": 1, "tid": tid, "ts": phase.ts, "dur": phase.dur, "name": phase.name} for phase in phases
-        ]
+        events += [{**span(phase.name, phase.ts, phase.dur), "tid": tid} for phase in phases]
     (tmp_path / "t.json").write_text(json.dumps(events))
     [[[count, dur]]], problems = perfetto.examine(tmp_path / "t.json", "select count(*), sum(dur) / 1000 from slice")
     assert problems == {}
