@@ -270,7 +270,7 @@ def test_a_test_that_ends_its_process_is_named(then: str, daemon: Daemon) -> Non
     run(daemon.dir.parent, daemon.socket, ENDS_ITSELF.format(then=then), "--tracerd=trace.json")
 
     [log] = daemon.dir.glob("*.jsonl")
-    assert begun(log) == ["run", "test_project.py::test_culprit", "call"]
+    assert begun(log) == ["run", "test_project.py", "test_project.py::test_culprit", "call"]
     assert b'"name":"test_project.py::test_before","cat":"test","args":{"outcome":"passed"}' in log.read_bytes()
 
 
@@ -290,7 +290,7 @@ def test_a_test_that_hangs_until_a_timeout_ends_the_run_is_named(daemon: Daemon)
     run(daemon.dir.parent, daemon.socket, source, "--tracerd=trace.json", "--timeout=2", "--timeout-method=thread")
 
     [log] = daemon.dir.glob("*.jsonl")
-    assert begun(log) == ["run", "test_project.py::test_culprit", "call"]
+    assert begun(log) == ["run", "test_project.py", "test_project.py::test_culprit", "call"]
 
 
 def test_a_run_without_such_tests_has_no_begin_marks_in_its_file(recorded_run: Run) -> None:

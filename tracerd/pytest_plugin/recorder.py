@@ -1,4 +1,4 @@
-"""`pytest --tracerd=FILE`: a span for the run, each worker, test, phase and fixture, and all of them in one FILE."""
+"""`pytest --tracerd=FILE`: spans of the run, each worker, file, test, phase and fixture, all in one FILE."""
 
 import os
 import socket
@@ -47,6 +47,7 @@ class Recorder:
         tracerd.client.connect(*context)  # for the tests, which may end it or recontext it
         self._client.process_name(f"pytest {self._worker}" if self._worker else "pytest")
         self._run = self._client.span(f"worker {self._worker}" if self._worker else "run", cat="pytest")
+        self._file: tracerd.client.Span | None = None  # that of the tests that run now
         self._test = self._run
         self._phase = self._client.span("setup", cat="phase")
         self._removals: dict[int, tracerd.client.Span] = {}
@@ -63,6 +64,19 @@ class Recorder:
         """Tests are collected."""
         with self._client.span("collect", cat="pytest"):
             return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """A file is imported and searched for tests."""
+        if not isinstance(collector, pytest.File):
+            return (yield)
+        with self._client.span(f"collect {collector.nodeid}", cat="collect") as span:
+            report = yield
+            if report.outcome != "passed":
+                span.set(outcome=report.outcome)
+            return report
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
@@ -97,15 +111,26 @@ class Recorder:
     # -------------------------------------------------------------- tests and fixtures
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        """One test, with all that it needs."""
+    def pytest_runtest_protocol(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> Generator[None, object, object]:
+        """One test, with all that it needs; the file's span is that of its tests which run one after the other."""
+        if self._file is None:
+            self._file = self._client.span(_file_of(item), cat="file").start()
+        is_last = nextitem is None or _file_of(nextitem) != _file_of(item)
         try:
             with self._client.span(item.nodeid, cat="test") as self._test:
                 try:
                     return (yield)
                 finally:
                     self._phase.end()  # it was interrupted, and got no report
+        except BaseException:
+            is_last = True  # the run ends
+            raise
         finally:
+            if is_last:
+                self._file.end()
+                self._file = None
             self._client.flush()  # the next test may end the process
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -166,6 +191,10 @@ class Recorder:
         removal = self._removals.pop(id(fixturedef), None)
         if removal is not None:
             removal.end()
+
+
+def _file_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
 
 
 def _reach_daemon() -> None:
