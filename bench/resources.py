@@ -64,12 +64,14 @@ def _make_log(bench: Bench, path: Path, size: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class CommandRun:
+    """What a command took."""
+
     seconds: float
     peak_mb: float
 
 
-def _run(command: list[str]) -> _Run:
+def run_command(command: list[str]) -> CommandRun:
     """Run a command; its peak of memory is looked at every few milliseconds, as fork would lend it ours."""
     start_s, peak = time.perf_counter(), 0.0
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
@@ -81,7 +83,7 @@ def _run(command: list[str]) -> _Run:
         os.close(pidfd)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
-    return _Run(seconds, peak)
+    return CommandRun(seconds, peak)
 
 
 def get_tef(bench: Bench, subject: Subject) -> Figures:
@@ -94,7 +96,7 @@ def get_tef(bench: Bench, subject: Subject) -> Figures:
         log = home / "big.jsonl"
         size = _make_log(bench, log, bench.scaled(310_000_000))
         for name, out in (("to a file", home / "out.json"), ("to /dev/null", Path("/dev/null"))):
-            run = _run(arguments(template, log=log, out=out))
+            run = run_command(arguments(template, log=log, out=out))
             figures[f"{name}: MB/s"] = size / 1e6 / run.seconds
             figures[f"{name}: peak MB"] = run.peak_mb
         if subject.get_tef and (home / "out.json").stat().st_size < size:
@@ -190,7 +192,7 @@ def start_up(_bench: Bench, subject: Subject) -> Figures:
         took_ms: dict[str, list[float]] = {name: [] for name in commands}
         for _ in range(STARTS):
             for name, command in commands.items():
-                took_ms[name].append(_run(command).seconds * 1e3)
+                took_ms[name].append(run_command(command).seconds * 1e3)
     figures = {f"{name}: ms": median(values) for name, values in took_ms.items()}
     for name in ("list", "--help"):
         figures[f"{name} / import click"] = figures[f"{name}: ms"] / figures["import click: ms"]
