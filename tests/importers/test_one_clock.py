@@ -26,8 +26,8 @@ def imported(daemon: Daemon, *files: Path) -> list[Event]:
         pytest.skip("strace may not trace here")
     done = invoke("import", "--socket", daemon.socket, "--dir", daemon.dir, "--into", "t", *files)
     assert (done.returncode, done.stderr) == (0, b"")
-    events = [json.loads(line) for line in daemon.events("t")]
-    return sorted((event for event in events if event["ph"] in "Xb"), key=lambda event: float(event["ts"]))
+    events: list[Event] = [json.loads(line) for line in daemon.events("t")]
+    return sorted((event for event in events if event["ph"] in ("X", "b")), key=start_us)
 
 
 def start_us(event: Event) -> float:
