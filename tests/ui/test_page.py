@@ -72,6 +72,16 @@ def test_what_is_no_request_ends_that_connection_only(request_: bytes, capfd: py
     assert capfd.readouterr().err == ""
 
 
+def test_an_answer_that_the_end_of_the_page_meets_is_no_error(capfd: pytest.CaptureFixture[str]) -> None:
+    """The thread of an answer looks at the trace once more when all of it is sent, and Ctrl-C may have closed it."""
+    with serving() as page:
+        page.site.trace.close()
+        with socket.create_connection(("127.0.0.1", page.port), PATIENCE_S) as client:
+            client.sendall(f"GET /trace/t.json HTTP/1.1\r\nHost: {page.host}\r\n\r\n".encode())
+            assert not client.recv(65536)
+    assert capfd.readouterr().err == ""
+
+
 def test_other_addresses_of_the_machine_do_not_listen() -> None:
     with serving() as page, pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.2", page.port), PATIENCE_S)

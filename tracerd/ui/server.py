@@ -127,8 +127,8 @@ class Page(socketserver.ThreadingTCPServer):
         )
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A browser that goes away is no error; anything else is a bug."""
-        if not isinstance(sys.exc_info()[1], OSError):
+        """A browser that goes away is no error, nor is our own end meanwhile; anything else is a bug."""
+        if not isinstance(sys.exc_info()[1], OSError) and not self.site.trace.closed:
             super().handle_error(request, client_address)  # type: ignore[arg-type]  # passed on as it came
 
 
