@@ -11,7 +11,7 @@ install:
     python3 -m venv .venv
     .venv/bin/pip install --quiet -e '.[test,dev]'
 
-# The tests that start no process: half a minute.
+# The tests that start no process: less than a minute.
 fast *options:
     pytest -n auto -m 'not processes and not long and not tools' {{options}}
 

@@ -9,16 +9,14 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import click
 
+from bench.timing import best_cpu_s
 from bench.trace_log import log_of
 from tracerd.replay.events import LONG_NUMBER, has_many_digits
 
-TURNS = 20
 BLOCK_BYTES = 64 * 1024
 
 COMMANDS = (("stats", "LOG", "--json"), ("show", "LOG", "--depth", "1"), ("diff", "LOG", "LOG"), ("check", "LOG"))
@@ -68,21 +66,13 @@ with open(sys.argv[1], "rb", buffering=0) as file:
 """A single pass over three columns, and nothing else."""
 
 
-def cpu_us(function: Callable[[], object]) -> float:
-    """The CPU time of the best of several calls."""
-    best = float("inf")
-    for _ in range(TURNS):
-        started = time.process_time_ns()
-        function()
-        best = min(best, time.process_time_ns() - started)
-    return best / 1000
-
-
 def digits(log: Path) -> None:
     """The search for numbers that Perfetto garbles, in a block that has none."""
     with log.open("rb") as file:
         block = file.read(BLOCK_BYTES)
-    ours, searched = cpu_us(lambda: has_many_digits(block)), cpu_us(lambda: LONG_NUMBER.search(block))
+    ours, searched = (
+        1e6 * best_cpu_s(work) for work in (lambda: has_many_digits(block), lambda: LONG_NUMBER.search(block))
+    )
     click.echo(f"long numbers in 64 KiB: {ours:.0f} us; by the regular expression alone {searched:.0f} us")
 
 

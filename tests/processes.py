@@ -1,4 +1,4 @@
-"""The marker `processes`: `pytest -m 'not processes'` runs the tests that start none, which takes half a minute.
+"""The marker `processes`: `pytest -m 'not processes'` runs the tests that start none, in less than a minute.
 
 It is not set by hand. A test has it if it uses a fixture that starts something, or if its file, or a helper that the
 file imports from, can start something. A test without it fails if it starts a process all the same.

@@ -2,7 +2,7 @@
 
 import sys
 
-_VERBS = ("span", "event", "counter", "log")
+VERBS = ("span", "event", "counter", "log")
 
 
 def main() -> None:
@@ -14,7 +14,7 @@ def main() -> None:
             from tracerd.exec.run import run
 
             run(options)
-    elif sys.argv[1:2] and sys.argv[1] in _VERBS:
+    elif sys.argv[1:2] and sys.argv[1] in VERBS:
         from tracerd.exec import verbs
 
         if verbs.main(sys.argv[1], sys.argv[2:]):

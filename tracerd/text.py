@@ -44,3 +44,9 @@ def size_text(size: float) -> str:
         if size < 999.95:
             return f"{size:.1f} {unit}"
     return f"{size / 1000:.1f} TB"
+
+
+def plural(count: int, what: str) -> str:
+    """A number of things: `1 event`, `2,000 events`."""
+    more = "es" if what.endswith("s") else "s"
+    return f"{count:,} {what}{'' if count == 1 else more}"

@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import sys
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from tests.exec.sandbox import TRACERD, Event, Sandbox, args
 from tests.exec.test_imports import OURS, SLOW, imported
 from tests.harness import short_dir, wait_until
 from tests.perfetto.judge import Judge
+from tracerd.__main__ import VERBS
+from tracerd.exec import verbs
 from tracerd.launcher import library
 
 ID = re.compile(r"[0-9a-f]{16}")
@@ -169,3 +172,23 @@ def test_a_verb_never_hurts_a_script(sandbox: Sandbox, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
     assert named(sandbox, "a\ufffdb")["ph"] == "i"
     assert named(sandbox, "a\x1bb\nc")["cat"] == "log"
+
+
+def test_an_id_that_cannot_be_printed_is_one_line(sandbox: Sandbox) -> None:
+    done = sandbox.run("sh", "-c", 'exec "$0" span --begin x >&-', TRACERD)
+    assert (done.returncode, done.stderr) == (1, b"tracerd span: cannot print the id: Bad file descriptor\n")
+
+
+def test_a_daemon_that_does_not_read_is_not_waited_for() -> None:
+    """With more than its socket holds."""
+    with short_dir() as home, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        sandbox = Sandbox(home)
+        listener.bind(str(sandbox.socket))
+        listener.listen()
+        attributes = [word for _ in range(10) for word in ("--attr", f"k={'x' * 100_000}")]
+        done = sandbox.run(TRACERD, "log", *attributes, "text", env=sandbox.environ | {"TRACERD_TRACE_ID": "t"})
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_all_verbs_take_the_short_way() -> None:
+    assert tuple(verbs.VERBS) == VERBS

@@ -11,7 +11,7 @@ import click
 
 from tracerd.cli.options import directory_option, signed_duration, size, socket_option
 from tracerd.cli.progress import Progress
-from tracerd.text import printable
+from tracerd.text import plural, printable
 
 if TYPE_CHECKING:
     from tracerd.importers.placing import Placement
@@ -176,10 +176,8 @@ def _where(imported: "Imported") -> str:
 
 
 def _counted(count: int, what: str) -> str:
-    if count == 1:
-        return f"1 {what}"
     noun, without, more = what.partition(" without")
-    return f"{count:,} {noun}s{without}{more}"
+    return f"{plural(count, noun)}{without}{more}"
 
 
 @contextmanager

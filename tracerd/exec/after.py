@@ -9,7 +9,7 @@ import select
 import sys
 import time
 
-from tracerd.exec.environment import Environ, TraceContext
+from tracerd.exec.environment import Environ, TraceContext, state_directory
 from tracerd.exec.options import PROCESSES, Options
 from tracerd.exec.programs import write_stderr
 
@@ -91,12 +91,12 @@ def after(
 
 def _is_first_time(environ: Environ) -> bool:
     """Whether RETENTION was not reported before; from now on it was."""
-    state = environ.get(b"XDG_STATE_HOME", b"") or os.path.join(environ.get(b"HOME", b""), b".local/state")
-    if not state.startswith(b"/"):
+    state = state_directory(environ)
+    if state is None:
         return False
     try:
-        os.makedirs(os.path.join(state, b"tracerd"), mode=0o700, exist_ok=True)
-        os.close(os.open(os.path.join(state, b"tracerd/exec-retention"), os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        os.makedirs(os.path.join(state, "tracerd"), mode=0o700, exist_ok=True)
+        os.close(os.open(os.path.join(state, "tracerd/exec-retention"), os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except OSError:
         return False
     return True

@@ -14,7 +14,7 @@ ARGS_VARIABLE = b"TRACERD_EXEC_ARGS"
 ALL_VARIABLE = b"TRACERD_EXEC_ALL"
 """Set if an enclosing exec records every process, from outside."""
 
-_SPAN_DIGITS = 16
+SPAN_DIGITS = 16
 _W3C_PARTS = 4
 _SAMPLED = "01"
 _PID_DIGITS = 8
@@ -60,8 +60,8 @@ class TraceContext:
         self.w3c_trace_id = w3c_trace_id or self.trace_id.w3c_digits or digest(self.trace_id.encode())
         parent = named.get("TRACERD_PARENT", "")
         self.is_new = not (trace or present)
-        self.nested = self.trace_id == present and is_hex(parent, _SPAN_DIGITS)
-        self.parent_pid = int(parent[:_PID_DIGITS], 16) if self.nested else None
+        self.nested = self.trace_id == present and is_hex(parent, SPAN_DIGITS)
+        self.parent_pid = pid_of(parent) if self.nested else None
 
 
 def absolute(path: str) -> str | None:
@@ -85,6 +85,19 @@ def span_id(pid: int, random: bytes) -> str:
     return f"{pid:0{_PID_DIGITS}x}{random[:4].hex()}"
 
 
+def pid_of(span: str) -> int:
+    """The process in a span's id."""
+    return int(span[:_PID_DIGITS], 16)
+
+
+def state_directory(environ: Environ) -> str | None:
+    """Where a user's programs keep what stays: `$XDG_STATE_HOME`, else `~/.local/state`; None without a home."""
+    named, home = (os.fsdecode(environ.get(name, b"")) for name in (b"XDG_STATE_HOME", b"HOME"))
+    if os.path.isabs(named):
+        return named
+    return os.path.join(home, ".local", "state") if os.path.isabs(home) else None
+
+
 def _w3c_given(traceparent: str) -> tuple[str, str]:
     """Trace id and flags of W3C Trace Context; if it is not valid, no digits, and the flag for sampled."""
     parts = traceparent.split("-")
@@ -94,7 +107,7 @@ def _w3c_given(traceparent: str) -> tuple[str, str]:
     version, trace_id, span, flags = parts[:_W3C_PARTS]
     if version == "ff" or not (is_hex(f"1{version}", 3) and is_hex(f"1{flags}", 3)):
         return "", _SAMPLED
-    if not (is_hex(trace_id, W3C_DIGITS) and is_hex(span, _SPAN_DIGITS)):
+    if not (is_hex(trace_id, W3C_DIGITS) and is_hex(span, SPAN_DIGITS)):
         return "", _SAMPLED
     return trace_id, flags
 

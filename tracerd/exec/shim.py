@@ -30,8 +30,8 @@ def main(name: str, known: str = "") -> None:
             names the shim by its path.
     """
     environ = given()
-    program = real_program(name, environ) if is_found_in_path(environ) or not can_run(known) else known
-    program = program or (known if can_run(known) else None)
+    found = real_program(name, environ) if is_found_in_path(environ) else None
+    program = found or (known if can_run(known) else real_program(name, environ))
     if program is None:
         os.write(2, f"tracerd shim: there is no other {name} in PATH\n".encode())
         os._exit(NOT_FOUND)

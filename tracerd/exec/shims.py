@@ -4,7 +4,7 @@ import os
 import sys
 
 from tracerd.errors import ShimError
-from tracerd.exec.environment import Environ, digest
+from tracerd.exec.environment import Environ, digest, state_directory
 from tracerd.exec.programs import NOT_FOUND, SHIM_TAG, TAG_WITHIN_BYTES, is_shim, real_program
 from tracerd.launcher import library
 
@@ -153,9 +153,10 @@ class Shims:
     def __init__(self, names: list[str], environ: Environ) -> None:
         programs, self.missing = programs_of(names, environ)
         place = [sys.executable, library(), *(word for pair in sorted(programs.items()) for word in pair)]
-        directory = os.path.join(
-            _state_directory(environ), "tracerd", "shims", digest(os.fsencode("\0".join(place)))[:16]
-        )
+        state = state_directory(environ)
+        if state is None:
+            raise ShimError("shims need a place that stays: set HOME or XDG_STATE_HOME")
+        directory = os.path.join(state, "tracerd", "shims", digest(os.fsencode("\0".join(place)))[:16])
         os.makedirs(directory, 0o700, exist_ok=True)
         status = os.stat(directory)
         if status.st_uid != os.geteuid() or status.st_mode & 0o022:
@@ -166,13 +167,3 @@ class Shims:
                 raise ShimError(f"no program may run in {directory}; set XDG_STATE_HOME to a place where it may")
         path = environ.get(b"PATH", b"/usr/local/bin:/bin:/usr/bin")
         self.path = b":".join(filter(None, [os.fsencode(directory), path]))
-
-
-def _state_directory(environ: Environ) -> str:
-    """Where a user's programs keep what stays."""
-    named, home = (os.fsdecode(environ.get(name, b"")) for name in (b"XDG_STATE_HOME", b"HOME"))
-    if os.path.isabs(named):
-        return named
-    if not os.path.isabs(home):
-        raise ShimError("shims need a place that stays: set HOME or XDG_STATE_HOME")
-    return os.path.join(home, ".local", "state")

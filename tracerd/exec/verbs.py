@@ -11,7 +11,7 @@ import sys
 from tracerd.errors import InvalidTraceIdError
 from tracerd.exec import event
 from tracerd.exec.daemon_socket import DaemonSocket
-from tracerd.exec.environment import TraceContext, given, span_id
+from tracerd.exec.environment import SPAN_DIGITS, TraceContext, given, pid_of, span_id
 from tracerd.exec.options import ATTRIBUTE, Options, pair
 from tracerd.trace_id import TraceId, is_hex
 
@@ -29,7 +29,6 @@ INFO = "info"
 """The level of a log line that gives none."""
 
 _MAX_EXACT = 2**53
-_PID_DIGITS, _ID_DIGITS = 8, 16
 
 
 class Verb:
@@ -114,10 +113,16 @@ def span(verb: Verb) -> bool:
         begun = span_id(os.getppid(), os.urandom(4))
         args = event.as_args(verb.attributes)
         write(verb.trace, lambda: _async("b", begun, name=verb.begin, args=args))
-        sys.stdout.write(begun + "\n")
+        try:
+            os.write(1, begun.encode() + b"\n")
+        except OSError as error:
+            from tracerd.exec.programs import write_stderr
+
+            write_stderr(f"tracerd span: cannot print the id: {error.strerror}")
+            raise SystemExit(1) from None
         return True
     if verb.end and not (verb.begin or verb.words or verb.attributes):
-        if not is_hex(verb.end, _ID_DIGITS):
+        if not is_hex(verb.end, SPAN_DIGITS):
             return False
         write(verb.trace, lambda: _async("e", verb.end))
         return True
@@ -132,7 +137,7 @@ def span(verb: Verb) -> bool:
 
 def _async(phase: str, span: str, **more: "Json") -> str:
     """One end of a span that begins and ends in different processes."""
-    pid = int(span[:_PID_DIGITS], 16)
+    pid = pid_of(span)
     where: dict[str, Json] = {"ph": phase, "cat": event.SPAN, "pid": pid, "tid": pid, "ts": event.now_us()}
     return event.line(**where, id2={"local": f"0x{span}"}, **more)
 

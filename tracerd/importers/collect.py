@@ -14,6 +14,7 @@ from tracerd.errors import ImportFileError, TracerdError
 from tracerd.importers.connection import Connection
 from tracerd.importers.placing import Placement
 from tracerd.importers.run import Importer, Options
+from tracerd.text import plural
 from tracerd.trace_id import TraceId
 
 MAX_FILES: Final = 200_000
@@ -105,11 +106,7 @@ def collect(socket: str, trace: str, since_us: int) -> str:
     connection.flush()
     connection.close()
     odd = f"; {problems} could not be read, or not to the end" if problems else ""
-    return f"collected {_counted(spans, 'span')} of {_counted(files, 'file')}{odd}"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+    return f"collected {plural(spans, 'span')} of {plural(files, 'file')}{odd}"
 
 
 def main() -> None:

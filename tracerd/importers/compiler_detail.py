@@ -22,6 +22,7 @@ from tracerd.errors import TracerdError
 from tracerd.importers import clang_phases
 from tracerd.importers.connection import Connection
 from tracerd.importers.timeline import rest_of
+from tracerd.text import plural
 from tracerd.trace_id import TraceId
 
 MAX_BYTES: Final = 200_000_000
@@ -171,15 +172,11 @@ def collect(socket: str, trace: str) -> str:
     for file in files:
         with suppress(OSError):
             os.unlink(file.path)
-    came = f"{_counted(sum(len(file.phases) for file in files), 'phase')} of {_counted(with_phases, 'compile')}"
+    came = f"{plural(sum(len(file.phases) for file in files), 'phase')} of {plural(with_phases, 'compile')}"
     if not without:
         return came
-    gcc = f"not with gcc: {_counted(without, 'compile')} without phases"
+    gcc = f"not with gcc: {plural(without, 'compile')} without phases"
     return f"{came}; {gcc}" if with_phases else gcc
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _is_of_gcc(step: Step, program: Program) -> bool:

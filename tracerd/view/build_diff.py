@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from tracerd.builds.comparison import BuildComparison, Change
 from tracerd.builds.summary import Summary, Total
-from tracerd.text import printable
+from tracerd.text import plural, printable
 from tracerd.view.build_stats import build_text, total_json
 from tracerd.view.critical import link_json
 from tracerd.view.diff import WHOLE, Grown, percent_text, rounded
 from tracerd.view.summary import build_json, path_text, valid
-from tracerd.view.tables import duration_text, more_text, plural, table
+from tracerd.view.tables import duration_text, more_text, table
 
 
 class BuildDiff(BuildComparison):

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from tracerd.builds.summary import Summary, Total, totals
-from tracerd.text import printable, size_text
+from tracerd.text import plural, printable, size_text
 from tracerd.view.concurrency import COLUMNS
 from tracerd.view.stats import bars_of
 from tracerd.view.summary import build_json, cpu_text, ending_text, rounded_s, valid
-from tracerd.view.tables import duration_text, microseconds, more_text, plural, table
+from tracerd.view.tables import duration_text, microseconds, more_text, table
 
 
 def as_text(summary: Summary, trace_id: str, top: int, bars: str) -> Iterator[str]:

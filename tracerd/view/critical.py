@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from tracerd.builds.critical import Because, PathStep
 from tracerd.builds.summary import Summary
-from tracerd.text import printable
-from tracerd.view.tables import duration_text, microseconds, plural
+from tracerd.text import plural, printable
+from tracerd.view.tables import duration_text, microseconds
 
 WAITED: dict[Because, str] = {
     "clock": "began after the step above",

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tracerd.rows.recording import Recording
-from tracerd.text import printable
+from tracerd.text import plural, printable
 from tracerd.view.groups import BY_PROCESS, By, Figures, by_label, collect, key_label
 from tracerd.view.stats import TIMES, figures_json
-from tracerd.view.tables import duration_text, microseconds, more_text, plural, shortened, table
+from tracerd.view.tables import duration_text, microseconds, more_text, shortened, table
 
 WHOLE = "the whole trace"
 """What the duration of a trace is called among what has grown."""

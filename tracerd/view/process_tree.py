@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from tracerd.builds.steps import Build, Step
 from tracerd.builds.work import cpu_s, work_ns
 from tracerd.rows.spans import Id
-from tracerd.text import printable
+from tracerd.text import plural, printable
 from tracerd.view.summary import ending_text, rounded_s, valid
-from tracerd.view.tables import duration_text, microseconds, plural
+from tracerd.view.tables import duration_text, microseconds
 
 _INDENT = "  "
 _MAX_COMMAND = 200

@@ -7,8 +7,8 @@ from tracerd.query.keys import input_text
 from tracerd.query.result import Result, delta
 from tracerd.query.tracker_tree import Metric
 from tracerd.query.tree import Name
-from tracerd.text import printable
-from tracerd.view.tables import more_text, plural, table
+from tracerd.text import plural, printable
+from tracerd.view.tables import more_text, table
 
 
 def as_text(result: Result, metrics: Sequence[Metric], top: int) -> Iterator[str]:

@@ -9,12 +9,12 @@ from itertools import islice
 from tracerd.query.keys import input_text
 from tracerd.rows.recording import Recording
 from tracerd.rows.spans import INSTANT, Id
-from tracerd.text import printable
+from tracerd.text import plural, printable
 from tracerd.view import concurrency
 from tracerd.view.attributes import attribute_lines
 from tracerd.view.concurrency import AtOnce
 from tracerd.view.groups import BY_PROCESS, By, Figures, Key, by_label, collect, key_label
-from tracerd.view.tables import duration_text, microseconds, more_text, plural, process_json, process_label, table
+from tracerd.view.tables import duration_text, microseconds, more_text, process_json, process_label, table
 from tracerd.view.tree import pieces_of
 
 SHOWN = 20

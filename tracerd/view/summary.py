@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from tracerd.builds.repeated import wasted_ns
 from tracerd.builds.steps import Build, Step
 from tracerd.builds.summary import Summary
-from tracerd.text import printable, size_text
+from tracerd.text import plural, printable, size_text
 from tracerd.view.critical import link_json
-from tracerd.view.tables import duration_text, microseconds, plural
+from tracerd.view.tables import duration_text, microseconds
 
 _SLOWEST = 5
 _SHOWN = 3

@@ -28,12 +28,6 @@ def duration_text(ns: int) -> str:
     return f"{ns} ns"
 
 
-def plural(count: int, what: str) -> str:
-    """A number of things: `1 event`, `2,000 events`."""
-    more = "es" if what.endswith("s") else "s"
-    return f"{count:,} {what}{'' if count == 1 else more}"
-
-
 def process_label(recording: "Recording", pid: "Id") -> str:
     """A process as Perfetto calls it: name and pid; the pid alone without a name."""
     name = recording.processes[pid].name

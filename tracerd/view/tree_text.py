@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from tracerd.rows.process import Process
 from tracerd.rows.spans import Id
-from tracerd.text import printable
+from tracerd.text import plural, printable
 from tracerd.view.attributes import attribute_lines
-from tracerd.view.tables import duration_text, microseconds, plural, process_json, process_label
+from tracerd.view.tables import duration_text, microseconds, process_json, process_label
 from tracerd.view.tree import ProcessRow, SpanRow, Tree
 
 _INDENT = "  "
