@@ -41,9 +41,8 @@ def line(data: bytes) -> bytes:
     keys their order, and a repeated key stays. What is no JSON is treated as a text.
     """
     low = data.lower().decode("latin-1")
-    if (
-        not any(hint in low for hint in HINTS) and "\\/" not in low and "\\u00" not in low
-    ):  # letters, too, may be escaped
+    is_escaped = "\\/" in low or "\\u00" in low  # of a hint, too, letters may be
+    if not is_escaped and not any(hint in low for hint in HINTS):
         return data
     from tracerd.redact.json_line import redacted
 

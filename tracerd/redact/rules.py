@@ -179,9 +179,8 @@ def _words_in(low: bytes) -> set[bytes]:
         return {_WORDS[word] for word in _WORDS if word in text}
     found: set[bytes] = set()
     absent: list[str] = []
-    for (
-        word
-    ) in _WORDS:  # a search takes all of the text: a letter is found faster, and a part may be known to be absent
+    # A search takes all of the text: a letter is found faster, and a part may be known to be absent.
+    for word in _WORDS:
         if any(part in word for part in absent):
             continue
         if all(letter in text for letter in word) and word in text:
