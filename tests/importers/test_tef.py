@@ -56,6 +56,9 @@ def test_a_secret_anywhere_sends_its_block_the_long_way() -> None:
     for words in (["--password", "x"], ["-u", "joe:x"], ["mysql", "-px"]):
         line = json.dumps({"ph": "X", "args": {"argv": words}}).encode()
         assert redact.line(line) == line or may_hold_secrets(line), words
+    for line in (rb'{"name":"https:\/\/ada:hunter2@h"}', rb'{"p\u0061ssword":"hunter2"}'):
+        assert b"hunter2" not in redact.line(line)
+        assert may_hold_secrets(line)
     assert not may_hold_secrets(b'{"ph":"X","name":"monkey","args":{"file":"a_b-c=d@e","keys":[1]}}')
 
 

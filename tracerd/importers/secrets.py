@@ -6,6 +6,8 @@ What is found here is for `redact` to decide; what is not found must be nothing 
 import re
 from typing import Final
 
+from tracerd import redact
+
 _ALWAYS: Final = (
     b"passw", b"passphrase", b"pwd", b"token", b"secret", b"credential", b"authorization", b"cookie", b"earer",
     b"asic ", b"eyj", b"akia", b"asia", b"aiza", b"sg.",
@@ -31,6 +33,7 @@ _KEY: Final = re.compile(
 )
 """The key of a cache is no secret."""
 
+_ESCAPES: Final = tuple(escape.encode() for escape in redact.ESCAPES)
 _LOW: Final = bytes(range(256)).lower()
 _DIGITS: Final = b"0123456789"
 """No word above has one. Without them most lines of a trace are alike, and are searched once."""
@@ -38,6 +41,8 @@ _DIGITS: Final = b"0123456789"
 
 def may_hold_secrets(lines: bytes) -> bool:
     """Whether `redact` must check each of these lines."""
+    if any(escape in lines for escape in _ESCAPES):
+        return True
     low = b"\n".join(set(lines.translate(_LOW, _DIGITS).split(b"\n")))
     for word in _ALWAYS:
         if word in low:

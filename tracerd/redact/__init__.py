@@ -14,6 +14,9 @@ HINTS = (
 )  # fmt: skip
 """In lower case; what holds none of them holds nothing that a rule would hide."""
 
+ESCAPES = ("\\/", "\\u00")
+"""How JSON may write a character of a hint; `argv` and `text` take what is decoded."""
+
 
 def argv(words: list[str]) -> list[str]:
     """A command line, word for word, without its secrets."""
@@ -41,8 +44,7 @@ def line(data: bytes) -> bytes:
     keys their order, and a repeated key stays. What is no JSON is treated as a text.
     """
     low = data.lower().decode("latin-1")
-    is_escaped = "\\/" in low or "\\u00" in low  # of a hint, too, letters may be
-    if not is_escaped and not any(hint in low for hint in HINTS):
+    if not any(hint in low for hint in HINTS) and not any(escape in low for escape in ESCAPES):
         return data
     from tracerd.redact.json_line import redacted
 

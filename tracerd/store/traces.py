@@ -17,7 +17,6 @@ from tracerd.core.counts import Totals
 from tracerd.core.tef import BEGIN_PREFIX, OWN_MARK, OWN_PREFIXES
 from tracerd.errors import NoSuchTraceError
 from tracerd.store.log import read_blocks
-from tracerd.store.own_lines import first_clock
 from tracerd.store.rejects import REJECTS_SUFFIX, read_rejects, rejects_path
 from tracerd.text import printable
 from tracerd.trace_id import TraceId
@@ -213,13 +212,3 @@ def _count_events(block: bytes) -> int:
         no_events = (*OWN_PREFIXES, BEGIN_PREFIX)
         count -= sum(block.count(b"\n" + prefix) + block.startswith(prefix) for prefix in no_events)
     return count
-
-
-def start_s(trace: StoredTrace) -> float | None:
-    """When a trace began, in seconds of the Unix epoch, by the clock line in its first place; None without one.
-
-    Raises:
-        OSError: The log cannot be read.
-    """
-    clock = first_clock(trace.path)
-    return clock.realtime_us / 1e6 if clock else None
