@@ -32,12 +32,12 @@ def test_few_descriptors(sandbox: Sandbox, way: str, limit: int) -> None:
     if way == "--all" and shutil.which("strace") is None:
         pytest.skip("strace is not installed")
     done = sandbox.exec(
-        *("--trace", f"few{way}{limit}", "-o", "few.json", way, "--", *COMMAND),
+        *("--trace", f"few{way}{limit}", "-o", f"few{way}{limit}.json", way, "--", *COMMAND),
         input=b"in",
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)),
     )
     warning = runs(done, lines=1)
-    assert warning or "sh" in sandbox.spans("few.json")
+    assert warning or "sh" in sandbox.spans(f"few{way}{limit}.json")  # --follow may write a file again, and late
 
 
 @pytest.mark.parametrize("way", ["--no-start", ALL])
@@ -62,13 +62,13 @@ def test_an_ignored_sigchld(sandbox: Sandbox, way: str) -> None:
     """Also where a daemon has to be started: the kernel would reap all children itself."""
     sandbox.stop()
     done = sandbox.exec(
-        *("-o", "t.json", way, "--", *COMMAND),
+        *("-o", f"child{way}.json", way, "--", *COMMAND),
         input=b"in",
         preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN),
     )
     assert runs(done, lines=0) == ""
-    assert "sh" in sandbox.spans()
-    assert sandbox.args("sh")["exit_code"] == 5
+    assert "sh" in sandbox.spans(f"child{way}.json")
+    assert sandbox.args("sh", f"child{way}.json")["exit_code"] == 5
 
 
 @pytest.mark.parametrize("way", ["--follow", ALL])
@@ -76,22 +76,22 @@ def test_no_proc(sandbox: Sandbox, way: str) -> None:
     mount = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh"]
     if sandbox.run(*mount, "true").returncode:
         pytest.skip("only root can hide /proc")
-    done = sandbox.run(*mount, TRACERD, "exec", "-o", "t.json", way, "--", *COMMAND, input=b"in")
+    done = sandbox.run(*mount, TRACERD, "exec", "-o", f"proc{way}.json", way, "--", *COMMAND, input=b"in")
     warning = runs(done, lines=1)
     assert warning in ("", "tracerd exec: --all: there is no /proc; only what is wrapped is recorded\n")
-    assert sandbox.spans() == ["sh"]
+    assert sandbox.spans(f"proc{way}.json") == ["sh"]
 
 
 @pytest.mark.parametrize("way", ["--follow", ALL])
 def test_a_removed_directory(sandbox: Sandbox, way: str) -> None:
     script = (
         f"mkdir gone; cd gone; rmdir ../gone; "
-        f"exec '{TRACERD}' exec -o '{sandbox.home}/t.json' {way} -- /bin/cat /dev/stdin /no/such"
+        f"exec '{TRACERD}' exec -o '{sandbox.home}/gone{way}.json' {way} -- /bin/cat /dev/stdin /no/such"
     )
     done = sandbox.run("sh", "-c", script, input=b"in")
     assert (done.returncode, done.stdout) == (1, b"in")
     assert done.stderr == b"/bin/cat: /no/such: No such file or directory\n"
-    assert sandbox.spans() == ["cat"]
+    assert sandbox.spans(f"gone{way}.json") == ["cat"]
 
 
 # ------------------------------------------------------------------ whatever a step raises
