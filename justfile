@@ -28,16 +28,17 @@ long *options:
     pytest -m long {{options}}
     pytest -n auto --hypothesis-profile long tests/core tests/replay tests/store tests/trace_json tests/view {{options}}
 
-# Format, lint, types, imports, spelling: what needs no run.
+# Format, lint, types, imports, spelling, the book: what needs no run.
 lint:
     ruff format --check .
     ruff check .
-    # Not the client: it knows no Trio, and keeps every exception from the program, be it a BaseException.
-    flake8-async --startable-in-context-manager stop_at_signal $(git ls-files '*.py' | grep -v '^tracerd/client/')
+    # Where there is something for it. Not the client: it knows no Trio, and keeps every exception from the program.
+    flake8-async --startable-in-context-manager stop_at_signal $(git grep -lE 'async |trio' -- '*.py' ':!tracerd/client')
     mypy
     pyright --pythonpath .venv/bin/python
     lint-imports
     codespell $(git ls-files)  # what is in the repository, not what a command left beside it
+    mkdocs build --strict --quiet --site-dir "$(mktemp -d)"
 
 # Put small lies into a copy of the tree, one after the other: which of them does no test notice?
 mutants *names:
@@ -47,10 +48,10 @@ mutants *names:
 coverage:
     coverage erase
     # Not what another user runs, who may not write the data here; and not what only starts other programs for long.
-    coverage run -m pytest -n auto -k 'not users_daemon and not perfetto and not sanitizers' tests/core tests/exporters tests/rows tests/store tests/trace_json tests/view
+    coverage run -m pytest -n auto -k 'not users_daemon and not perfetto and not sanitizers' tests/core tests/exporters tests/rows tests/store tests/trace_json tests/traces tests/view
     coverage combine --quiet
     coverage report --include 'tracerd/core/*' --fail-under 96
-    coverage report --include 'tracerd/store/*' --fail-under 90
+    coverage report --include 'tracerd/store/*,tracerd/traces/*' --fail-under 90
     coverage report --include 'tracerd/rows/*' --fail-under 95
 
 # What a change must pass: all of it, on a clean clone of the last commit.
@@ -60,6 +61,20 @@ gate:
 # The benchmark, at a scale that takes a minute; `just bench --help` has the rest.
 bench *options='--runs 1 --scale 0.05':
     python -m bench {{options}}
+
+# The book as a site, in the folder `site`.
+site *options:
+    mkdocs build --strict {{options}}
+
+# What a release would upload: build, check, look into, install and run it. Of the last commit.
+publish-check *directory:
+    .ci/publish-check {{directory}}
+
+# Take the pictures of the documents anew, in a headless Chromium; that of Lua's build needs Lua's sources.
+pictures:
+    python -m tests.perfetto.screenshot
+    directory=$(mktemp -d) && python -m tests.perfetto.build_pictures "$directory" make && cp "$directory/make.png" docs/exec.png
+    python -m tests.web_page.pictures
 
 # Write anew what documents show of the commands.
 docs:

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from bench.daemons import Subject, copier, tracerd
+from bench.neighbours import long_line, new
 from bench.resources import export_under_load, get_tef, idle, start_up
 from bench.scenarios import Bench, Figures, c1, c16, l4, latency, linear, s1, s8
 from bench.table import Results
@@ -22,6 +23,8 @@ SCENARIOS = {
     "l4": l4,
     "c1": c1,
     "c16": c16,
+    "new": new,
+    "long-line": long_line,
     "latency": latency,
     "idle": idle,
     "get-tef": get_tef,

@@ -41,6 +41,7 @@ QUERIES = (
     ("query, seven metrics", ("query", "LOG", "--tracker", "TRACKER", "--json")),
     ("query, one metric of spans", ("query", "LOG", "--tracker", "SPANS", "--json")),
     ("stats by a value in args", ("stats", "LOG", "--by", "args.target", "--top", "1")),
+    ("search for a text that is not there", ("search", "nothing like this", "LOG", "--all-events")),
     ("get-tef of some spans", ("get-tef", "LOG", "--where", "dur_us > 380", "-o", "/dev/null")),
 )
 

@@ -39,6 +39,8 @@ def texts() -> dict[str, str]:
         "base64": base64.b64encode(random.Random(1).randbytes(SIZE)).decode(),
         "short words": "a b " * SIZE,
         "one word": "a" * SIZE,
+        "URLs with passwords": "db://ada:hunter2@example.org:5432/x " * 30_000,
+        "options that hide nothing": "--key a " * 125_000,
         "secrets only": "https://ada:hunter2@example.org/x --token=hunter2 " * 25_000,
     }
 

@@ -1,7 +1,9 @@
 """Fixtures that many test files use."""
 
+import gc
 import os
 import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -23,10 +25,21 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Where the environment forbids bytecode, as in many containers, each worker would compile all tests anew, and each
+# program that they start all of tracerd.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # How long an example takes says more of what else the machine does than of us.
-settings.register_profile("short", deadline=None, max_examples=50)
+settings.register_profile("short", deadline=None, max_examples=30)
 settings.register_profile("long", deadline=None, max_examples=1500)
 settings.load_profile("short")
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests, which live to the end, are none of the garbage that is looked for in each of them."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -18,27 +18,14 @@ from typing import Self
 
 import pytest
 
+from tests import forks
+from tests.forks import Fork
+
 ROOT = Path(__file__).parent.parent
 """The repository: what tests read that is no code, such as documents, lies below it."""
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 """How long a test waits for what must happen, on a machine that may be busy."""
-
-BECOME_USER = """
-import difflib, importlib, os, pkgutil, sys  # difflib: click imports it late
-for name in ("builds", "cli", "core", "daemon", "exporters", "launcher", "rows", "service", "store", "trace_json"):
-    package = importlib.import_module(f"tracerd.{name}")
-    for module in pkgutil.iter_modules(getattr(package, "__path__", []), f"{package.__name__}."):
-        importlib.import_module(module.name)
-from tracerd.cli import main
-uid = int(sys.argv.pop(1))
-os.setgroups([])
-os.setgid(uid)
-os.setuid(uid)
-main()
-"""
-"""The command line as another user, who may have no right to read the Python that the tests run with: what daemons and
-`get-tef` need is imported before."""
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user, mount and make devices")
 
@@ -62,8 +49,12 @@ def exported(path: Path) -> list[int]:
 
 @contextmanager
 def short_dir() -> Generator[Path]:
-    """A directory with a short path: that of a Unix socket may not be longer than 107 bytes."""
-    path = Path(tempfile.mkdtemp(prefix="td-"))
+    """A directory with a short path: that of a Unix socket may not be longer than 107 bytes.
+
+    Its name has no letters, which by chance would be those that make redaction look for a secret.
+    """
+    path = Path(tempfile.gettempdir(), f"td-{os.getpid()}-{time.monotonic_ns() % 10**10}")
+    path.mkdir(mode=0o700)
     try:
         yield path
     finally:
@@ -135,40 +126,53 @@ class Client:
         self.close()
 
 
-def serve(
-    *options: str | Path, before: Iterable[str | Path] = (), uid: int | None = None, **process: object
-) -> "subprocess.Popen[bytes]":
-    """Start `tracerd serve`: the only place in the tests that starts a daemon in the foreground.
+def answers(path: Path) -> bool:
+    """Whether something listens on a socket: it is there a moment before."""
+    try:
+        Client(path).close()
+    except OSError:
+        return False
+    return True
+
+
+def serve(*options: str | Path, before: Iterable[str | Path] = (), **process: object) -> "subprocess.Popen[bytes]":
+    """Start `tracerd serve` as a person does; most tests need no more than a copy of `forks`.
 
     Args:
         options: Of `serve`.
         before: A program that becomes the daemon, and its own arguments: the command of the daemon follows them.
-        uid: Another user to be; only root can.
         process: For `subprocess.Popen`.
     """
-    python = ["-m", "tracerd"] if uid is None else ["-c", BECOME_USER, str(uid)]
-    command = [*map(str, before), sys.executable, *python, "serve", *map(str, options)]
+    command = [*map(str, before), sys.executable, "-m", "tracerd", "serve", *map(str, options)]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, **process)  # type: ignore[call-overload, no-any-return]  # the caller's business
 
 
 class Daemon:
-    """A running daemon; its socket and its directory of logs."""
+    """A running daemon; its socket and its directory of logs.
 
-    def __init__(self, home: Path, *options: str, socket_name: str = "s", **process: object) -> None:
+    Args:
+        home: Where these are.
+        options: Of `serve`.
+        socket_name: Of the socket.
+        uid: Another user to be; only root can.
+        process: For `serve` of this file; without any it is a copy of `forks`.
+    """
+
+    def __init__(
+        self, home: Path, *options: str, socket_name: str = "s", uid: int | None = None, **process: object
+    ) -> None:
         self.socket = home / socket_name
         self.dir = home / "logs"
         self.stderr_path = home / "stderr"
         with self.stderr_path.open("ab") as stderr:
-            self.process = serve("--socket", self.socket, "-d", self.dir, *options, stderr=stderr, **process)  # type: ignore[arg-type]  # serve's business
-        wait_until(lambda: self.process.poll() is not None or self._answers(), "the daemon to listen")
+            arguments = ["--socket", str(self.socket), "-d", str(self.dir), *options]
+            self.process: Fork | subprocess.Popen[bytes]
+            if process:
+                self.process = serve(*arguments, stderr=stderr, **process)  # type: ignore[arg-type]  # serve's business
+            else:
+                self.process = forks.start(["serve", *arguments], stderr, stderr, uid)
+        wait_until(lambda: self.process.poll() is not None or answers(self.socket), "the daemon to listen")
         assert self.process.poll() is None, self.stderr()
-
-    def _answers(self) -> bool:
-        try:
-            Client(self.socket).close()
-        except OSError:
-            return False
-        return True
 
     def stderr(self) -> str:
         return self.stderr_path.read_text(errors="replace")
@@ -195,11 +199,15 @@ class Daemon:
         """The numbers of the events in the log, each line of which must be whole."""
         return [int(json.loads(line)["ts"]) for line in self.events(trace_id)]
 
-    def numbers_so_far(self, trace_id: str) -> list[int]:
-        """As `numbers`, but while the daemon writes: there may be no log yet, or half of a write in it."""
+    def events_so_far(self, trace_id: str) -> list[bytes]:
+        """As `events`, but while the daemon writes: there may be no log yet, or half of a write in it."""
         if not (self.dir / f"{trace_id}.jsonl").exists():
             return []
-        return [int(json.loads(line)["ts"]) for line in self.events(trace_id) if line.endswith(b"\n")]
+        return [line for line in self.events(trace_id) if line.endswith(b"\n")]
+
+    def numbers_so_far(self, trace_id: str) -> list[int]:
+        """As `numbers`, but while the daemon writes."""
+        return [int(json.loads(line)["ts"]) for line in self.events_so_far(trace_id)]
 
     def rejects(self, trace_id: str) -> list[dict[str, object]]:
         """The entries of the `.rejected` file."""
@@ -238,9 +246,17 @@ def running_daemon(*options: str) -> Generator[Daemon]:
 
 
 def tracerd(*arguments: str | Path, **options: object) -> "subprocess.CompletedProcess[bytes]":
-    """Run the command line; never raises for its exit code."""
-    command = [sys.executable, "-m", "tracerd", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE_S * 2, **options)  # type: ignore[call-overload, no-any-return]  # the caller's business
+    """Run the command line; never raises for its exit code.
+
+    Args:
+        arguments: Of the command line, behind `tracerd`.
+        options: For `subprocess.run`; without any it is a copy of `forks`.
+    """
+    words = [*map(str, arguments)]
+    if not options:
+        return forks.run(words, PATIENCE_S)
+    command = [sys.executable, "-m", "tracerd", *words]
+    return subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE_S, **options)  # type: ignore[call-overload, no-any-return]  # the caller's business
 
 
 def read_terminal(fd: int) -> Iterator[bytes]:

@@ -11,17 +11,20 @@ from types import ModuleType
 
 import pytest
 
-from tests import harness
+from tests import forks, harness
 from tracerd.cli import doctor_checks
+from tracerd.watch.hook import Hook
 
 STARTERS = (
     subprocess,
+    forks,
     doctor_checks,
     harness.Daemon,
     harness.on_a_terminal,
     harness.program,
     harness.serve,
     harness.tracerd,
+    Hook,
 )
 FIXTURES = {"daemon", "shared_daemon", "perfetto", "pytester", "recorded_demo", "sandbox"}
 

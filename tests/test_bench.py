@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from bench import resources, scenarios
+from bench import neighbours, resources, scenarios
 from bench.daemons import Subject, copier, tracerd
 from bench.load import EVENT_BYTES, Verdict, verify
 from bench.scenarios import Bench, Scenario
@@ -27,6 +27,8 @@ SCENARIOS = [
     scenarios.c1,
     scenarios.c16,
     scenarios.latency,
+    neighbours.new,
+    neighbours.long_line,
     resources.get_tef,
     resources.export_under_load,
 ]

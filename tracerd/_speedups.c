@@ -1,9 +1,9 @@
-/* How many of these lines are plain: the one question that C answers for tracerd.
+/* C says how many of these lines are plain, and moves plain lines; what is not plain goes to Python untouched.
 
    A plain line is one strict JSON object that `check_line` would return unchanged, and none of the daemon's own lines
-   (`plain_lines`), or one that `export_line` would return unchanged (`plain_events`). The scanner builds nothing. It accepts no wrong line. It may stop at a right one
-   that needs a closer look, such as a number of 309 digits: what is not plain goes to Python untouched, which repairs,
-   refuses and explains. Without this file everything works, only slower.
+   (`plain_lines`), or one that `export_line` would return unchanged (`plain_events`). The scanner builds nothing. It
+   accepts no wrong line. It may stop at a right one that needs a closer look, such as a number of 309 digits: Python
+   repairs, refuses and explains. Without this file everything works, only slower.
 
    Bounds: each range that is scanned ends with a newline, which is part of no token. So a token can be compared byte by
    byte without a look at the end: the comparison fails at the newline at the latest. Only `next_mark` reads ahead. */
@@ -12,8 +12,11 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <errno.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -27,9 +30,13 @@ typedef const unsigned char *Text;
 
 enum {
     MAX_DEPTH = 256,          /* as in core/lines.py */
-    MAX_DECIMALS = 63,        /* as in core/tef.py */
+    MAX_DECIMALS = 63,        /* as in core/json_text.py */
     MAX_MAGNITUDE = 308,      /* a number below 10^308 fits a double */
     GIL_BYTES = 8 * 1024,     /* less is scanned sooner than the interpreter is given up and taken back */
+    RECV_BYTES = 64 * 1024,   /* as in daemon/connection.py */
+    MAX_PARTIAL = 64 * 1024,  /* as in tracerd/speedups.py */
+    READS_A_TURN = 2,         /* more delay the other clients, and gain little */
+    MAX_MOVED = MAX_PARTIAL + READS_A_TURN * RECV_BYTES, /* in a turn; as in tracerd/speedups.py */
 };
 
 /* ------------------------------------------------------------------ marks
@@ -224,7 +231,7 @@ ALWAYS_INLINE Text after_blanks(Text p) {
 
 typedef enum { LINES, EVENTS } Mode;
 
-/* The phase of an event, if it is one character that may be one. P is left to Python: see core/tef.py. */
+/* The phase of an event, if it is one character that may be one. P is left to Python: see trace_json/tef.py. */
 ALWAYS_INLINE unsigned char phase_at(Text value) {
     if (value[0] != '"' || value[1] == 'P' || value[1] == '"' || value[1] == '\\' || value[1] <= ' ' || value[1] > '~')
         return 0;
@@ -236,6 +243,8 @@ ALWAYS_INLINE int take_field(Text key, Py_ssize_t length, Text value, unsigned *
     unsigned field = 0;
     if (length == 2 && key[0] == 'p' && key[1] == 'h')
         return (*phase = phase_at(value)) != 0;
+    if (length == 5 && !memcmp(key, "begin", 5)) /* it may name a begin mark */
+        return 0;
     if (length == 2 && key[0] == 't' && key[1] == 's')
         field = HAS_TS;
     else if (length == 3 && !memcmp(key, "dur", 3))
@@ -347,22 +356,24 @@ close:
 
 /* ------------------------------------------------------------------ many lines */
 
-/* Whether a line begins as those that only the daemon writes: OWN_PREFIXES in core/tef.py. */
 ALWAYS_INLINE int begins_with(Text p, const char *prefix) {
     while (*prefix && *p == (unsigned char)*prefix)
         p++, prefix++;
     return !*prefix;
 }
 
-ALWAYS_INLINE int is_own_line(Text p) {
-    if (LIKELY(!begins_with(p, "{\"ph\":\"")))
+/* Whether a line begins as those that only the daemon writes, OWN_PREFIXES in core/own_prefixes.py; of events, whether it is no
+   event of a trace.json: a clock line or a begin mark. */
+ALWAYS_INLINE int is_special(Text p, Mode mode) {
+    static const char metadata[] = "{\"ph\":\"M\",\"name\":\"tracerd_";
+    static const char instant[] = "{\"ph\":\"i\",\"s\":\"g\",\"cat\":\"tracerd\",\"name\":\"trace";
+    if (begins_with(p, metadata)) {
+        p += sizeof metadata - 1;
+        return begins_with(p, "clock\",") || (mode == EVENTS && begins_with(p, "begin\","));
+    }
+    if (mode == EVENTS || !begins_with(p, instant))
         return 0;
-    p += strlen("{\"ph\":\"");
-    if (*p == 'M')
-        return begins_with(p, "M\",\"name\":\"tracerd_clock\",");
-    if (*p != 'i' || !begins_with(p, "i\",\"s\":\"g\",\"cat\":\"tracerd\",\"name\":\"trace"))
-        return 0;
-    p += strlen("i\",\"s\":\"g\",\"cat\":\"tracerd\",\"name\":\"trace");
+    p += sizeof instant - 1;
     return begins_with(p, " full: later events are refused\",") || begins_with(p, "rd: ");
 }
 
@@ -379,7 +390,7 @@ ALWAYS_INLINE Plain scan(Text text, Py_ssize_t length, Mode mode) {
     Window window = {text - 64, 0};
     while (p < end) {
         unsigned rewritten = 0;
-        if (mode == LINES && UNLIKELY(is_own_line(p)))
+        if (UNLIKELY(is_special(p, mode)))
             break;
         Text q = after_object(p, end, &window, mode, &rewritten);
         if (UNLIKELY(!q || *q != '\n'))
@@ -432,7 +443,7 @@ static void join(char *out, Text p, Py_ssize_t length) {
     }
 }
 
-/* ------------------------------------------------------------------ for Python
+/* ------------------------------------------------------------------ for Python, as tracerd/speedups.py says
 
    Blocks are bytes objects, which nobody changes while the interpreter is free for others. */
 
@@ -444,10 +455,6 @@ static void join(char *out, Text p, Py_ssize_t length) {
             PyEval_RestoreThread(state);                                           \
     } while (0)
 
-PyDoc_STRVAR(plain_lines_doc, "plain_lines(block, /)\n--\n\n"
-             "How many of the first lines are strict JSON objects as they are, and none the daemon's own, and how many\n"
-             "bytes these lines have.");
-
 static PyObject *plain_lines(PyObject *Py_UNUSED(module), PyObject *block) {
     char *text;
     Py_ssize_t length;
@@ -458,24 +465,18 @@ static PyObject *plain_lines(PyObject *Py_UNUSED(module), PyObject *block) {
     return Py_BuildValue("nn", plain.lines, plain.bytes);
 }
 
-PyDoc_STRVAR(plain_events_doc, "plain_events(block, start, stop, /)\n--\n\n"
-             "How many of the first lines between two places may enter a trace.json as they are, how many bytes these\n"
-             "lines have, and these lines as elements of a JSON array, a comma and a newline before each; None instead of\n"
-             "this text if `perfetto_text` has to see the lines first.");
-
 static PyObject *plain_events(PyObject *Py_UNUSED(module), PyObject *args) {
     PyObject *block, *elements;
     char *text;
-    Py_ssize_t length, start, stop;
-    if (!PyArg_ParseTuple(args, "Snn", &block, &start, &stop) || PyBytes_AsStringAndSize(block, &text, &length) < 0)
+    Py_ssize_t length, start;
+    if (!PyArg_ParseTuple(args, "Sn", &block, &start) || PyBytes_AsStringAndSize(block, &text, &length) < 0)
         return NULL;
-    if (start < 0 || start > stop || stop > length) {
-        PyErr_SetString(PyExc_IndexError, "start and stop must lie in the block, in this order");
-        return NULL;
-    }
+    if (start < 0 || start > length)
+        return PyErr_Format(PyExc_IndexError, "%zd lies outside of the block", start);
     text += start;
+    length -= start;
     Plain plain;
-    WITHOUT_GIL(stop - start, plain = scan_events((Text)text, stop - start));
+    WITHOUT_GIL(length, plain = scan_events((Text)text, length));
     if (plain.rewritten)
         return Py_BuildValue("nnO", plain.lines, plain.bytes, Py_None);
     elements = PyBytes_FromStringAndSize(NULL, plain.bytes + plain.lines);
@@ -486,9 +487,95 @@ static PyObject *plain_events(PyObject *Py_UNUSED(module), PyObject *args) {
     return Py_BuildValue("nnN", plain.lines, plain.bytes, elements);
 }
 
+/* ------------------------------------------------------------------ plain lines, from sockets to a log
+   A write that fails or is cut short ends the work: the caller undoes what was written of it, and gets its lines. */
+
+/* -1 if not all plain lines of a text could be written, but only `torn` bytes. */
+static int append_plain(int log, Text text, Plain plain, Py_ssize_t *torn) {
+    ssize_t written = plain.bytes ? write(log, text, (size_t)plain.bytes) : 0;
+    *torn = written < 0 || written == plain.bytes ? 0 : written;
+    return written == plain.bytes ? 0 : -1;
+}
+
+static int is_nothing_there(ssize_t got) { return got < 0 && (errno == EAGAIN || errno == EINTR); }
+
+static PyObject *pump(PyObject *Py_UNUSED(module), PyObject *args) {
+    unsigned char buffer[MAX_PARTIAL + RECV_BYTES];
+    Py_buffer partial;
+    int from, log, nothing = 0;
+    if (!PyArg_ParseTuple(args, "iiy*", &from, &log, &partial))
+        return NULL;
+    Py_ssize_t held = partial.len, received = 0, lines = 0, written = 0, torn = 0;
+    if (held <= MAX_PARTIAL)
+        memcpy(buffer, partial.buf, (size_t)held);
+    PyBuffer_Release(&partial);
+    if (held > MAX_PARTIAL)
+        return PyErr_Format(PyExc_ValueError, "the partial line is longer than %d bytes", MAX_PARTIAL);
+    PyThreadState *state = PyEval_SaveThread();
+    for (int reads = 0; reads < READS_A_TURN && held <= MAX_PARTIAL; reads++) {
+        ssize_t got = recv(from, buffer + held, RECV_BYTES, MSG_DONTWAIT);
+        nothing = !received && is_nothing_there(got);
+        if (got <= 0)
+            break;
+        received += got;
+        held += got;
+        Plain plain = scan_lines(buffer, held);
+        if (append_plain(log, buffer, plain, &torn) < 0)
+            break;
+        lines += plain.lines;
+        written += plain.bytes;
+        held -= plain.bytes;
+        memmove(buffer, buffer + plain.bytes, (size_t)held);
+        if (got < RECV_BYTES || memchr(buffer, '\n', (size_t)held))
+            break;
+    }
+    PyEval_RestoreThread(state);
+    if (nothing)
+        Py_RETURN_NONE;
+    return Py_BuildValue("nnnny#", received, lines, written, torn, buffer, held);
+}
+
+static PyObject *burst(PyObject *Py_UNUSED(module), PyObject *args) {
+    unsigned char buffer[RECV_BYTES];
+    const char *hello;
+    Py_ssize_t greeted, most, held = 0, served = 0, lines = 0, written = 0, torn = 0;
+    int listener, log, client = -1, ended = 0, error = 0;
+    if (!PyArg_ParseTuple(args, "iiy#n", &listener, &log, &hello, &greeted, &most))
+        return NULL;
+    PyThreadState *state = PyEval_SaveThread();
+    for (; served < most && written <= MAX_MOVED - RECV_BYTES; served++) {
+        struct ucred peer;
+        socklen_t size = sizeof peer;
+        held = ended = 0;
+        client = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        error = client < 0 ? errno : 0;
+        if (error || getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.uid != geteuid())
+            break;
+        for (ssize_t got = 1; got > 0 && held < RECV_BYTES; held += got > 0 ? got : 0) {
+            got = recv(client, buffer + held, (size_t)(RECV_BYTES - held), MSG_DONTWAIT);
+            ended = got <= 0 && !is_nothing_there(got);
+        }
+        if (!ended || held <= greeted || memcmp(buffer, hello, (size_t)greeted))
+            break;
+        Plain plain = scan_lines(buffer + greeted, held - greeted);
+        if (plain.bytes < held - greeted || append_plain(log, buffer + greeted, plain, &torn) < 0)
+            break;
+        lines += plain.lines;
+        written += plain.bytes;
+        close(client);
+        client = -1;
+    }
+    PyEval_RestoreThread(state);
+    return Py_BuildValue("nnnniiy#i", served, lines, written, torn, error, client, buffer, held, ended);
+}
+
+#define DOC(signature) signature "\n--\n\nSee tracerd.speedups."
+
 static PyMethodDef methods[] = {
-    {"plain_lines", plain_lines, METH_O, plain_lines_doc},
-    {"plain_events", plain_events, METH_VARARGS, plain_events_doc},
+    {"plain_lines", plain_lines, METH_O, DOC("plain_lines(block, /)")},
+    {"plain_events", plain_events, METH_VARARGS, DOC("plain_events(block, start, /)")},
+    {"pump", pump, METH_VARARGS, DOC("pump(socket, log, partial, /)")},
+    {"burst", burst, METH_VARARGS, DOC("burst(listener, log, hello, most, /)")},
     {NULL, NULL, 0, NULL},
 };
 

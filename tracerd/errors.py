@@ -37,6 +37,10 @@ class NoDaemonError(TracerdError):
     """Raised when no daemon answers on the socket, or none could be started."""
 
 
+class NoAnswerError(NoDaemonError):
+    """Raised when a daemon runs, but does not answer in time."""
+
+
 class NoProcessTracerError(TracerdError):
     """Raised when strace is missing or may not trace."""
 
@@ -59,6 +63,10 @@ class StartError(TracerdError):
 
 class ViewError(TracerdError):
     """Raised when a trace cannot be shown."""
+
+
+class ChannelError(TracerdError):
+    """Raised when a channel of alerts is not as it should be."""
 
 
 class ImportFileError(TracerdError):
@@ -87,3 +95,29 @@ class QueryError(TracerdError):
 
 class InvalidEventError(TracerdError):
     """Raised when an event is not as its tracker declares."""
+
+
+class WebError(TracerdError):
+    """Raised when the web server cannot start."""
+
+
+class ApiError(TracerdError):
+    """Raised when `tracerd web` refuses a request, or does not answer it.
+
+    Args:
+        message: Why, in a line for a person.
+        code: A word for programs: one of docs/web.md, or one of `tracerd.web_client`.
+        status: The status of HTTP; 0 if there was no answer.
+        retry_after_s: When to try again, in seconds; None if the server does not say.
+
+    Attributes:
+        code: The code.
+        status: The status.
+        retry_after_s: When to try again.
+    """
+
+    def __init__(self, message: str, code: str, status: int = 0, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+        self.retry_after_s = retry_after_s

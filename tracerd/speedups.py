@@ -14,10 +14,35 @@ plain_lines: Callable[[bytes], tuple[int, int]] | None = None
 """Of a block: how many of its first lines are strict JSON objects as they are, and none of the daemon's own lines, and
 the number of their bytes."""
 
-plain_events: Callable[[bytes, int, int], tuple[int, int, bytes | None]] | None = None
-"""Of a block, from start to stop: how many of its first lines may enter a trace.json as they are, the number of their
-bytes, and these lines as elements of a JSON array, a comma and a newline before each; None instead of this text if
-`perfetto_text` has to see the lines first."""
+plain_events: Callable[[bytes, int], tuple[int, int, bytes | None]] | None = None
+"""Of a block, from a place on: how many of its first lines may enter a trace.json as they are, and are no clock line,
+no begin mark and no end of one; the number of their bytes, and these lines as elements of a JSON array, a comma and a
+newline before each; None instead of this text if `perfetto_text` has to see the lines first."""
+
+Pumped = tuple[int, int, int, int, bytes]
+"""What `pump` did: the number of bytes that it received, none at the end of the connection; of lines and bytes that it
+wrote; of bytes that it wrote before a write failed, which must be undone; and all that it received and did not write,
+behind the partial line."""
+
+pump: Callable[[int, int, bytes | bytearray], Pumped | None] | None = None
+"""Receives from a socket, twice at most, and writes what is plain to a log, both given by descriptor, with the partial
+line before it that was received earlier. None if nothing is there now."""
+
+Burst = tuple[int, int, int, int, int, int, bytes, bool]
+"""What `burst` did: the number of clients that it served as a whole; of lines and bytes that it wrote; of bytes that it
+wrote before a write failed, which must be undone. Then of the client behind these: the error number of the accept, its
+descriptor, -1 if there is none, all that was received of it, and whether its end was too."""
+
+burst: Callable[[int, int, bytes, int], Burst] | None = None
+"""Accepts so many clients at most from a listener, receives what each has sent, and writes it to a log if it is a
+greeting, plain lines and the end, and the client is a process of our own user's. It stops at the first that is not so.
+Listener and log are given by descriptor."""
+
+MAX_PARTIAL_BYTES = 64 * 1024
+"""`pump` takes no longer partial line."""
+
+MAX_MOVED_BYTES = 3 * 64 * 1024
+"""`pump` and `burst` write no more."""
 
 implementation = "Python"
 """What runs, for people."""
@@ -25,9 +50,10 @@ implementation = "Python"
 if not os.environ.get(PURE_PYTHON_VARIABLE):
     try:
         from tracerd import _speedups
-    except ImportError:
+
+        _found = (_speedups.plain_lines, _speedups.plain_events, _speedups.pump, _speedups.burst)
+    except (ImportError, AttributeError):  # there is none, or that of an earlier version in a checkout
         pass
     else:
-        plain_lines = _speedups.plain_lines
-        plain_events = _speedups.plain_events
+        plain_lines, plain_events, pump, burst = _found
         implementation = f"C, {_speedups.INSTRUCTIONS}"

@@ -153,7 +153,7 @@ def test_a_failing_step_is_the_end_of_the_path_and_its_make_failed_because_of_it
         ("grep -q x file", 2, "", 0, ["grep"]),
         ("yes", None, "SIGPIPE", 0, []),
         ("./tests", None, "SIGSEGV", 0, ["tests"]),
-        ("cc -c a.c", 1, "", 0, ["cc a.o"]),  # as `make -i` and `|| true` do
+        ("cc -c a.c", 1, "", 0, ["cc a.o"]),  # as `make -i` does
     ],
 )
 def test_what_counts_as_a_failure(
@@ -163,6 +163,48 @@ def test_what_counts_as_a_failure(
     trace.step("make", 0, 100, exit_code=make_code)
     trace.step(command, 1, 90, exit_code=code, signal=signal)
     assert [step.name for step in failures(trace.build()) if step.pid != ROOT] == failed
+
+
+@pytest.mark.parametrize(
+    ("around", "code", "is_failure"),
+    [
+        ("sh -c cc\t-o\tt\tt.c\t&&\techo\t1\t||\techo\t0", 0, False),
+        ("sh -c if\tcc\tt.c;\tthen\techo;\tfi", 0, False),
+        ("sh -c cc\tt.c;\techo", 0, True),
+        ("sh -c cc\tt.c\t||\texit\t3", 3, True),
+        ("/bin/bash ./configure --prefix=/usr", 0, False),
+        ("./configure", 1, True),
+        ("cmake -B build", 0, False),
+        ("cmake --build build", 0, True),
+        ("sh build.sh", 0, True),
+    ],
+)
+def test_what_was_only_tried_out_is_no_failure(around: str, code: int, *, is_failure: bool) -> None:
+    trace = Trace()
+    trace.step("make", 0, 100, exit_code=code)
+    shell = trace.step(around, 1, 90, exit_code=code)
+    make = trace.step("make t", 2, 80, parent=shell, exit_code=2)
+    trace.step("cc t.c", 2, 80, parent=make, exit_code=1)
+    assert [step.name for step in failures(trace.build())] == (["cc a.out"] if is_failure else [])
+
+
+def test_what_a_subshell_tries_out_is_no_failure_and_a_signal_is() -> None:
+    trace = Trace()
+    trace.step("./configure", 0, 100)
+    fork = trace.step("sh", 1, 90)
+    trace.lines = [line.replace('"argv":["sh"],', "") for line in trace.lines]
+    trace.step("cc t.c", 2, 10, parent=fork, exit_code=1)
+    trace.step("./conftest", 12, 20, parent=fork, exit_code=None, signal="SIGSEGV")
+    assert [step.name for step in failures(trace.build())] == ["conftest"]
+
+
+def test_what_ended_the_command_comes_first() -> None:
+    trace = Trace()
+    trace.step("make", 0, 100, exit_code=2)
+    script = trace.step("sh build.sh", 1, 30)
+    trace.step("cc early.c", 2, 10, parent=script, exit_code=1)
+    trace.step("cc -c late.c", 40, 90, exit_code=1)
+    assert [step.name for step in failures(trace.build())] == ["cc late.o", "cc a.out"]
 
 
 def test_steps_without_a_duration_end_the_search() -> None:

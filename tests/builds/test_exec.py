@@ -52,11 +52,11 @@ def rows(sandbox: Sandbox, perfetto: Judge, name: str = "t.json") -> dict[str, l
 
 @needs_strace
 def test_the_file_of_exec_is_on_lanes(sandbox: Sandbox, perfetto: Judge) -> None:
-    assert record(sandbox, "sleep 0.2 & sleep 0.3 & wait; /bin/true", "--all") == 0
+    assert record(sandbox, "sleep 0.1 & sleep 0.6 & wait; /bin/true", "--all") == 0
     shown = rows(sandbox, perfetto)
     assert list(shown) == ["critical path", "job 1", "job 2", "command"]
-    assert sorted([*shown["job 1"], *shown["job 2"]]) == ["sleep 0.2", "sleep 0.3", "true"]
-    assert shown["critical path"] == ["sleep 0.3", "true"]
+    assert sorted([*shown["job 1"], *shown["job 2"]]) == ["sleep 0.1", "sleep 0.6", "true"]
+    assert shown["critical path"] == ["sleep 0.6", "true"]
     document = json.loads((sandbox.home / "t.json").read_bytes())
     assert document["metadata"]["events"] == len(document["traceEvents"])
 

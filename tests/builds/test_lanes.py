@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tests.builds.traces import ROOT, Trace, document
 from tests.perfetto.judge import Judge
 from tracerd.builds.lanes import MAX_DEPTH, NO_PARENT, Slot, place
-from tracerd.builds.layout import laid_out, may_have_lanes
+from tracerd.builds.layout import laid_out
+from tracerd.builds.mentions import may_have_lanes
 
 STRANGER = 1
 """What started a process that is no child of the command."""

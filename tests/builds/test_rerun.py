@@ -40,6 +40,16 @@ def test_a_step_is_found_by_what_a_person_remembers(text: str, pids: list[int]) 
     assert [step.pid for step in find_steps(build().build(), text)] == pids
 
 
+def test_what_makes_a_file_comes_before_what_names_it() -> None:
+    trace = build()
+    trace.step("echo CC obj/new.o", 51, 52, pid=10)
+    trace.step("sh -c echo\tCC\tnew.o", 51, 52, pid=11)
+    trace.step("compile -o obj/new.o new.c", 53, 60, pid=12)
+    trace.step("ar rcs new.a obj/new.o", 61, 70, pid=13)
+    for text in ("new.o", "obj/new.o"):
+        assert [step.pid for step in find_steps(trace.build(), text)] == [12]
+
+
 def test_the_line_is_quoted_and_a_line_for_each_command() -> None:
     steps = {step.pid: step for step in build().build().steps}
     assert commands([steps[7]]) == ["cd '/src/my lib' && cc -c -o lib/a.o a.c"]

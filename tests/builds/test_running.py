@@ -18,8 +18,8 @@ from tests.perfetto.judge import Judge
 from tracerd.builds.layout import laid_out
 from tracerd.builds.reader import Reader
 from tracerd.builds.steps import Build
-from tracerd.core.begin_marks import resolved
 from tracerd.exec import event
+from tracerd.trace_json.begin_marks import resolved
 from tracerd.view.tail import LONG_S, LastLines, Output
 
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")

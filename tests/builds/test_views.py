@@ -1,58 +1,16 @@
-"""`tracerd stats`, `diff` and `show` of builds whose figures are known. Times are in us."""
+"""`tracerd stats` and `show` of builds whose figures are known. Times are in us."""
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
+from tests.builds.shown import as_json, lua, run
 from tests.builds.traces import ROOT, Trace
 from tests.docs.documents import code, section, tables
 from tests.harness import ROOT as REPOSITORY
-from tracerd.cli import main
 
 BUILDS_MD = (REPOSITORY / "docs/builds.md").read_text()
-
-
-def lua(*, lvm: int = 60, temporary: str = "ccAAAAAA", target: str = "lapi") -> Trace:
-    """A build with a wrapper around each compiler, and parts in one of them; only compilers work for long."""
-    trace = Trace()
-    trace.step("make -j2", 0, 100)
-    shell = trace.step("sh -c gcc", 0, lvm)
-    gcc = trace.step("gcc -c -o lvm.o lvm.c", 0, lvm, parent=shell)
-    trace.step(f"/usr/lib/cc1 lvm.c -o /tmp/{temporary}.s", 1, lvm - 5, parent=gcc)
-    trace.step(f"gcc -c -o {target}.o {target}.c", 0, 30)
-    trace.step("gcc -c -o bad.o bad.c", 40, 50, exit_code=1)
-    trace.step("ar rcs liblua.a lvm.o", 70, 90)
-    return trace
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    (tmp_path / "a.jsonl").write_bytes(lua().block)
-    return tmp_path
-
-
-def called(store: Path, *arguments: str) -> Result:
-    done = CliRunner().invoke(main, [*arguments, "-d", str(store)])
-    assert done.exception is None or isinstance(done.exception, SystemExit)
-    assert done.stderr == ""
-    return done
-
-
-def run(store: Path, *arguments: str) -> list[str]:
-    done = called(store, *arguments)
-    assert done.exit_code == 0
-    return done.stdout.splitlines()
-
-
-def as_json(store: Path, *arguments: str) -> dict[str, Any]:
-    [line] = run(store, *arguments, "--json")
-    return dict(json.loads(line))
-
-
-# --------------------------------------------------------------- stats
 
 
 def test_a_moment_of_work_counts_once_by_program_and_by_step(store: Path) -> None:
@@ -101,42 +59,91 @@ def test_spans_of_a_build_are_there_if_asked_for(store: Path) -> None:
     assert json.loads(run(store, "show", "a", "--where", "true", "--json")[0])["type"] == "process"
 
 
-# --------------------------------------------------------------- diff
+# --------------------------------------------------------------- summary
 
 
-def test_two_builds_of_one_tree_differ_in_times_only(store: Path) -> None:
-    (store / "b.jsonl").write_bytes(lua(lvm=90, temporary="ccBBBBBB").block)
-    diff = as_json(store, "diff", "a", "b")
-    assert (diff["new"], diff["gone"], diff["slower"], diff["faster"]) == ([], [], ["gcc lvm.o"], ["make"])
-    changed = {group["step"]: group["change"] for group in diff["groups"] if group["change"]}
-    assert changed == {"gcc lvm.o": 0.5, "make": -0.5}
-    lines = run(store, "diff", "a", "b")
-    assert "steps: none new, none gone; 1 slower, 1 faster" in lines
-    assert [line.split()[-2:] for line in lines if line.startswith("gcc lvm.o")] == [["us", "+50.0%"]]
-    assert lines[-2:] == [
-        "critical path of A: gcc lvm.o -> ar liblua.a: 80.0 us",
-        "critical path of B: gcc lapi.o -> gcc bad.o -> ar liblua.a: 60.0 us",
+def line_of(store: Path, trace: Trace, what: str) -> str:
+    """A line of the summary of a build."""
+    (store / "s.jsonl").write_bytes(trace.block)
+    [line] = [line for line in run(store, "summary", "s") if line.startswith(f"{what}:")]
+    return line.partition(":")[2].strip()
+
+
+def test_of_many_commands_of_one_name_the_longest_is_named(store: Path) -> None:
+    trace = Trace()
+    trace.step("make", 0, 100)
+    for at in range(4):
+        trace.step(f"echo {at} x", 10 * at, 10 * at + 2 + at)
+        trace.step("true", 10 * at + 6, 10 * at + 7)
+    slowest = line_of(store, trace, "slowest")
+    assert slowest == "make 82.0 us, echo 14.0 us (4 times; pid 107 5.00 us), true 4.00 us (4 times)"
+
+
+def test_of_a_long_command_that_failed_the_file_at_its_end_is_shown(store: Path) -> None:
+    trace = Trace()
+    trace.step("make", 0, 100, exit_code=2)
+    trace.step(f"cc {'-Wall ' * 100}-c -o obj/bad.o src/bad.c", 0, 90, exit_code=1)
+    failed = line_of(store, trace, "failed")
+    assert failed.startswith("FAILED 1 cc bad.o: cc -Wall ")
+    assert failed.endswith(" -c -o obj/bad.o src/bad.c")
+    assert len(failed) < 150
+    shown = run(store, "show", "s")[-1]
+    assert shown.endswith(" -c -o obj/bad.o src/bad.c")
+    assert len(shown) < 260
+
+
+def test_what_ran_twice_has_one_figure_for_each_name(store: Path) -> None:
+    trace = Trace()
+    trace.step("make", 0, 100)
+    for at, command in enumerate(["gen a x"] * 2 + ["gen b x"] * 3 + ["other"] * 2):
+        trace.step(command, 10 * at, 10 * at + 5)
+    assert line_of(store, trace, "again") == "gen 3 + 2 times (15.0 us more), other 2 times (5.00 us more)"
+
+
+@pytest.mark.parametrize(
+    ("steps", "user_s", "waited"), [(2, 0.00002, True), (2, 0.00015, False), (1, 0.00002, False), (2, None, False)]
+)
+def test_steps_that_waited_for_processors_are_told_from_too_few_steps(
+    store: Path, steps: int, user_s: float | None, *, waited: bool
+) -> None:
+    trace = Trace()
+    trace.lines.append('{"ph":"M","name":"tracerd_trace","pid":100,"args":{"cpus":2}}\n')
+    trace.step("make -j2", 0, 100, pid=ROOT, parent=0, user_s=user_s, system_s=0.0)
+    for number in range(steps):
+        trace.step(f"cc -c {number}.c", 0, 100, pid=200 + number)
+    assert ("enough steps ran, but waited" in line_of(store, trace, "cpu")) is waited
+
+
+# --------------------------------------------------------------- critical
+
+
+def test_short_steps_of_the_critical_path_are_folded_and_no_failure_is(store: Path) -> None:
+    trace = Trace()
+    trace.step("make", 0, 13000, exit_code=2)
+    at = 0
+    for number in range(11):
+        trace.step("echo CC", at, at + 10)
+        trace.step(f"cc -c -o {number}.o {number}.c", at + 11, at + 1000)
+        at += 1001
+    trace.step("false", at, at + 1, exit_code=1)
+    trace.step("echo end", at + 2, at + 3)
+    (store / "c.jsonl").write_bytes(trace.block)
+    rows = run(store, "critical", "c")[3:]
+    slot = "waited for a slot, which the step above had"
+    assert [row[38:].split(maxsplit=2) for row in rows[:2]] == [
+        ["cc", "0.o", "began with the command around it; 1 short step between (10.0 us)"],
+        ["cc", "1.o", f"{slot}; 1 short step between (10.0 us)"],
     ]
+    assert [row.split()[2:4] for row in rows[:2]] == [["11.0", "us"], ["12.0", "us"]]
+    assert rows[11][38:].split(maxsplit=3) == ["FAILED", "1", "false", slot]
+    assert rows[12].split(maxsplit=4) == ["11.0", "ms", "1.99", "ms", "the end; 1 short step between (1.00 us)"]
+    assert len(rows) == 13
+    everything = run(store, "critical", "c", "--all")
+    assert sum("echo" in row for row in everything) == 12
+    assert not any("short step" in row for row in everything)
 
 
-def test_steps_that_are_new_or_gone_are_named(store: Path) -> None:
-    changed = lua(target="lcode")
-    changed.step("gcc -c -o lvm.o lvm.c", 91, 95)
-    (store / "b.jsonl").write_bytes(changed.block)
-    diff = as_json(store, "diff", "a", "b")
-    assert (diff["new"], diff["gone"]) == (["gcc lcode.o"], ["gcc lapi.o"])
-    assert any(line.startswith("gcc lvm.o (1 -> 2 times)") for line in run(store, "diff", "a", "b"))
-
-
-def test_what_has_grown_too_much_makes_diff_fail(store: Path) -> None:
-    (store / "b.jsonl").write_bytes(lua(lvm=90).block)
-    done = called(store, "diff", "a", "b", "--fail-over", "20%")
-    assert (done.exit_code, done.stdout.splitlines()[-1]) == (1, "over 20%: gcc lvm.o +50.0%")
-    assert called(store, "diff", "a", "b", "--fail-over", "20%", "--min-total", "1ms").exit_code == 0
-    assert called(store, "diff", "a", "a", "--fail-over", "0%").exit_code == 0
-
-
-# --------------------------------------------------------------- show
+# --------------------------------------------------------------- diff
 
 
 def shown(store: Path, *options: str) -> list[str]:
@@ -187,3 +194,23 @@ def test_keys_are_documented(store: Path) -> None:
     diff = as_json(store, "diff", "a", "a")
     assert [key for key in diff if key not in ("fail_over", "over")] == keys("## What changed", 0)
     assert json.loads(run(store, "show", "a", "--json")[0]).keys() == set(keys("## Processes", 0))
+
+
+def test_a_trace_of_several_commands_names_the_last_one(tmp_path: Path) -> None:
+    """As a second `tracerd exec` into one trace makes it."""
+    trace = Trace()
+    trace.step("make -j2", 0, 100)
+    trace.step("cc -c a.c", 10, 20)
+    trace.step("make install", 200, 300, parent=0, exit_code=2)
+    trace.lines.pop()  # the arrow
+    (tmp_path / "a.jsonl").write_bytes(trace.block)
+    assert run(tmp_path, "show", "a")[0] == "a: 300 us, 3 processes, make install FAILED 2 after 1 other command"
+
+
+def test_a_trace_of_steps_alone_has_no_command(tmp_path: Path) -> None:
+    """As a program makes it that is traced and starts `tracerd exec` for each step."""
+    trace = Trace()
+    trace.step("cc -c a.c", 0, 10, parent=4711)
+    trace.step("cc -c b.c", 20, 30, parent=4711)
+    (tmp_path / "a.jsonl").write_bytes(trace.block)
+    assert run(tmp_path, "show", "a")[0] == "a: 30.0 us, 2 processes, whose command is not recorded"

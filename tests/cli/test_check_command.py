@@ -116,7 +116,7 @@ def test_names_from_a_client_do_no_harm_to_a_terminal(tmp_path: Path) -> None:
     [
         (["nothing", "-d", "/tmp"], "Error: no trace 'nothing' in /tmp"),
         (["./nothing.jsonl"], "Error: there is no log ./nothing.jsonl"),
-        (["latest", "-d", "/no/such/dir"], "Error: there are no logs in /no/such/dir yet"),
+        (["latest", "-d", "/no/such/dir"], "Error: there are no traces in /no/such/dir yet"),
     ],
 )
 def test_mistakes_are_one_line(arguments: list[str], message: str) -> None:

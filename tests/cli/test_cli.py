@@ -16,7 +16,7 @@ from tests.harness import CLOCK_PREFIX, Daemon, tracerd
 from tracerd import __version__
 from tracerd.cli.commands import COMMANDS
 from tracerd.speedups import implementation
-from tracerd.store.traces import StoredTrace
+from tracerd.traces.stored import StoredTrace
 
 
 def test_version_and_help() -> None:
@@ -24,6 +24,13 @@ def test_version_and_help() -> None:
     for words in ([], *([name] for name in COMMANDS)):
         done = invoke(*words, "--help")
         assert (done.returncode, done.stderr) == (0, b"")
+        assert [line for line in done.stdout.decode().splitlines() if len(line) > 80] == []
+
+
+def test_help_has_one_whole_line_for_each_command() -> None:
+    shown = invoke("--help").stdout.decode().partition("Commands:\n")[2].splitlines()
+
+    assert [tuple(line.split(maxsplit=1)) for line in shown] == [(name, text) for name, (_, text) in COMMANDS.items()]
 
 
 def test_help_imports_no_command() -> None:
@@ -137,12 +144,12 @@ def test_stdout_that_takes_nothing_is_one_line(shared_daemon: Daemon, store: Pat
 
 
 def test_list_skips_a_log_that_is_removed_meanwhile(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    there = [StoredTrace(name, store / f"{name}.jsonl", True, 100, 100, 1.0) for name in ("gone", "old")]
+    there = [StoredTrace(name, f"{store}/{name}.jsonl", True, 100, 100, 1.0) for name in ("gone", "old")]
 
     def listed(_: Path) -> list[StoredTrace]:
         return there
 
-    monkeypatch.setattr("tracerd.store.traces.list_logs", listed)
+    monkeypatch.setattr("tracerd.traces.stored.list_logs", listed)
     done = invoke("list", "--json", "-d", store)
     assert (done.returncode, done.stderr) == (0, b"")
     assert [json.loads(line)["trace_id"] for line in done.stdout.splitlines()] == ["old"]

@@ -21,7 +21,7 @@ def test_get_tef_writes_to_stdout_and_says_what_is_left_out(store: Path) -> None
     assert [event["name"] for event in events(done.stdout)] == ["a"]
     assert done.stdout.endswith(b"}}")
     lines = done.stderr.decode().splitlines()
-    assert lines[0] == "1 events written; 7 lines of the log left out:"
+    assert lines[0] == "1 event written; 7 lines of the log left out:"
     assert [line.split(":")[0].strip() for line in lines[1:6]] == [f"line {n}" for n in range(2, 7)]
     assert "dur is missing" in lines[1]
     assert lines[6:] == ["  and 2 more"]
@@ -134,4 +134,4 @@ def test_clock_line_that_is_no_json_is_counted_as_left_out(tmp_path: Path) -> No
     done = invoke("get-tef", log)
     metadata = json.loads(done.stdout)["metadata"]
     assert (metadata["events"], metadata["left_out"], metadata["clock"]) == (1, 1, None)
-    assert done.stderr.startswith(b"1 events written; 1 lines of the log left out:\n  line 1: not JSON")
+    assert done.stderr.startswith(b"1 event written; 1 line of the log left out:\n  line 1: not JSON")

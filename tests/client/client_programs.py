@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.harness import PATIENCE_S, Daemon
-from tracerd.core.tef import BEGIN_NAME
+from tracerd.core.own_prefixes import BEGIN_NAME
 
 Event = dict[str, object]
 
@@ -31,7 +31,7 @@ def run(source: str, socket: Path, trace_id: str = "t", **more: str) -> "subproc
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE_S * 2,
+        timeout=PATIENCE_S,
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.client.client_programs import Event, environment, run
+from tests.client.client_programs import Event, environment, events, run
 from tests.client.test_client_lines import Writes
 from tests.client.test_client_lines import writes as writes
 from tests.commands import invoke
@@ -68,12 +68,13 @@ for _ in range(3):
     trace.flush()
     again.end()
 begun = trace.span("never ended").start()
-trace.flush()
+trace.flush(60)
 """
 
 
 def test_no_span_that_ended_is_begun_whatever_threads_do(daemon: Daemon) -> None:
     assert run(ENDS, daemon.socket).stderr == ""
+    events(daemon)  # so all that was sent was read
 
     log = daemon.log("t")
     found = exported(daemon.dir / "t.jsonl")

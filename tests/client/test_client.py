@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from tests.client.client_programs import Event, environment, events, named, run
-from tests.harness import ROOT, Daemon
+from tests.harness import PATIENCE_S, ROOT, Daemon
 from tests.perfetto.judge import Judge
 from tracerd.client import Client
 
@@ -102,7 +102,7 @@ def test_events_hold_what_was_said(daemon: Daemon) -> None:
     assert logs["careful"] == {"level": "warning", "code": 3}
     assert logs["read 3 files"] == {"level": "info", "logger": "parser", "file": "program.py", "line": 38}
     assert isinstance(logs["failed"], dict)
-    assert (logs["failed"]["level"], logs["failed"]["error"]) == ("error", "ZeroDivisionError")
+    assert (logs["failed"]["level"], logs["failed"]["error"]) == ("error", "ZeroDivisionError: division by zero")
     assert len(logs) == 3
 
 
@@ -177,6 +177,7 @@ def test_many_threads_lose_nothing(daemon: Daemon) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+    assert client.flush(PATIENCE_S)
     client.close()
 
     found = [event["args"] for event in named(events(daemon), "work")]

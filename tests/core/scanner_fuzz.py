@@ -3,7 +3,8 @@
     python -m tests.core.scanner_fuzz --lines 10000000 [--extension FILE]
 
 The claim: C passes no line that Python would change or refuse, and stops at few that Python would pass. It is made for
-blocks of many lines, of which each next part is scanned as an export does.
+blocks of many lines, of which each next part is scanned as an export does. What is pumped is what the scanner passes,
+and with what is handed back it is all that was sent.
 """
 
 import argparse
@@ -11,12 +12,18 @@ import importlib.machinery
 import importlib.util
 import os
 import random
+import socket
 import sys
+import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from unittest import mock
+
+if TYPE_CHECKING:
+    from tracerd import speedups
 
 LINES_PER_SHARE = 50_000
 """A process checks so many before it reports."""
@@ -36,6 +43,41 @@ def load(extension: Path) -> None:
     loader.exec_module(module)
 
 
+def pumped(partial: bytes, data: bytes) -> tuple[bytes, "speedups.Pumped"]:
+    """What is written of data that a client sends, and how `pump` describes it."""
+    from tracerd import speedups
+
+    assert speedups.pump
+    ours, theirs = socket.socketpair(socket.AF_UNIX)
+    with ours, theirs, tempfile.TemporaryFile() as log:
+        theirs.sendall(data)
+        done = speedups.pump(ours.fileno(), log.fileno(), partial)
+        assert done
+        log.seek(0)
+        return log.read(), done
+
+
+HELLO = b"OPEN t\n"
+
+
+def burst(data: bytes) -> tuple[bytes, int, int, bytes]:
+    """What is written of a client that has sent this and gone, if it was served, how many lines, what is handed on."""
+    from tracerd import speedups
+
+    assert speedups.burst
+    with socket.socket(socket.AF_UNIX) as listener, tempfile.TemporaryFile() as log:
+        listener.bind(b"")
+        listener.listen()
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(listener.getsockname())
+            client.sendall(HELLO + data)
+        served, lines, _, _, _, handed_on, received, _ = speedups.burst(listener.fileno(), log.fileno(), HELLO, 1)
+        if handed_on >= 0:
+            os.close(handed_on)
+        log.seek(0)
+        return log.read(), served, lines, received if handed_on >= 0 else b""
+
+
 def run(count: int, seed: int) -> int:
     """Check so many lines, or a few more; how many it were.
 
@@ -47,8 +89,9 @@ def run(count: int, seed: int) -> int:
     from tracerd import speedups
     from tracerd.core import lines as core_lines
     from tracerd.core.lines import check_line
-    from tracerd.core.tef import OWN_PREFIXES
+    from tracerd.core.own_prefixes import BEGIN_PREFIX, CLOCK_PREFIX, OWN_PREFIXES
     from tracerd.trace_json import perfetto
+    from tracerd.trace_json.begin_marks import without_end
 
     assert speedups.plain_lines
     assert speedups.plain_events
@@ -73,15 +116,26 @@ def run(count: int, seed: int) -> int:
             at += length + len(line) + 1
         at = 0
         while at < len(block):
-            number, length, elements = speedups.plain_events(block, at, len(block))
+            number, length, elements = speedups.plain_events(block, at)
             passed = block[at : at + length]
             assert passed.count(b"\n") == number, f"seed {seed}: {block!r}"
             with mock.patch.object(perfetto, "plain_events", None), mock.patch.object(core_lines, "plain_lines", None):
                 for line in passed.split(b"\n")[:-1]:
                     assert perfetto.export_line(line) is line, f"seed {seed}: {line!r}"
+                    assert not line.startswith((CLOCK_PREFIX, BEGIN_PREFIX)), f"seed {seed}: {line!r}"
+                    assert without_end(line) == line, f"seed {seed}: {line!r}"
             line = block[at + length :].partition(b"\n")[0]
             assert elements in (None, perfetto.join_events(passed)), f"seed {seed}: {passed!r}"
             at += length + len(line) + 1
+        at = rng.randrange(max(1, block.find(b"\n")))
+        stored, (received, number, length, torn, rest) = pumped(block[:at], block[at:])
+        assert stored + rest == block, f"seed {seed}: {block!r}"
+        assert (received, torn) == (len(block) - at, 0), f"seed {seed}: {block!r}"
+        assert (number, length) == speedups.plain_lines(block), f"seed {seed}: {block!r}"
+        number, length = speedups.plain_lines(block)
+        for sent, plain in ((block, length == len(block)), (block[:length], length > 0)):
+            expected = (sent, 1, number, b"") if plain else (b"", 0, 0, HELLO + sent)
+            assert burst(sent) == expected, f"seed {seed}: {sent!r}"
     assert stops <= done * MAX_STOPS, f"seed {seed}: C stops at {stops} good lines of {done}"
     return done
 

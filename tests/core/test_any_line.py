@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tests.core.oracle import all_pairs, has_surrogate_escape, is_good_event, is_strict_object
 from tests.core.random_lines import EVENTS, LINES, OBJECTS, blocks, mutated
 from tracerd.core.lines import BadLine, check_line, check_run
-from tracerd.core.tef import perfetto_text
 from tracerd.trace_json.perfetto import export_line, export_run
+from tracerd.trace_json.tef import perfetto_text
 
 
 @given(st.one_of(st.binary(), blocks(), LINES))

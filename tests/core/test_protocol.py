@@ -21,8 +21,8 @@ from tracerd.core.messages import (
     Refused,
     Status,
 )
+from tracerd.core.own_prefixes import OWN_PREFIXES
 from tracerd.core.protocol import KEPT_BYTES, MessageReader, encode_error, encode_ok
-from tracerd.core.tef import OWN_PREFIXES
 from tracerd.trace_id import TraceId
 
 I = b'{"ph":"i"}\n'  # noqa: E741 (an instant, the shortest event)

@@ -14,7 +14,7 @@ from tests.core.lines import DEEPEST, TOO_DEEP
 from tests.core.scanner_fuzz import run
 from tests.harness import ROOT
 from tracerd import speedups
-from tracerd.core.tef import OWN_PREFIXES
+from tracerd.core.own_prefixes import BEGIN_PREFIX, CLOCK_PREFIX, OWN_PREFIXES
 
 native = pytest.mark.skipif(speedups.plain_lines is None, reason="not possible here: the extension is not in use")
 
@@ -27,9 +27,9 @@ def plain_lines(block: bytes) -> tuple[int, int]:
     return speedups.plain_lines(block)
 
 
-def plain_events(block: bytes, start: int, stop: int) -> tuple[int, int, bytes | None]:
+def plain_events(block: bytes, start: int = 0) -> tuple[int, int, bytes | None]:
     assert speedups.plain_events
-    return speedups.plain_events(block, start, stop)
+    return speedups.plain_events(block, start)
 
 
 @native
@@ -78,24 +78,40 @@ def test_a_string_may_begin_and_end_anywhere() -> None:
 def test_events_come_as_elements_of_an_array(event: bytes) -> None:
     block = b"?\n" + event + b"\n" + event + b'\n{"ph":"i"}\n'
     length = 2 * len(event) + 2
-    assert plain_events(block, 2, len(block)) == (2, length, b",\n" + event + b",\n" + event)
-    assert plain_events(block, 2, 2 + len(event)) == (0, 0, b"")
+    assert plain_events(block, 2) == (2, length, b",\n" + event + b",\n" + event)
+    assert plain_events(event) == (0, 0, b"")
+
+
+@native
+@pytest.mark.parametrize(
+    ("special", "nearly"),
+    [
+        (CLOCK_PREFIX + b'"args":{}}\n', b'{"ph":"M","name":"tracerd_clocks"}\n'),
+        (BEGIN_PREFIX + b'"args":{}}\n', b'{"ph":"M","name":"tracerd_begins"}\n'),
+        (b'{"ph":"M","begin":"0"}\n', b'{"ph":"M","args":{"begin":"0"}}\n'),
+    ],
+    ids=["a clock line", "a begin mark", "a line that names one"],
+)
+def test_what_concerns_clocks_and_marks_is_left_to_python(special: bytes, nearly: bytes) -> None:
+    before = b'{"ph":"M"}\n'
+    assert plain_events(before + special + before)[:2] == (1, len(before))
+    assert plain_events(before + nearly + before)[:2] == (3, 2 * len(before) + len(nearly))
 
 
 @native
 @pytest.mark.parametrize(("text", "joined"), [(rb"\n\\n", True), (rb"C:\\", False), (rb"\u00e9", False)])
 def test_escapes_that_perfetto_misreads_are_left_to_python(text: bytes, joined: bool) -> None:
     line = b'{"ph":"M","name":"' + text + b'"}\n'
-    count, length, elements = plain_events(line, 0, len(line))
+    count, length, elements = plain_events(line)
     assert (count, length) == (1, len(line))
     assert elements == (b",\n" + line[:-1] if joined else None)
 
 
 @native
-@pytest.mark.parametrize(("start", "stop"), [(-1, 2), (2, 1), (0, 4)])
-def test_places_outside_of_the_block_raise(start: int, stop: int) -> None:
-    with pytest.raises(IndexError, match="start and stop must lie in the block"):
-        plain_events(b"{}\n", start, stop)
+@pytest.mark.parametrize("start", [-1, 4])
+def test_places_outside_of_the_block_raise(start: int) -> None:
+    with pytest.raises(IndexError, match="lies outside of the block"):
+        plain_events(b"{}\n", start)
 
 
 @native

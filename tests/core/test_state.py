@@ -98,7 +98,7 @@ def test_what_cannot_be_written_is_lost_and_reported() -> None:
     (append,) = state.receive(client, TWO, 0.0)
     assert isinstance(append, Append)
     assert state.appended(append, Lost("No space left on device")) == [
-        ReplyError(client, b"ERROR 2: 2 events from here on are lost: No space left on device\n", logged=False)
+        ReplyError(client, b"ERROR 2: 2 events lost from here on: No space left on device\n", logged=False)
     ]
     assert receive(state, client, Flush()) == [ReplyOk(client, b"OK 0 0 2\n")]
 
@@ -135,9 +135,7 @@ def test_events_of_a_full_trace_are_refused_with_one_error_a_run() -> None:
     receive(state, client, Open(A))
     (append,) = state.receive(client, TWO, 0.0)
     assert isinstance(append, Append)
-    assert state.appended(append, Full("why")) == [
-        ReplyError(client, b"ERROR 2: 2 events from here on are refused: why\n")
-    ]
+    assert state.appended(append, Full("why")) == [ReplyError(client, b"ERROR 2: 2 events refused from here on: why\n")]
     assert receive(state, client, Flush()) == [ReplyOk(client, b"OK 0 2 0\n")]
 
 
@@ -147,9 +145,9 @@ def test_ok_waits_for_the_exports_asked_before_it_and_no_others() -> None:
     first, second = receive(state, client, Open(A), EmitTef("/1", 2), Flush(), EmitTef("/2", 4), Flush(), Status())
     assert isinstance(first, Export)
     assert isinstance(second, Export)
-    assert state.export_ended(second.export_id) == []
+    assert state.export_ended(second) == []
     ok = ReplyOk(client, b"OK 0 0 0\n")
-    assert state.export_ended(first.export_id) == [ok, ok, ReplyStatus(client)]
+    assert state.export_ended(first) == [ok, ok, ReplyStatus(client)]
 
 
 def test_a_failed_export_is_told_with_its_line_before_the_ok() -> None:
@@ -158,7 +156,7 @@ def test_a_failed_export_is_told_with_its_line_before_the_ok() -> None:
     (export,) = receive(state, client, Open(A), EmitTef("/1", 2), Flush())
     assert isinstance(export, Export)
     error = ReplyError(client, b"ERROR 2: EMIT_TEF: no\n")
-    assert state.export_ended(export.export_id, "no") == [error, ReplyOk(client, b"OK 0 0 0\n")]
+    assert state.export_ended(export, "no") == [error, ReplyOk(client, b"OK 0 0 0\n")]
 
 
 def refusals(actions: list[Action]) -> list[bytes]:
@@ -174,9 +172,7 @@ def test_answers_that_wait_behind_an_export_are_limited(question: Message) -> No
     assert receive(state, client, Flush(3), *[question] * (MAX_REPLIES - 1)) == []
     assert refusals(receive(state, client, *[question] * 1000))[0].startswith(b"ERROR 7: ")
     assert len(state.clients[client].replies) == MAX_REPLIES
-    assert (
-        len([each for each in state.export_ended(export.export_id) if not isinstance(each, ReplyError)]) == MAX_REPLIES
-    )
+    assert len([each for each in state.export_ended(export) if not isinstance(each, ReplyError)]) == MAX_REPLIES
     assert len(receive(state, client, Flush())) == 1, "there is room again"
 
 
@@ -188,7 +184,7 @@ def test_exports_that_wait_are_limited() -> None:
     assert refusals(receive(state, client, EmitTef("/more", 200)))[0].startswith(b"ERROR 200: EMIT_TEF: ")
     assert [type(action) for action in receive(state, neighbour, Open(A), EmitTef("/other", 2))] == [Export]
     assert isinstance(exports[0], Export)
-    state.export_ended(exports[0].export_id)
+    state.export_ended(exports[0])
     assert [type(action) for action in receive(state, client, EmitTef("/more", 201))] == [Export]
 
 
@@ -219,7 +215,7 @@ def test_a_client_is_closed_when_its_exports_have_ended() -> None:
     (export,) = receive(state, client, Open(A), EmitTef("/1", 2))
     assert isinstance(export, Export)
     assert state.disconnect(client, 1.0) == []
-    assert state.export_ended(export.export_id) == [Close(client)]
+    assert state.export_ended(export) == [Close(client)]
     assert not state.clients
 
 

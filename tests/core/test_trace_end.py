@@ -80,6 +80,7 @@ def test_a_client_that_has_gone_does_not_wait_for_exports_at_exit() -> None:
     assert state.disconnect(client, 10.0) == [Close(client)]
     assert state.next_end_s() == 10.0 + GRACE_S
     export, end = state.end_due_traces(11.0)
+    assert isinstance(export, Export)
     assert export == Export(1, A, "/exit", client=None, line_no=0)
     assert end == EndTrace(A, Totals())
-    assert state.export_ended(1, "no") == [], "no client is left to be sent the error"
+    assert state.export_ended(export, "no") == [], "no client is left to be sent the error"

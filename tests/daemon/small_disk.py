@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 
 from tests.harness import Client, Daemon
-from tracerd.core.tef import OWN_PREFIXES
+from tracerd.core.own_prefixes import OWN_PREFIXES
 
 UNSHARE = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.daemon.small_disk import UNSHARE, needs_mount
 from tests.harness import Daemon, event, events, short_dir, tracerd, wait_until
-from tracerd.core.tef import OWN_PREFIXES
+from tracerd.core.own_prefixes import OWN_PREFIXES
 
 
 @needs_mount

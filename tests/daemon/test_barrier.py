@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.daemon.families import FAMILY, all_of_the_family, run_family
-from tests.faults.proc import open_files
+from tests.faults.proc import open_targets
 from tests.harness import Client, Daemon, event, exported, program, short_dir, wait_until, words_of
 
 FAMILIES = pytest.mark.parametrize(
@@ -114,7 +114,8 @@ def test_export_holds_what_a_recv_ends_early_for(tmp_path: Path, how: str) -> No
         for child in children:
             child.send(b"OPEN early\n")
             child.flush()
-        before = open_files(daemon.process.pid)
+        parent.flush()
+        before = open_targets(daemon.process.pid)
         os.kill(daemon.process.pid, signal.SIGSTOP)
         for number, child in enumerate(children):
             for at in range(number * pieces, (number + 1) * pieces):
@@ -128,4 +129,5 @@ def test_export_holds_what_a_recv_ends_early_for(tmp_path: Path, how: str) -> No
         assert parent.line() == b"OK 0 0 0"
         assert sorted(exported(out)) == list(range(many * pieces))
         assert [child.flush() for child in children] == [(pieces, 0, 0)] * many, "the connections go on"
-        assert open_files(daemon.process.pid) == before + 1, "only the log was opened"
+        opened = open_targets(daemon.process.pid) - before
+        assert [Path(name).name for name in opened.elements()] == ["early.jsonl"], "only the log was opened"

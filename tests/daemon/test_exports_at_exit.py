@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import Daemon, event, events, exported, program, short_dir, wait_until
+from tests.harness import PATIENCE_S, Daemon, event, events, exported, program, short_dir, wait_until
 
 
 def end_another_trace(daemon: Daemon, directory: Path) -> None:
@@ -112,7 +112,7 @@ def test_trace_with_clients_is_exported_at_the_stop(way: str) -> None:
             client.send(b"DIE\n")
         else:
             daemon.process.send_signal(getattr(signal, way))
-        assert daemon.process.wait(30) == 0
+        assert daemon.process.wait(PATIENCE_S) == 0
         assert [exported(out) for out in outs] == [list(range(1000))] * 2
 
 
@@ -121,5 +121,5 @@ def test_trace_within_its_grace_is_exported_at_the_stop() -> None:
         out = home / "out.json"
         # The daemon receives SIGTERM right after the last client has gone.
         daemon.session(b"OPEN grace\nEMIT_TEF_AT_EXIT %s\n" % bytes(out) + event(1) + b"DIE\n")
-        assert daemon.process.wait(30) == 0
+        assert daemon.process.wait(PATIENCE_S) == 0
         assert exported(out) == [1]

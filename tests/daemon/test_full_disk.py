@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 import resource
+import signal
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.daemon.small_disk import SmallDisk, needs_mount, peak_mb, waiting
-from tests.harness import CLOCK_PREFIX, event, events, exported, running_daemon, short_dir, wait_until
+from tests.harness import CLOCK_PREFIX, PATIENCE_S, event, events, exported, running_daemon, short_dir, wait_until
 from tracerd.core.limits import DEFAULT_MAX_LINE_BYTES
 from tracerd.core.pending import MAX_BYTES, MAX_TRACE_BYTES
 
@@ -140,8 +141,8 @@ def test_all_traces_together_have_a_limit() -> None:
             assert client.flush() == (0, 0, 1)
         assert peak_mb(disk) < 3 * MAX_BYTES / 1e6
         disk.fill()
-        disk.process.terminate()
-        assert disk.process.wait(30) == 0
+        disk.process.send_signal(signal.SIGTERM)
+        assert disk.process.wait(PATIENCE_S) == 0
 
 
 @needs_mount
@@ -200,8 +201,8 @@ def test_what_still_waits_at_the_stop_is_said_to_be_lost(disk: SmallDisk, tmp_pa
         client.send(events(range(1, 1000)))
         stored, _, _ = client.flush()
         log = disk.log("t")
-        disk.process.terminate()
-    assert disk.process.wait(30) == 0
+        disk.process.send_signal(signal.SIGTERM)
+    assert disk.process.wait(PATIENCE_S) == 0
     assert f"data lost: trace t: {1000 - stored} events that waited: No space left on device" in disk.stderr()
     assert log.endswith(b"\n")
     assert exported(tmp_path / "t.json") == list(range(stored))

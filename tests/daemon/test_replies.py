@@ -148,8 +148,8 @@ def test_lost_events_are_counted_as_lost(shared_daemon: Daemon) -> None:
     (shared_daemon.dir / "full.jsonl").symlink_to("/dev/full")
     replies = shared_daemon.session(b"OPEN full\n" + events(range(7)) + b"FLUSH\n" + event(1) + b"FLUSH\n").splitlines()
     assert [replies[1], replies[3]] == [b"OK 0 0 7", b"OK 0 0 8"]
-    assert replies[0].startswith(b"ERROR 2: 7 events from here on are lost: ")
-    assert replies[2].startswith(b"ERROR 10: 1 events from here on are lost: ")
+    assert replies[0].startswith(b"ERROR 2: 7 events lost from here on: ")
+    assert replies[2].startswith(b"ERROR 10: 1 event lost from here on: ")
 
 
 def test_pipelined_flushes_are_answered_in_order(shared_daemon: Daemon) -> None:

@@ -10,7 +10,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.harness import Client, Daemon, event, short_dir, wait_until
+from tests.harness import PATIENCE_S, Client, Daemon, answers, event, short_dir, wait_until
 
 
 def test_file_that_took_the_sockets_place_is_left_alone(daemon: Daemon) -> None:
@@ -64,13 +64,13 @@ def test_nobody_waits_because_stderr_is_not_read() -> None:
         command = [sys.executable, "-m", "tracerd", "serve", "--socket", str(home / "s"), "-d", str(home / "logs")]
         with subprocess.Popen(command, stderr=writer) as process:
             try:
-                wait_until((home / "s").exists, "the socket")
+                wait_until(lambda: answers(home / "s"), "the daemon to listen")
                 for _ in range(100):
                     with Client(home / "s") as client:
                         client.send(b"OPEN t\n" + b"bad\n" * 12 + event(1) + b"FLUSH\n")
                         assert client.finish().endswith(b"OK 1 12 0\n")
                 process.terminate()
-                assert process.wait(30) == 0
+                assert process.wait(PATIENCE_S) == 0
             finally:
                 process.kill()
                 os.close(reader)

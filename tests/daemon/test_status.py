@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any, cast
 
-from tests.harness import Daemon, event, events
+from tests.harness import PATIENCE_S, Daemon, event, events
 from tracerd import __version__
 from tracerd.speedups import implementation
 
@@ -28,6 +28,7 @@ def test_status_tells_who_is_connected(daemon: Daemon) -> None:
         "directory": str(daemon.dir),
         "clients": 2,
         "implementation": implementation,
+        "git": {"processes": 0, "unknown_events": 0},
     }
     assert totals == {"stored": 4, "repaired": 1, "refused": 1, "lost": 0}
     comm = Path("/proc/self/comm").read_text().rstrip("\n")
@@ -78,7 +79,7 @@ def test_status_of_a_client_whose_process_has_gone_has_no_name(daemon: Daemon) -
                 str(theirs.fileno()),
             ]
             child = subprocess.Popen(command, pass_fds=[theirs.fileno()])
-            assert child.wait(30) == 0
+            assert child.wait(PATIENCE_S) == 0
             _, (kept,), _, _ = socket.recv_fds(ours, 1, 1)
         traces = cast("dict[str, Any]", client.status()["traces"])
         os.close(kept)

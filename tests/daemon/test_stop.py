@@ -70,7 +70,7 @@ def test_exactly_the_writes_that_succeeded_are_in_the_log(way: str, long: int) -
             control.send(b"DIE\n")
         else:
             daemon.process.send_signal(getattr(signal, way))
-        assert daemon.process.wait(30) == 0
+        assert daemon.process.wait(PATIENCE_S) == 0
         reports = [list(map(int, words_of(running))) for running in writers]
 
         logged: list[list[int]] = [[] for _ in range(WRITERS)]
@@ -100,7 +100,7 @@ def test_clients_not_accepted_yet_are_read_to_their_end(signal_number: signal.Si
             client.send(b"OPEN queue\n" + event(number))
         daemon.process.send_signal(signal_number)
         os.kill(daemon.process.pid, signal.SIGCONT)
-        assert daemon.process.wait(30) == 0
+        assert daemon.process.wait(PATIENCE_S) == 0
         assert sorted(daemon.numbers("queue")) == list(range(many))
         for client in clients:
             with pytest.raises(BrokenPipeError):
@@ -113,7 +113,7 @@ def test_signal_as_soon_as_the_socket_is_there_is_a_stop_in_order(signal_number:
         with running_daemon() as daemon, daemon.connect() as client:
             client.send(b"OPEN early\n" + event(number))
             daemon.process.send_signal(signal_number)
-            assert daemon.process.wait(30) == 0
+            assert daemon.process.wait(PATIENCE_S) == 0
             assert daemon.numbers("early") == [number]
             assert not daemon.socket.exists()
 
@@ -141,7 +141,7 @@ def test_flush_that_is_pending_at_the_stop_is_answered(daemon: Daemon, word: byt
             daemon.process.send_signal(signal.SIGTERM)
         os.kill(daemon.process.pid, signal.SIGCONT)
         assert client.line() == b"OK 10 0 0"
-        assert daemon.process.wait(30) == 0
+        assert daemon.process.wait(PATIENCE_S) == 0
 
 
 def make_large_log(daemon: Daemon, trace_id: str) -> int:
@@ -166,7 +166,7 @@ def test_export_that_runs_at_the_stop_is_ended_and_answered(daemon: Daemon, tmp_
             daemon.process.send_signal(signal.SIGTERM)
         assert client.line() == b"OK 0 0 0"
         assert out.exists()
-        assert daemon.process.wait(30) == 0
+        assert daemon.process.wait(PATIENCE_S) == 0
     assert len(exported(out)) == count
     assert list(tmp_path.iterdir()) == [out]
 
@@ -181,7 +181,7 @@ def test_second_signal_gives_up_the_exports(daemon: Daemon, tmp_path: Path) -> N
         wait_until(lambda: "stopping" in daemon.stderr(), "the stop to begin")
         daemon.process.send_signal(signal.SIGTERM)
         replies = [client.line() for _ in range(len(outs))]
-        assert daemon.process.wait(30) == 0
+        assert daemon.process.wait(PATIENCE_S) == 0
     # Two at a time: the last ones cannot have been done by then.
     assert b"had to stop at once" in replies[-2]
     assert not outs[-1].exists()
@@ -209,7 +209,7 @@ def test_new_clients_are_turned_away_while_exports_are_ended(daemon: Daemon, tmp
         wait_until(lambda: is_refused(client), "writes to be refused")
         with pytest.raises(ConnectionRefusedError):
             daemon.connect()
-        assert daemon.process.wait(30) == 0
+        assert daemon.process.wait(PATIENCE_S) == 0
     assert all(out.exists() for out in outs)
 
 
@@ -221,7 +221,7 @@ def test_client_that_reads_no_replies_does_not_delay_the_stop(daemon: Daemon) ->
         other.send(b"OPEN other\n" + event(2))
         other.flush()
         daemon.process.send_signal(signal.SIGTERM)
-        assert daemon.process.wait(30) == 0  # while nobody has read a reply
+        assert daemon.process.wait(PATIENCE_S) == 0  # while nobody has read a reply
     assert daemon.numbers("silent") == [1] * 200
     assert daemon.numbers("other") == [2]
 
@@ -229,7 +229,7 @@ def test_client_that_reads_no_replies_does_not_delay_the_stop(daemon: Daemon) ->
 def test_client_that_never_leaves_does_not_delay_the_stop(daemon: Daemon) -> None:
     with daemon.connect() as client:
         client.send(b"OPEN stays\n" + event(1) + b"DIE\n")
-        assert daemon.process.wait(30) == 0
+        assert daemon.process.wait(PATIENCE_S) == 0
         assert client.socket.recv(1) == b""
     assert daemon.numbers("stays") == [1]
 
@@ -238,7 +238,7 @@ def test_what_one_client_says_after_die_is_read_too(daemon: Daemon) -> None:
     with daemon.connect() as client:
         client.send(b"OPEN after\n" + event(1) + b"DIE\n" + event(2) + b"FLUSH\n")
         assert client.line() == b"OK 2 0 0"
-        assert daemon.process.wait(30) == 0
+        assert daemon.process.wait(PATIENCE_S) == 0
     assert daemon.numbers("after") == [1, 2]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import Daemon, event, events, exported, wait_until
+from tests.harness import PATIENCE_S, Daemon, event, events, exported, wait_until
 
 
 def installed(program: str) -> str:
@@ -28,7 +28,7 @@ def test_netcat_sends_events_and_ends(shared_daemon: Daemon, newline: bytes) -> 
         [netcat, "-N", "-U", str(shared_daemon.socket)],
         input=data,
         capture_output=True,
-        timeout=20,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert (result.returncode, result.stdout) == (0, b"")
@@ -42,7 +42,7 @@ def test_netcat_shows_the_acknowledgement(shared_daemon: Daemon, tmp_path: Path)
         [netcat, "-N", "-U", str(shared_daemon.socket)],
         input=data,
         capture_output=True,
-        timeout=20,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert result.stdout == b"OK 3 0 0\n"
@@ -52,12 +52,12 @@ def test_netcat_shows_the_acknowledgement(shared_daemon: Daemon, tmp_path: Path)
 def test_socat_sends_events(shared_daemon: Daemon) -> None:
     command = [installed("socat"), "-u", "-", f"UNIX-CONNECT:{shared_daemon.socket}"]
     data = b"OPEN socat\n" + events(range(1000))
-    assert subprocess.run(command, input=data, timeout=20, check=False).returncode == 0
+    assert subprocess.run(command, input=data, timeout=PATIENCE_S, check=False).returncode == 0
     wait_until(lambda: shared_daemon.numbers_so_far("socat") == list(range(1000)), "all events")
 
 
 def test_socat_shows_the_acknowledgement(shared_daemon: Daemon) -> None:
-    command = [installed("socat"), "-t20", "-", f"UNIX-CONNECT:{shared_daemon.socket}"]
+    command = [installed("socat"), "-t60", "-", f"UNIX-CONNECT:{shared_daemon.socket}"]
     data = b"OPEN socat-ok\n" + events(range(3)) + b"FLUSH\n"
-    result = subprocess.run(command, input=data, stdout=subprocess.PIPE, timeout=20, check=False)
+    result = subprocess.run(command, input=data, stdout=subprocess.PIPE, timeout=PATIENCE_S, check=False)
     assert (result.returncode, result.stdout) == (0, b"OK 3 0 0\n")

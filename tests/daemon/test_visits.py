@@ -2,15 +2,15 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import cast
 
 import pytest
 
 from tests.harness import Client, Daemon, event, short_dir, wait_until
-from tracerd.store.retention import is_in_use
-from tracerd.store.traces import find_log
 from tracerd.trace_id import new
+from tracerd.traces.retention import is_in_use
+from tracerd.traces.stored import find_log
 
 GONE = {
     "good": event(1) + event(2),
@@ -66,6 +66,40 @@ def test_whether_a_client_is_gone_makes_no_difference(shared_daemon: Daemon, dat
         left_by(shared_daemon, new().encode(), send, data) for send in (before_it_is_accepted, in_pieces)
     ]
     assert left == expected
+
+
+def one_behind_the_other(daemon: Daemon, trace_id: bytes, blocks: Iterable[bytes]) -> None:
+    """As `before_it_is_accepted`, with many clients that all wait when the daemon goes on."""
+    os.kill(daemon.process.pid, signal.SIGSTOP)
+    for data in blocks:
+        with Client(daemon.socket) as client:
+            client.send(b"OPEN %s\n" % trace_id + data)
+    os.kill(daemon.process.pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("data", GONE.values(), ids=GONE)
+def test_whether_a_client_was_there_before_it_makes_no_difference(shared_daemon: Daemon, data: bytes) -> None:
+    row = [event(1), event(2), data, event(3), b"", event(4) * 2]
+
+    def in_a_row(daemon: Daemon, trace_id: bytes, _: bytes) -> None:
+        one_behind_the_other(daemon, trace_id, row)
+
+    def one_by_one(daemon: Daemon, trace_id: bytes, _: bytes) -> None:
+        for each in row:
+            in_pieces(daemon, trace_id, each)
+
+    assert left_by(shared_daemon, new().encode(), in_a_row, b"") == left_by(
+        shared_daemon, new().encode(), one_by_one, b""
+    )
+
+
+def test_more_clients_than_are_accepted_in_a_turn_are_served(daemon: Daemon) -> None:
+    one_behind_the_other(daemon, b"many", [event(number) for number in range(200)])
+    with daemon.connect() as last:
+        last.send(b"OPEN many\n")
+        last.flush()
+        assert daemon.numbers_so_far("many") == list(range(200))
+        assert last.status()["totals"] == {"stored": 200, "repaired": 0, "refused": 0, "lost": 0}
 
 
 def test_the_first_client_of_a_trace_may_be_gone_and_the_trace_ends(daemon: Daemon) -> None:

@@ -73,7 +73,7 @@ class Demo:
 
     def finish(self) -> tuple[int, str, str]:
         """The exit code, stdout and stderr."""
-        out, err = self.process.communicate(timeout=2 * PATIENCE_S)
+        out, err = self.process.communicate(timeout=PATIENCE_S)
         return self.process.returncode, out, err
 
     def running(self, words: str = "") -> list[int]:

@@ -63,7 +63,7 @@ def in_shell(script: str, directory: Path, **environ: str) -> "subprocess.Comple
     env = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"} | environ
     command = ["sh", "-euc", script]
     return subprocess.run(
-        command, cwd=directory, env=env, capture_output=True, text=True, check=False, timeout=2 * PATIENCE_S
+        command, cwd=directory, env=env, capture_output=True, text=True, check=False, timeout=PATIENCE_S
     )
 
 

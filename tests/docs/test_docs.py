@@ -1,4 +1,4 @@
-"""All documents: links lead somewhere, files that are named exist, and prose has one sentence a line."""
+"""All documents: links lead somewhere, files that are named exist, prose has one sentence a line and no quaint word."""
 
 import re
 from pathlib import Path
@@ -37,7 +37,7 @@ def test_prose_has_one_sentence_a_line(document: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_that_are_named_exist(document: Path) -> None:
     text = document.read_text()
-    named = re.findall(r"(?<![\w/])(?:tracerd|tests|bench|data)/[\w/.]+\w", text)
+    named = re.findall(r"(?<![\w/.])(?:tracerd|tests|bench|data)/[\w/.]+\w", text)
     if document.name == "design.md":
         folders = "|".join(path.name for path in (ROOT / "tracerd").iterdir() if (path / "__init__.py").exists())
         modules = re.findall(rf"`((?:{folders})/\w+)(?:\.py)?`", text)
@@ -45,3 +45,14 @@ def test_files_that_are_named_exist(document: Path) -> None:
         named += [f"tracerd/{module}.py" for module in modules]
 
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+RETIRED = re.compile(r"\b(?:told|said|mend(?:s|ed)?|patience|nobody|somebody|whoever|spool|undecided)\b", re.IGNORECASE)
+"""Words that are quaint, or meant several things here: reported, fix, timeout, trace directory are clearer."""
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_retired_word_comes_back(document: Path) -> None:
+    prose = re.sub(r"^```.*?^```$|`[^`\n]*`", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+    assert RETIRED.findall(prose) == []

@@ -9,7 +9,7 @@ import pytest
 from tests.commands import invoke
 from tests.docs.documents import FORMAT, code, line_tables, section
 from tests.harness import CLOCK_PREFIX
-from tracerd.store.traces import snapshot
+from tracerd.store.snapshot import snapshot
 from tracerd.trace_json.export import export_to_file
 
 [LEFT_OUT] = line_tables(FORMAT, "### Which events enter")

@@ -9,7 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.harness import PATIENCE_S, short_dir, wait_until
+from tests.harness import PATIENCE_S, Client, short_dir, wait_until
 from tracerd.store.lock import holder
 
 TRACERD = Path(sys.executable).parent / "tracerd"
@@ -42,7 +42,7 @@ class Sandbox:
         self.home = home
         self.socket = home / "s"
         self.logs = home / "logs"
-        own = ("TRACERD_", "TRACE_TEF_", "TRACEPARENT")
+        own = ("TRACERD_", "TRACE_TEF_", "TRACEPARENT", "GIT_")
         self.environ = {name: value for name, value in os.environ.items() if not name.startswith(own)}
         self.temporary = home / "tmp"  # of its own, for other execs on this machine have shims in theirs
         self.temporary.mkdir()
@@ -64,7 +64,7 @@ class Sandbox:
 
     def run(self, *words: str | Path, **options: object) -> "subprocess.CompletedProcess[bytes]":
         """Run any program; never raises for its exit code."""
-        chosen = {"env": self.environ, "cwd": self.home, "capture_output": True, "timeout": 2 * PATIENCE_S} | options
+        chosen = {"env": self.environ, "cwd": self.home, "capture_output": True, "timeout": PATIENCE_S} | options
         return subprocess.run([*map(str, words)], check=False, **chosen)  # type: ignore[call-overload, no-any-return]  # the caller's business
 
     def sh(self, script: str, *options: str, **process: object) -> "subprocess.CompletedProcess[bytes]":
@@ -86,6 +86,12 @@ class Sandbox:
             os.kill(pid, signal.SIGCONT)
             os.kill(pid, signal.SIGTERM)
             wait_until(lambda: self.daemon_pid() is None, "the daemon to stop")
+
+    def wait_for_others(self, trace: str) -> None:
+        """Wait until the log has what other processes of a trace sent: none of them waits for the daemon."""
+        with Client(self.socket) as client:
+            client.send(f"OPEN {trace}\nEMIT_TEF {self.home}/others.json\n".encode())
+            assert client.flush() == (0, 0, 0)
 
     def events(self, name: str = "t.json") -> list[Event]:
         """The events of a trace.json."""

@@ -63,13 +63,13 @@ def test_a_failed_execve_is_recorded(sandbox: Sandbox) -> None:
     script = "env no-such 1 2; env true; (exec /etc/passwd); sh -c 'exec /etc/passwd'; /no/such; true"
     sandbox.sh(script, "--all")
     found = [(mark["name"], args(mark)["argv"], args(mark)["error"]) for mark in marks(sandbox)]
-    denied = ("execve passwd", ["/etc/passwd"], "Permission denied")
+    denied = ("execve /etc/passwd", ["/etc/passwd"], "Permission denied")
     missing = "No such file or directory"
     assert found == [
         ("execve no-such", ["no-such", "1", "2"], missing),
         denied,
         denied,
-        ("execve such", ["/no/such"], missing),
+        ("execve /no/such", ["/no/such"], missing),
     ]
 
 

@@ -86,7 +86,9 @@ def test_all_and_wrappers_record_each_process_once(sandbox: Sandbox) -> None:
     done = sandbox.sh(script, "--all", env=environ)
 
     assert (done.returncode, done.stderr) == (0, b"")
-    assert sandbox.spans() == ["sh", "true", "tracerd", "false", "cc-like"]
+    # Of an exec whose command takes more than 20 ms there is the witness of signals, too.
+    spans = [name for name in sandbox.spans() if name != "tracerd (fork)"]
+    assert spans == ["sh", "true", "tracerd", "false", "cc-like"]
 
 
 @needs("strace")

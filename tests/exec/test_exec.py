@@ -119,6 +119,8 @@ def test_a_command_finds_everything_as_without_exec(sandbox: Sandbox, way: str) 
         "TRACEPARENT",
         "TRACE_TEF_TLDR_TRACE_ID",
         "TRACE_TEF_TLDR_SOCKET",
+        "GIT_TRACE2_EVENT",
+        "GIT_TRACE2_PARENT_SID",
         "TRACERD_EXEC_ARGS",
     } | ({"TRACERD_EXEC_ALL"} if way else set())
     assert under == plain

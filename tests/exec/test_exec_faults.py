@@ -105,10 +105,11 @@ def test_many_at_once_start_one_daemon(sandbox: Sandbox, number: int) -> None:
     done = sandbox.run("bash", "-c", starter)
     log = (sandbox.home / "state/tracerd/tracerd.log").read_text()
 
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.returncode == 0
+    # In such a crowd its answer may take more than the second that exec waits; what was sent is stored all the same.
+    assert {*done.stderr.splitlines()} <= {b"tracerd exec: the daemon did not answer, does it hang?"}
     assert log.count("listening on") == 1
-    lines = (sandbox.logs / "rush.jsonl").read_bytes().splitlines()
-    assert sum(b'"ph":"X"' in line for line in lines) == number
+    wait_until(lambda: (sandbox.logs / "rush.jsonl").read_bytes().count(b'"ph":"X"') == number, "all of them")
 
 
 def test_a_daemon_that_is_just_starting_is_waited_for(sandbox: Sandbox) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.exec.sandbox import TRACERD, Sandbox
+from tests.exec.sandbox import TRACERD, Sandbox, args
 from tests.harness import PATIENCE_S, wait_until
 from tests.perfetto.judge import Judge
 
@@ -47,6 +47,7 @@ def test_processes_are_named(sandbox: Sandbox, command: list[str], process: str)
 def test_a_name_can_be_chosen(sandbox: Sandbox) -> None:
     sandbox.exec("-o", "t.json", "--name", "nightly", "true")
     assert sandbox.spans() == ["nightly"]
+    assert {args(event)["name"] for event in sandbox.events() if event["name"] == "tracerd_trace"} == {"nightly"}
 
 
 SECRET = "hunter2"  # noqa: S105 (a password for a test of passwords)

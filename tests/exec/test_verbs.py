@@ -32,6 +32,7 @@ id=$(tracerd span --begin deploy --attr host=a --attr host=b)
 tracerd event 'cache "cleared"' --attr reason=disk
 tracerd counter files 17
 tracerd counter files -2.5
+tracerd counter files 9007199254740993
 tracerd log --level Warning --attr disk=sda -- '--- 90 % full'
 tracerd span 'unit tests' --attr kind=unit -- sh -c 'exit 3' -- --attr x; echo "code $?"
 sh -c 'tracerd span --end "$1"' - "$id"
@@ -55,7 +56,7 @@ def test_a_script_adds_to_its_trace(sandbox: Sandbox, perfetto: Judge) -> None:
     event = named(sandbox, 'cache "cleared"')
     assert (event["ph"], event["pid"], args(event)) == ("i", pid, {"reason": "disk"})
     counters = [args(found) for found in sandbox.events() if found["ph"] == "C"]
-    assert counters == [{"value": 17}, {"value": -2.5}]
+    assert counters == [{"value": 17}, {"value": -2.5}, {"value": 9007199254740993}]
     line = named(sandbox, "--- 90 % full")
     assert (line["cat"], line["pid"], args(line)) == ("log", pid, {"level": "warning", "disk": "sda"})
 
@@ -130,6 +131,7 @@ WRONG = [
     (["counter", "x"], "Missing argument 'VALUE'"),
     (["counter", "x", "many"], "'many' is not a number"),
     (["counter", "x", "nan"], "'nan' is not a number"),
+    (["counter", "x", "1_000"], "'1_000' is not a number"),
     (["counter", "x", "-inf"], "'-inf' is not a number"),
     (["counter", "x", "1e999"], "'1e999' is not a number"),
     (["log", "--trace", "a/b", "x"], "must not contain '/'"),

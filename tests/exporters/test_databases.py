@@ -113,6 +113,26 @@ def test_sql_reads_and_writes_no_file(log: Path, tmp_path: Path, query: str) -> 
     assert not target.exists()
 
 
+def test_save_keeps_the_tables_that_export_writes(log: Path, tmp_path: Path) -> None:
+    done = tracerd("sql", log, "SELECT count(*) AS n FROM spans", "--save", tmp_path / "saved", "--csv")
+    assert (done.returncode, done.stdout) == (0, b"n\n6\n")
+    assert tracerd("export", log, "--duckdb", tmp_path / "exported").returncode == 0
+    with closing(connect(str(tmp_path / "saved"))) as saved, closing(connect(str(tmp_path / "exported"))) as exported:
+        for table in TABLES:
+            query = f"SELECT * FROM {table}"  # noqa: S608
+            assert saved.execute(query).fetchall() == exported.execute(query).fetchall()
+
+
+@pytest.mark.parametrize("query", ["SELECT no_such FROM spans", "COPY spans TO '/dev/null'"])
+def test_nothing_is_saved_if_the_query_fails(log: Path, tmp_path: Path, query: str) -> None:
+    (tmp_path / "saved").write_text("before")
+    done = tracerd("sql", log, query, "--save", tmp_path / "saved")
+    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (1, b"", 1)
+    assert (tmp_path / "saved").read_text() == "before"
+    assert tracerd("sql", log, "SELECT 1", "--save", log).returncode == 1
+    assert log.read_bytes() == HOSTILE
+
+
 def test_what_stands_there_stays_if_a_trace_cannot_be_read(log: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.json"
     broken.write_text('{"traceEvents":[')

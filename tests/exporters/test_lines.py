@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -131,6 +132,15 @@ def test_otlp_has_logs_and_gauges(tmp_path: Path) -> None:
     assert metrics[0]["gauge"]["dataPoints"][0]["attributes"] == [{"key": "k", "value": {"stringValue": "v"}}]
 
 
+def test_times_since_1970_stay_so_in_a_log_with_a_clock_line(tmp_path: Path) -> None:
+    log = tmp_path / "old.jsonl"
+    clock = b'{"ph":"M","name":"tracerd_clock","args":' + CLOCK + b"}\n"
+    log.write_bytes(clock + b'{"ph":"X","name":"n","pid":1,"tid":1,"ts":1700000000000000,"dur":9}\n')
+    request = json.loads(tracerd("export", log, "--otlp", "-").stdout)
+    [span] = request["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    assert span["startTimeUnixNano"] == "1700000000000000000"
+
+
 def test_a_second_export_has_the_same_ids(tmp_path: Path) -> None:
     assert exported(tmp_path, "--otlp") == exported(tmp_path, "--otlp")
 
@@ -155,3 +165,15 @@ def test_secrets_are_hidden_on_demand(tmp_path: Path) -> None:
     for option in (["--ndjson"], ["--otlp", "-"], ["--jaeger", "-"]):
         assert b"hunter2" in tracerd("export", log, *option).stdout
         assert b"hunter2" not in tracerd("export", log, "--redact", *option).stdout
+
+
+@pytest.mark.parametrize("option", [["--ndjson"], ["--otlp", "-"], ["--jaeger", "-"], ["--sqlite", "-"]], ids=str)
+def test_times_beyond_what_a_float_holds_end_no_export(option: list[str], tmp_path: Path) -> None:
+    log = tmp_path / "t.jsonl"
+    log.write_bytes(
+        b"".join(
+            b'{"ph":"X","name":"c","ts":%s,"dur":1e308,"pid":1,"tid":1}\n' % ts for ts in (b"1", b"-1e300", b"1e308")
+        )
+    )
+    done = tracerd("export", log, *option)
+    assert (done.returncode, done.stderr) == (0, b"")

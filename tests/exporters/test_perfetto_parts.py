@@ -14,7 +14,7 @@ from tracerd.exporters.criteria import Criteria
 from tracerd.exporters.extract import Wish
 from tracerd.query.where import compile_where, matches
 from tracerd.rows.event_columns import TYPES
-from tracerd.store.traces import snapshot
+from tracerd.store.snapshot import snapshot
 from tracerd.trace_json.export import export_to_file
 
 # By id and not by dur: of two of one name, ts and depth, that of no length comes before the one that is never ended.
@@ -59,7 +59,7 @@ def without_depth(rows: list[list[Any]]) -> list[list[Any]]:
 def test_any_spans_of_one_name_are_drawn_as_in_the_whole_trace(
     events: st.SearchStrategy[list[dict[str, object]]], perfetto: Judge, tmp_path: Path
 ) -> None:
-    @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(events)
     def check(found: list[dict[str, object]]) -> None:
         # One of them passes at least; and where Perfetto drops a span in the whole trace, it may draw it in a part.
@@ -81,7 +81,7 @@ def lasts(event: dict[str, Any]) -> bool:
 
 
 @pytest.mark.timeout(300)
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example([BEGIN, {**BEGIN, "ph": "X", "dur": 0}, BEGIN])
 @given(st.lists(SPANS | COMPLETE.filter(lasts) | ASYNC_PAIRS, max_size=16))
 def test_close_open_leaves_no_span_open_and_moves_none(

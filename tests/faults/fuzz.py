@@ -21,11 +21,11 @@ from pathlib import Path
 
 from tests.core.oracle import has_surrogate_escape, is_good_event, is_strict_object
 from tracerd.core.messages import Events, Message
+from tracerd.core.own_prefixes import OWN_PREFIXES
 from tracerd.core.protocol import MessageReader
-from tracerd.core.tef import OWN_PREFIXES
 from tracerd.store.log import LogWriter
 from tracerd.store.rejects import read_rejects
-from tracerd.store.traces import snapshot
+from tracerd.store.snapshot import snapshot
 from tracerd.trace_json.export import write_tef
 
 CORPUS = Path(__file__).parent / "corpus"

@@ -59,7 +59,7 @@ class Load:
             process.stdin.close()
             process.stdin = None
         for process in self._writers:
-            said, _ = process.communicate(timeout=2 * PATIENCE_S)
+            said, _ = process.communicate(timeout=PATIENCE_S)
             report = writer.Report(**json.loads(said))
             report.acknowledged = {int(first): last for first, last in report.acknowledged.items()}
             self._reports.append(report)

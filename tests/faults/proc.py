@@ -1,7 +1,14 @@
 """What the kernel says about a running daemon."""
 
 import os
+from collections import Counter
+from contextlib import suppress
 from pathlib import Path
+
+
+def state_of(pid: int) -> str:
+    """The state of its first thread: `S` sleeps, `T` is stopped, `D` waits for a disk."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
 
 
 def resident_mb(pid: int) -> float:
@@ -20,3 +27,16 @@ def peak_mb(pid: int) -> float:
 def open_files(pid: int) -> int:
     """The number of open file descriptors."""
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def open_targets(pid: int) -> Counter[str]:
+    """What the open file descriptors refer to, and how often: a path, or `socket:[INODE]`.
+
+    The difference of two of these names what was opened in between,
+    whatever the daemon had open for a moment when the first was taken.
+    """
+    found: Counter[str] = Counter()
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since it was listed
+            found[os.readlink(each)] += 1
+    return found

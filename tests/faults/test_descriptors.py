@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.faults.proc import open_files
-from tests.harness import Client, Daemon, event, exported, short_dir, wait_until
+from tests.harness import PATIENCE_S, Client, Daemon, event, exported, short_dir, wait_until
 
 
 def limited(soft: int, hard: int) -> Callable[[], None]:
@@ -42,7 +42,7 @@ def test_at_the_limit_those_who_are_there_are_served_and_the_others_wait_for_the
 
         for client in silent:
             client.close()
-        late.socket.settimeout(30)
+        late.socket.settimeout(PATIENCE_S)
         assert late.line() == b"OK 1 0 0"
 
 

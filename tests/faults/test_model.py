@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.harness import Client, Daemon, event, exported, short_dir
+from tests.harness import PATIENCE_S, Client, Daemon, event, exported, short_dir
 
 TRACES = ["a", "b"]
 MAX_DAEMONS = 2
@@ -143,7 +143,7 @@ class AnyOrder(RuleBasedStateMachine):
             with self.daemon.connect() as client:
                 client.send(b"DIE\n")
                 assert client.finish() == b""
-            assert self.daemon.process.wait(30) == 0
+            assert self.daemon.process.wait(PATIENCE_S) == 0
         else:
             self.daemon.stop(getattr(signal, way))
         for trace in TRACES:

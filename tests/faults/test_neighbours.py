@@ -6,15 +6,13 @@ sockets, locks, logs and exports, in the files beside it.
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests import forks
 from tests.harness import (
-    BECOME_USER,
     PATIENCE_S,
     Daemon,
     event,
@@ -45,11 +43,10 @@ def home() -> Iterator[Path]:
 
 def as_victim(*arguments: str | Path, **environ: str) -> tuple[int, str, str]:
     """A command of the victim: exit code, stdout and stderr."""
-    command = [sys.executable, "-c", BECOME_USER, str(VICTIM), *map(str, arguments)]
     hidden = ("XDG_RUNTIME_DIR", "TRACERD_SOCKET", "TRACERD_TRACE_ID")
     env = {name: value for name, value in os.environ.items() if name not in hidden} | environ
-    done = subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE_S, env=env, text=True)
-    return done.returncode, done.stdout, done.stderr
+    done = forks.run([*map(str, arguments)], PATIENCE_S, VICTIM, env)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
 PLANTED = {

@@ -1,4 +1,4 @@
-"""docs/reliability.md: each row of its tables names tests that exist."""
+"""docs/reliability.md: each row of the tables of what was tried names tests that exist."""
 
 import re
 import shlex
@@ -9,7 +9,7 @@ import pytest
 from tests.docs.documents import code, tables
 from tests.harness import ROOT
 
-ROWS = [row for table in tables((ROOT / "docs/reliability.md").read_text()) for row in table]
+ROWS = [row for table in tables((ROOT / "docs/reliability.md").read_text()) for row in table if len(row) == 5]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])

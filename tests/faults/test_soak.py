@@ -14,7 +14,7 @@ from tests.faults.proc import open_files, resident_mb
 from tests.harness import Client, Daemon, events, exported, short_dir, wait_until
 from tracerd.core.counts import Totals
 
-SOAK_S = float(os.environ.get("TRACERD_SOAK_S", "10"))
+SOAK_S = float(os.environ.get("TRACERD_SOAK_S", "5"))
 """How long the bounded run takes, in seconds."""
 
 THREADS = 3

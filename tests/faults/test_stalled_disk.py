@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import Daemon, event, short_dir, wait_until
+from tests.faults.proc import state_of
+from tests.harness import PATIENCE_S, Daemon, event, short_dir, wait_until
 
 STALL_S = 1.0
 
@@ -61,12 +62,6 @@ def own_disk() -> Iterator[Path]:
         yield where
 
 
-def is_waiting_for_the_disk(daemon: Daemon) -> bool:
-    """Whether the daemon's first thread is in an uninterruptible wait."""
-    stat = Path(f"/proc/{daemon.process.pid}/stat").read_text()
-    return stat.rpartition(")")[2].split()[0] == "D"
-
-
 def test_one_log_on_a_stalled_disk_makes_all_wait_and_loses_nothing(daemon: Daemon, own_disk: Path) -> None:
     with ExitStack() as stack:
         (own_disk / "log").touch(0o600)
@@ -81,7 +76,7 @@ def test_one_log_on_a_stalled_disk_makes_all_wait_and_loses_nothing(daemon: Daem
         began_s = time.monotonic()
         with frozen(own_disk):
             stalled.send(event(2) + b"FLUSH\n")
-            wait_until(lambda: is_waiting_for_the_disk(daemon), "the write to wait")
+            wait_until(lambda: state_of(daemon.process.pid) == "D", "the write to wait")
             # Others connect and write, as long as their sockets take it; nobody is turned away.
             other.send(event(2) + b"FLUSH\n")
             late = stack.enter_context(daemon.connect())
@@ -90,7 +85,7 @@ def test_one_log_on_a_stalled_disk_makes_all_wait_and_loses_nothing(daemon: Daem
                 client.socket.settimeout(STALL_S / 3)
                 with pytest.raises(TimeoutError):
                     client.socket.recv(1)
-                client.socket.settimeout(30)
+                client.socket.settimeout(PATIENCE_S)
         answers = [client.line() for client in (stalled, other, late)]
         waited_s = time.monotonic() - began_s
         assert answers == [b"OK 2 0 0", b"OK 2 0 0", b"OK 1 0 0"]

@@ -116,10 +116,14 @@ OTLP_LOGS = {
 def test_otlp_keeps_integers_and_nanoseconds(text: str, tmp_path: Path) -> None:
     read = read_text(tmp_path, text)
     root = read.span("root")
-    assert args(root) == {
+    own = args(root)
+    rest = own.pop("otlp")
+    assert own == {
         "n": 9007199254740993, "trace_id": "t", "span_id": "1", "kind": "server", "status": "error",
-        "status_message": "no",
+        "status_message": "no", "error": "no",
     }  # fmt: skip
+    assert isinstance(rest, dict)
+    assert (rest["startTimeUnixNano"], rest["endTimeUnixNano"]) == (f"{NOON_S}000000001", f"{NOON_S}000100001")
     assert read.imported.timeline.first_ns == NOON_S * 10**9 + 1
     assert read.span("empty")["dur"] == 0
     assert read.process(root).startswith("shop (")
@@ -186,15 +190,35 @@ def test_what_a_parallel_go_test_waits_is_a_span(tmp_path: Path) -> None:
             line("pass", 23, "B"),
             line("cont", 24, "A"),
         ),
-        *(line("run", 25, "A/sub"), "# not JSON", line("pass", 26, "A/sub"), line("fail", 27, "A", Elapsed=3.0)),
+        *(line("run", 25, "A/sub"), "# not JSON", line("pass", 26, "A/sub"), line("fail", 27, "A", Elapsed=4.0)),
         line("run", 27, "hangs"),
     ]
     read = read_text(tmp_path, "\n".join(text) + "\n")
     assert read.names() == ["A", "A/sub", "B", "hangs", "p", "paused"]
     assert (read.span("A")["dur"], read.span("paused")["dur"]) == (6_000_000, 2_000_000)
-    assert args(read.span("A")) == {"result": "fail", "elapsed_s": 3.0}
+    assert args(read.span("A")) == {"result": "fail", "elapsed_s": 4.0}
     assert read.span("A")["tid"] != read.span("B")["tid"]
     assert [read.span(name)["ph"] for name in ("hangs", "p")] == ["B", "B"]
+
+
+def test_go_reports_the_end_of_a_subtest_late(tmp_path: Path) -> None:
+    """Before go 1.20: one after the other, then one that waits for its turn, whose own subtest runs in parallel."""
+
+    def line(action: str, at_s: float, test: str = "", **more: object) -> str:
+        time = f"2023-11-14T22:13:{at_s:06.3f}Z"
+        return json.dumps({"Time": time, "Action": action, "Package": "p", "Test": test, **more})
+
+    text = [
+        line("run", 0, "A"),
+        *(line("run", 0, "A/one"), line("run", 1, "A/two"), line("run", 2.5, "A/three"), line("pause", 2.5, "A/three")),
+        *(line("cont", 4, "A/three"), line("run", 4.5, "A/three/in"), line("pass", 9, "A", Elapsed=4.0)),
+        *(line("pass", 9, "A/one", Elapsed=1.01), line("pass", 9, "A/two", Elapsed=1.5)),
+        *(line("pass", 9, "A/three", Elapsed=0.5), line("pass", 9, "A/three/in", Elapsed=4.0)),
+    ]
+    found = read_text(tmp_path, "\n".join(text) + "\n")
+    tests = ["A", "A/one", "A/two", "A/three", "A/three/in"]
+    assert [found.span(name)["dur"] for name in tests] == [9_000_000, 10**6, 1_500_000, 6_000_000, 4_000_000]
+    assert len({found.span(name)["tid"] for name in tests}) == 1
 
 
 def test_junit_lays_tests_end_to_end_and_warns(tmp_path: Path) -> None:

@@ -1,14 +1,18 @@
 """Plain trace events: what is odd in them, and that the short way of what is not odd leads to the same."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.importers.reading import Read, args, read, read_text
+from tests.perfetto.judge import Judge
 from tests.redact.test_text import SECRETS
 from tracerd import redact
 from tracerd.importers.formats import tef
+from tracerd.importers.placing import Placement
+from tracerd.importers.run import Importer, Options
 from tracerd.importers.secrets import may_hold_secrets
 
 PLAIN: list[dict[str, object]] = [
@@ -114,7 +118,6 @@ def test_names_of_processes_hold_no_secrets_and_no_controls(tmp_path: Path) -> N
 def test_what_was_written_long_ago_is_not_of_this_boot(tmp_path: Path) -> None:
     """Only a file that was written right after its last event may count from this machine's start."""
     import os
-    import time
 
     now_us = time.monotonic_ns() // 1000
     path = tmp_path / "trace"
@@ -124,3 +127,83 @@ def test_what_was_written_long_ago_is_not_of_this_boot(tmp_path: Path) -> None:
     os.utime(path, (time.time() - 60, time.time() - 60))
     assert read(path).imported.clock == "start"
     assert args(read(path).span("a")) == {}
+
+
+BEGIN = {"ph": "b", "cat": "script", "name": "work", "pid": 7, "tid": 7, "id": "9", "ts": 1}
+END = {"ph": "e", "cat": "script", "pid": 7, "tid": 8, "id": "9", "ts": 5}
+
+
+def test_an_end_without_a_name_ends_the_latest_span_of_its_id(tmp_path: Path) -> None:
+    inner, end = BEGIN | {"name": "inner", "ts": 2}, END | {"name": None}
+    found = read_text(tmp_path, json.dumps([BEGIN, inner, end, END | {"ts": 8}]))
+    assert found.imported.timeline.counts() == {"span": 2}
+    ends = [(event["name"], float(str(event["ts"])) - float(str(found.of("b")[0]["ts"]))) for event in found.of("e")]
+    assert ends == [("inner", 4), ("work", 7)]
+
+
+@pytest.mark.parametrize("other", [{"cat": "c"}, {"id": "8"}, {"pid": 8}], ids=str)
+def test_an_end_without_a_name_ends_no_span_of_another_id(other: dict[str, object], tmp_path: Path) -> None:
+    found = read_text(tmp_path, json.dumps([BEGIN, END | other]))
+    assert found.imported.timeline.counts() == {"span without an end": 1}
+    assert found.imported.timeline.left_out == {"ends without a begin": 1}
+
+
+MARK = '{"ph":"M","name":"tracerd_begin","pid":%d,"tid":7,"ts":5,"args":{"id":"%s","name":"sleep","cat":"process"}}\n'
+
+
+def test_begin_marks_are_open_spans_unless_they_have_ended(tmp_path: Path) -> None:
+    """As every view of the log shows them."""
+    ids = ["00001092a1b2c3d4", "00001092a1b2c3d5"]
+    ended = f'{{"ph":"X","name":"cc","pid":8,"tid":8,"ts":5,"dur":2,"begin":"{ids[1]}"}}\n'
+    found = read_text(tmp_path, MARK % (7, ids[0]) + MARK % (8, ids[1]) + ended)
+    assert found.imported.timeline.counts() == {"span": 1, "span without an end": 1}
+    assert [event["name"] for event in found.of("b")] == ["sleep"]
+    assert "begin" not in found.span("cc")
+
+
+def test_the_attributes_of_a_trace_come_into_a_new_one(tmp_path: Path) -> None:
+    """Those of the first one, without secrets; those of others are counted, and who began it is not said."""
+    log = (
+        '{"ph":"M","name":"tracerd_trace","pid":2,"args":{"command":"make","begun_by":"exec"}}\n'
+        '{"ph":"X","name":"make","pid":2,"tid":2,"ts":5,"dur":2}\n'
+        '{"ph":"M","name":"tracerd_trace","args":{"command":"make --password hunter2","exit_code":3}}\n'
+    )
+    (tmp_path / "log").write_text(log)
+    sent: list[bytes] = []
+    importer = Importer(Options(), Placement(), lambda _: None, is_new=True)
+    first = importer.read(str(tmp_path / "log"), sent.append)
+    second = importer.read(str(tmp_path / "log"), sent.append)
+    attributes = [json.loads(line) for line in b"".join(sent).splitlines() if b"tracerd_trace" in line]
+    assert [event["args"] for event in attributes] == [{"command": "make --password ***", "exit_code": 3}]
+    assert (first.timeline.left_out, second.timeline.left_out) == ({}, {"attributes of its trace": 2})
+
+
+@pytest.mark.parametrize("args", [{}, {"password": "x"}], ids=["short way", "long way"])
+def test_durations_after_whole_microseconds_are_those_of_the_file(args: dict[str, str], tmp_path: Path) -> None:
+    """A sum with a time since 1970 has no more than quarters of a microsecond."""
+    durations = [0.05, 0.1, 0.2, 0.3, 1.1, 2.345]
+    now_us = time.time_ns() // 1000
+    spans = [
+        {"ph": "X", "name": "a", "pid": 2, "tid": 2, "ts": now_us + 10 * at, "dur": dur, "args": args}
+        for at, dur in enumerate(durations)
+    ]
+    found = read_text(tmp_path, json.dumps([spans[0], *spans]))
+    assert [event["dur"] for event in found.of("X")][1:] == durations
+
+
+def test_arrows_that_spans_name_themselves_come(perfetto: Judge, tmp_path: Path) -> None:
+    """Perfetto has as many of them as in the file itself."""
+    flags: list[dict[str, object]] = [{"flow_out": True}, {"flow_in": True, "flow_out": True}, {"flow_in": True}]
+    spans = [
+        {"ph": "X", "name": "a", "cat": "c", "pid": 2, "tid": 2, "ts": 10 * at, "dur": 5, "bind_id": "0x1", **flag}
+        for at, flag in enumerate(flags, 1)
+    ]
+    found = read_text(tmp_path, json.dumps(spans))
+    assert [event["ph"] for event in found.of("s", "t", "f")] == ["s", "t", "f"]
+    counts: list[object] = []
+    for events in (spans, found.events):
+        (tmp_path / "t.json").write_text(json.dumps({"traceEvents": events}))
+        rows, problems = perfetto.examine(tmp_path / "t.json", "select count(*) from flow")
+        assert problems == {}
+        counts.append(rows)
+    assert counts == [[[[2]]]] * 2

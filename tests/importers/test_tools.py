@@ -95,7 +95,9 @@ def _hour_ago(fields: list[str]) -> list[str]:
 def test_go_tests(tmp_path: Path) -> None:
     (tmp_path / "go.mod").write_text("module x\ngo 1.19\n")
     (tmp_path / "x_test.go").write_text(
-        'package x\nimport "testing"\n'
+        'package x\nimport ("testing"; "time")\n'
+        'func TestS(t *testing.T) { for _, n := range []string{"a", "b", "c"} {'
+        " t.Run(n, func(t *testing.T) { time.Sleep(30 * time.Millisecond) }) } }\n"
         'func TestA(t *testing.T) { t.Run("sub", func(t *testing.T) {}) }\n'
         "func TestP(t *testing.T) { t.Parallel() }\nfunc TestQ(t *testing.T) { t.Parallel() }\n"
     )
@@ -103,8 +105,9 @@ def test_go_tests(tmp_path: Path) -> None:
     (tmp_path / "log").write_text(text)
     found = read(tmp_path / "log")
     tests = {str(json.loads(line).get("Test")) for line in text.splitlines() if '"run"' in line}
-    assert tests == {"TestA", "TestA/sub", "TestP", "TestQ"}
+    assert tests == {"TestA", "TestA/sub", "TestP", "TestQ", "TestS", "TestS/a", "TestS/b", "TestS/c"}
     assert found.names() == sorted([*tests, "x", *["paused"] * text.count('"pause"')])
+    assert len({found.span(f"TestS/{name}")["tid"] for name in "abc"}) == 1  # which ran one after the other
 
 
 def test_a_build_of_go_binds_its_arrows(tmp_path: Path) -> None:

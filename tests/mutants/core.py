@@ -6,7 +6,7 @@ PROTOCOL = "tracerd/core/protocol.py"
 STATE = "tracerd/core/state.py"
 CLIENTS = "tracerd/core/clients.py"
 EXIT_PATHS = "tracerd/core/exit_paths.py"
-MARKS = "tracerd/core/begin_marks.py"
+MARKS = "tracerd/trace_json/begin_marks.py"
 SCANNER = "tracerd/_speedups.c"
 
 CORE = [
@@ -67,8 +67,8 @@ CORE = [
         "end before what waits",
         "a trace does not end while its events wait",
         STATE,
-        "if not trace.clients and client.trace_id not in self.pending.traces:",
-        "if not trace.clients:",
+        "if not self.traces[trace_id].clients and trace_id not in self.pending.traces:",
+        "if not self.traces[trace_id].clients:",
         (
             (
                 "tests/core/test_state.py::"

@@ -83,10 +83,10 @@ READERS = [
     Mutant(
         "trace called latest",
         "a trace that is called as another name can be named",
-        "tracerd/store/traces.py",
-        "if exact := [trace for trace in traces if trace.path.name == name]:",
+        "tracerd/traces/stored.py",
+        "if exact := [trace for trace in traces if trace.trace_id + SUFFIX == name]:",
         "if exact := [trace for trace in traces if trace.trace_id == name]:",
-        ("tests/store/test_traces.py::test_a_trace_whose_id_looks_like_another_name_can_be_named",),
+        ("tests/traces/test_traces.py::test_a_trace_whose_id_looks_like_another_name_can_be_named",),
     ),
     Mutant(
         "marks in check",
@@ -103,5 +103,29 @@ READERS = [
         "            self._ended.add(ended)\n",
         "            pass\n",
         ("tests/trace_json/test_begin_marks.py::test_tail_prints_what_ended_and_what_never_ended",),
+    ),
+    Mutant(
+        "search and escapes",
+        "a text is found however its JSON is written",
+        "tracerd/rows/text_search.py",
+        "            needles.append(_ESCAPE)\n",
+        "            pass\n",
+        ("tests/rows/test_text_search.py::test_what_may_be_written_in_several_ways",),
+    ),
+    Mutant(
+        "search and marks",
+        "a begin mark is no clock line",
+        "tracerd/rows/clock_lines.py",
+        """== b"\\n") and decode_clock(line):""",
+        """== b"\\n"):""",
+        ("tests/view/test_search_command.py::test_a_begin_mark_does_not_hide_the_clock",),
+    ),
+    Mutant(
+        "merged windows",
+        "the last value of merged windows is that of the latest time",
+        "tracerd/query/windows.py",
+        "if later.last_at >= self.last_at:",
+        "if True:",
+        ("tests/query/test_windows.py::test_each_function_is_that_of_all_values_of_a_window",),
     ),
 ]

@@ -5,9 +5,10 @@ from tests.mutants.mutant import Mutant
 LOG = "tracerd/store/log.py"
 FILES = "tracerd/store/files.py"
 REJECTS = "tracerd/store/rejects.py"
-RETENTION = "tracerd/store/retention.py"
+RETENTION = "tracerd/traces/retention.py"
 TEMPORARY = "tracerd/store/temporary.py"
 EXPORT = "tracerd/trace_json/export.py"
+TARGET = "tracerd/trace_json/target.py"
 PERFETTO = "tracerd/trace_json/perfetto.py"
 
 STORE = [
@@ -15,16 +16,16 @@ STORE = [
         "undo",
         "a write that was cut short is undone",
         LOG,
-        "        os.ftruncate(self.fd, self.size)\n        self._torn = 0",
-        "        self._torn = 0",
+        "        os.ftruncate(self.fd, self.size)\n        self.torn = 0",
+        "        self.torn = 0",
         ("tests/store/test_log.py::test_a_failed_write_leaves_no_part_of_a_line",),
     ),
     Mutant(
         "sync of a name",
         "the name of a log is brought to the disk, too",
         LOG,
-        "                os.fsync(directory)",
-        "                pass",
+        "            sync_directory(self.path.parent)",
+        "            pass",
         ("tests/daemon/test_appender.py::test_fsync",),
     ),
     Mutant(
@@ -57,7 +58,7 @@ STORE = [
         FILES,
         "            if is_file_at(path, fd):\n                return fd",
         "            if fd >= 0:\n                return fd",
-        ("tests/store/test_clear_races.py::test_who_opens_while_it_is_removed_begins_anew",),
+        ("tests/traces/test_clear_races.py::test_who_opens_while_it_is_removed_begins_anew",),
     ),
     Mutant(
         "error of close",
@@ -74,7 +75,7 @@ STORE = [
         "max(record.refused, lines)",
         "record.refused",
         (
-            "tests/store/test_traces.py::test_a_torn_line_counts_once_and_so_does_what_a_killed_daemon_refused_before_it",
+            "tests/traces/test_traces.py::test_a_torn_line_counts_once_and_so_does_what_a_killed_daemon_refused_before_it",
         ),
     ),
     Mutant(
@@ -91,7 +92,7 @@ STORE = [
         RETENTION,
         "if locked and stored_trace(trace.path) != trace:",
         "if not locked and stored_trace(trace.path) != trace:",
-        ("tests/store/test_clear_races.py::test_a_trace_written_since_it_was_listed_stays",),
+        ("tests/traces/test_clear_races.py::test_a_trace_written_since_it_was_listed_stays",),
     ),
     Mutant(
         "order of removal",
@@ -99,7 +100,7 @@ STORE = [
         RETENTION,
         "for path in reversed(locked):",
         "for path in locked:",
-        ("tests/store/test_clear_races.py::test_a_removal_that_fails_half_way_leaves_no_rejects_without_their_log",),
+        ("tests/traces/test_clear_races.py::test_a_removal_that_fails_half_way_leaves_no_rejects_without_their_log",),
     ),
     Mutant(
         "lock of what has gone",
@@ -107,7 +108,7 @@ STORE = [
         RETENTION,
         "if not is_file_at(path, fd):",
         "if fd < 0:",
-        ("tests/store/test_clear_races.py::test_a_log_that_was_replaced_before_it_was_locked_stays",),
+        ("tests/traces/test_clear_races.py::test_a_log_that_was_replaced_before_it_was_locked_stays",),
     ),
     Mutant(
         "rename before sync",
@@ -183,7 +184,7 @@ STORE = [
     Mutant(
         "a directory's path",
         "a path that ends in a slash is refused",
-        EXPORT,
+        TARGET,
         'if os.path.basename(path) in ("", ".", ".."):',
         'if os.path.basename(path) in (".", ".."):',
         ("tests/trace_json/test_export.py::test_a_path_that_names_a_directory_is_refused",),
@@ -194,7 +195,7 @@ STORE = [
         PERFETTO,
         "_fill(event, pairs) or _unreadable(event) or _misread_number(checked)",
         "_fill(event, pairs) or _unreadable(event)",
-        ("tests/core/test_perfetto_text.py::test_what_perfetto_misreads_does_not_reach_it",),
+        ("tests/trace_json/test_perfetto_text.py::test_what_perfetto_misreads_does_not_reach_it",),
     ),
     Mutant(
         "nulls of counters",
@@ -202,7 +203,7 @@ STORE = [
         PERFETTO,
         '    if any(event.ph == COUNTER for event in events) and b"null" in block:\n        return None\n',
         "",
-        ("tests/core/test_perfetto_text.py::test_what_perfetto_misreads_does_not_reach_it",),
+        ("tests/trace_json/test_perfetto_text.py::test_what_perfetto_misreads_does_not_reach_it",),
     ),
     Mutant(
         "repeated keys",

@@ -21,6 +21,9 @@ pytestmark = needs_checkout
 STEM = f"tracerd-{__version__}"
 
 ADDED_TO_WHEEL = {
+    "tracerd/data/tracerd-watch.service",
+    "tracerd/data/clickhouse-distributed.sql",
+    "tracerd/data/clickhouse.sql",
     "tracerd/data/tracerd.service",
     "tracerd/data/tracerd.socket",
     f"{STEM}.data/data/share/man/man1/tracerd.1",

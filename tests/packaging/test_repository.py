@@ -14,17 +14,18 @@ ROOT_FILES = {
     "README.md",
     "hatch_build.py",
     "justfile",
+    "mkdocs.yml",
     "pyproject.toml",
 }
 
 KINDS = {
-    ".ci": {"run"},
+    ".ci": {"publish-check", "run"},
     ".github": {".yml"},
     "bench": {".py", ".c", ".h"},
-    "data": {".service", ".socket"},
+    "data": {".service", ".socket", ".sql"},
     "docs": {".json", ".jsonl", ".md", ".png"},
     "tests": {".bin", ".c", ".gz", ".json", ".jsonl", ".md", ".mjs", ".py", ".rejected", ".trace"},
-    "tracerd": {".c", ".py", ".pyi", ".typed"},
+    "tracerd": {".c", ".css", ".html", ".js", ".py", ".pyi", ".svg", ".txt", ".typed"},
 }
 """The kinds of files in each folder: their suffix, or their name if it has none."""
 

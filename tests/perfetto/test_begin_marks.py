@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.perfetto.judge import Judge, Row
-from tracerd.store.traces import snapshot
+from tracerd.store.snapshot import snapshot
 from tracerd.trace_json.export import export_to_file
 
 MARK = '{"ph":"M","name":"tracerd_begin","pid":%d,"tid":%d,"ts":%d,"args":{"id":"%016x","name":"%s","cat":"c"}}\n'

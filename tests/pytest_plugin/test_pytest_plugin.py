@@ -14,7 +14,7 @@ from msgspec import Raw
 from tests.client.client_programs import Event, named
 from tests.client.test_border import NOBODY, listener_of
 from tests.commands import invoke
-from tests.harness import PATIENCE_S, Daemon, needs_root, running_daemon, short_dir, tracerd
+from tests.harness import PATIENCE_S, Daemon, needs_root, running_daemon, short_dir, tracerd, wait_until
 from tests.perfetto.judge import Judge
 from tracerd.rows.error_events import is_error
 
@@ -101,7 +101,7 @@ def run(
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE_S * 2,
+        timeout=PATIENCE_S,
     )
 
 
@@ -269,8 +269,9 @@ def test_culprit():
 def test_a_test_that_ends_its_process_is_named(then: str, daemon: Daemon) -> None:
     run(daemon.dir.parent, daemon.socket, ENDS_ITSELF.format(then=then), "--tracerd=trace.json")
 
+    names = ["run", "test_project.py", "test_project.py::test_culprit", "call"]
+    wait_until(lambda: [begun(log) for log in daemon.dir.glob("*.jsonl")] == [names], "all that was sent")
     [log] = daemon.dir.glob("*.jsonl")
-    assert begun(log) == ["run", "test_project.py", "test_project.py::test_culprit", "call"]
     assert b'"name":"test_project.py::test_before","cat":"test","args":{"outcome":"passed"}' in log.read_bytes()
 
 

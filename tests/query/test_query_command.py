@@ -129,6 +129,48 @@ def test_what_is_wrong_is_said_once(arguments: list[str], code: int, message: st
     assert done.stderr.count("Error:") == 1
 
 
+NAMES = ["*", "[a]", "it's", 'say "x"', "--help"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_trace_may_have_any_name(tmp_path: Path, name: str) -> None:
+    for trace in (name, "a", "another"):
+        (tmp_path / f"{trace}.jsonl").write_bytes(log(BUILD))
+    found: dict[str, Any] = json.loads(invoke("query", "-d", tmp_path, "--json", "--", name, "count() by trace").stdout)
+    assert found["metrics"] == {"count() by trace": {name: 3}}
+    done = invoke("sql", "-d", tmp_path, "--json", "--", name, "SELECT DISTINCT trace FROM events")
+    assert json.loads(done.stdout) == {"trace": name}
+
+
+HOSTILE = rb"""{"ph":"X","name":"a","name":"b","pid":"p1","tid":[],"ts":"7","dur":true,"args":[1]}
+{"ph":"X","name":"b","pid":123456789012345678901234,"tid":1,"ts":1,"dur":2,"args":"text"}
+not json
+{"ph":"X","name":"b","pid":1.5,"tid":1,"ts":1e300,"dur":3,"args":{"x":123456789012345678901234}}
+[1,2]
+{"name":"no phase"}
+{}
+"""
+
+
+def test_hostile_lines_are_read_as_far_as_they_are_events_and_the_rest_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_bytes(HOSTILE)
+    found = run(tmp_path, "t", "count() by name", "--json")
+    assert json.loads(found.stdout)["metrics"] == {"count() by name": {"b": 3}}
+    assert found.returncode == 0
+    assert found.stderr == "t:3: 2 lines are no event and left out; `tracerd check` says why\n"
+    assert result(tmp_path, "t", "count() by pid")["metrics"] == {
+        "count() by pid": {"p1": 1, "123456789012345678901234": 1, "1.5": 1}
+    }
+    assert result(tmp_path, "t", "sum(dur_us)")["metrics"] == {"sum(dur_us)": 5.0}
+
+
+def test_what_is_no_log_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_bytes(bytes(range(256)) * 100)
+    done = run(tmp_path, "t", "count()", "--json")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "Error: the trace t has no event; `tracerd check` says why\n"
+
+
 def test_check_only_compiles(store: Path) -> None:
     done = run(store, "--check", str(store / "t.tracker"))
     assert (done.stdout, done.stderr) == ("", "")

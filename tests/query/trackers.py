@@ -1,11 +1,17 @@
 """Trackers and their metrics, as tests write them."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
+
+import pytest
 
 from tracerd.query.tracker import Tracker
 
 DAY_MS = 86_400_000
+
+SAME, DIFFERENT = "same", "different"
+"""What a case is in tracen."""
 
 Event = dict[str, object]
 
@@ -32,3 +38,8 @@ def metrics(text: str, *payloads: Event, fields: str = "", derive: str = "", tim
 def exactly(got: object, expected: object) -> None:
     """Equal, and an int where an int is meant: that is what JSON shows."""
     assert compact(got) == compact(expected)
+
+
+def marked(cases: Iterable[tuple[Any, ...]]) -> list[Any]:
+    """Cases without their mark, which is in their name."""
+    return [pytest.param(*case, id=f"{mark} {number}") for number, (mark, *case) in enumerate(cases)]

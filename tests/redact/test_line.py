@@ -21,6 +21,7 @@ LINES = [
     (b'{"ph":"X","args":{"password":1234}}', b'{"ph":"X","args":{"password":"***"}}'),
     (b'{"ph":"X","args":{"tokens":1234,"token":7}}', b'{"ph":"X","args":{"tokens":1234,"token":7}}'),
     (b'{"ph":"C","args":{"secrets":7}}', b'{"ph":"C","args":{"secrets":7}}'),
+    (b'{"http.extraHeader":"X-Team: hunter2"}', b'{"http.extraHeader":"***"}'),
     (b'{"argv":["x","--token","hunter2"]}', b'{"argv":["x","--token","***"]}'),
     (b'{"argv":["mysql","-phunter2"]}', b'{"argv":["mysql","-p***"]}'),
     (b'{"a":"{\\"token\\":\\"hunter2\\"}"}', b'{"a":"{\\"token\\":\\"***\\"}"}'),

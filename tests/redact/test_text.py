@@ -38,6 +38,8 @@ SECRETS = [
     ("Cookie: a=hunter2; b=hunter2", "Cookie: ***"),
     ("set-cookie: sid=hunter2", "set-cookie: ***"),
     ("X-Api-Key: hunter2", "X-Api-Key: ***"),
+    ("child: sshpass -p hunter2 ssh", "child: sshpass -p *** ssh"),
+    ('{"http.extraHeader":"X-Team: hunter2"}', '{"http.extraHeader":"***"}'),
     ("X-Auth-Token: hunter2", "X-Auth-Token: ***"),
     ("with Bearer abcdefghij0123456789", "with Bearer ***"),
     ("with bearer abcdefghij0123456789, then", "with bearer ***, then"),

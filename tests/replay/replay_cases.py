@@ -6,6 +6,7 @@ Perfetto, and the real Perfetto is asked whether it counts the same.
 
 from typing import Final
 
+from tests.replay.arrow_cases import ARROWS
 from tests.replay.lines import CLOCK, DAY, DEEP, ev, meta, run, x
 
 Row = tuple[str, list[str], list[str]]
@@ -90,6 +91,7 @@ ROWS: Final[list[Row]] = [
         ['{"ph":"M","pid":1,"tid":0,"name":"process_name","args":{"name":"p"}}', x(1, 9)],
         [],
     ),
+    ("name of no process", ['{"ph":"M","name":"process_name","args":{"name":"p"}}', x(1, 1)], ["1 no-pid"]),
     ("no pid", ['{"ph":"X","name":"a","ts":0,"dur":5}', '{"ph":"C","ts":1,"args":{"v":3}}', x(1, 3)], ["1 no-pid"]),
     ("wall clock with decimals", [x("1795309634422624.000", 0.1), x("1795309634422624.300", 0.2)], ["2 coarse-time"]),
     (
@@ -103,6 +105,7 @@ ROWS: Final[list[Row]] = [
     ("monotonic clock of a year, with decimals", [x("31536000000000.123", 1)], []),
     ("a pid used twice", [run(1, 9), run(100, 9)], ["2 pid-reused"]),
     ("a pid used twice, in the order of ends", [run(100, 9), run(1, 9)], ["1 pid-reused"]),
+    ("two processes on a lane of the command", [run(at, 9).replace('"tid":1', '"tid":3') for at in (1, 100)], []),
     ("commands inside one another", [run(2, 3), run(1, 9)], []),
     ("a process that becomes another program", [x(1, 9, ',"cat":"process"'), run(10, 9)], []),
     ("negative pid", ['{"ph":"X","pid":-1,"ts":1,"dur":1}'], ["1 id-range"]),
@@ -123,7 +126,7 @@ ROWS: Final[list[Row]] = [
     ("counter", [ev("C", 1, '"args":{"a":1,"b":"2.5","c":"0x1p3"}')], []),
     ("counter without args", [ev("C", 1)], ["1 counter-without-args"]),
     ("counter with an array as args", [ev("C", 1, '"args":[1]')], ["1 counter-without-args"]),
-    ("counter with empty args", [ev("C", 1, '"args":{}')], []),
+    ("counter with empty args", [ev("C", 1, '"args":{}')], ["1 empty-counter"]),
     ("counter with three bad values", [ev("C", 1, '"args":{"a":"x","b":true,"c":{},"d":1}')], ["1 counter-value"] * 3),
     ("counter with a bad value twice", [ev("C", 1, '"args":{"a":"x","a":"y"}')], ["1 counter-value"] * 2),
     ("counter with a null beside a number", [ev("C", 1, '"args":{"a":null,"b":1}')], ["1 null-value"]),
@@ -192,61 +195,7 @@ ROWS: Final[list[Row]] = [
         [ev("b", 1, '"id":1'), ev("e", 2, '"id":1', pid=2), ev("b", 3, '"id":1', pid=2), ev("e", 4, '"id":1')],
         [],
     ),
-    # ---------------------------------------------------------------- arrows
-    ("arrow", [x(1, 9), ev("s", 2, '"id":1'), x(20, 9), ev("f", 21, '"id":1,"bp":"e"')], []),
-    ("arrow to the next span", [x(1, 9), ev("s", 2, '"id":1'), ev("f", 15, '"id":1'), x(20, 9)], []),
-    (
-        "arrow with steps",
-        [x(1, 9), ev("s", 2, '"id":1'), ev("t", 3, '"id":"0x1"'), ev("f", 4, '"id":"1","bp":"e"')],
-        [],
-    ),
-    ("arrow without id", [x(1, 9), ev("s", 2)], ["2 flow-id"]),
-    (
-        "arrow with a bad id",
-        [x(1, 9), ev("s", 2, '"id":"5b1e-77"'), ev("f", 3, '"id":"node"'), ev("t", 3, '"id":""')],
-        ["2 flow-id", "3 flow-id", "4 flow-id"],
-    ),
-    ("arrow without a span", [ev("s", 2, '"id":1')], ["1 flow-without-slice"]),
-    ("arrow before the span", [ev("s", 2, '"id":1'), ev("B", 2), ev("E", 3)], ["1 flow-without-slice"]),
-    ("arrow at the start of X", [ev("s", 2, '"id":1'), x(2, 5)], []),
-    ("arrow after the end of the last span", [x(1, 2), ev("s", 9, '"id":1')], []),
-    ("arrow that starts twice", [x(1, 9), ev("s", 2, '"id":1'), ev("s", 3, '"id":"1"')], ["3 flow-duplicate"]),
-    ("arrows of two names", [x(1, 9), ev("s", 2, '"id":1,"name":"a"'), ev("s", 3, '"id":1,"name":"b"')], []),
-    (
-        "ids past 64 bits are all one",
-        [
-            x(1, 9),
-            ev("s", 2, '"id":"4bf92f3577b34da6a3ce929d0e0e4736"'),
-            ev("s", 3, '"id":"0af7651916cd43dd8448eb211c80319c"'),
-        ],
-        ["3 flow-duplicate"],
-    ),
-    (
-        "arrow that ends before it starts",
-        [x(1, 2), ev("f", 3, '"id":1'), x(4, 9), ev("s", 5, '"id":1')],
-        ["2 flow-without-start", "4 flow-duplicate"],
-    ),
-    (
-        "arrow that never starts",
-        [x(1, 9), ev("f", 3, '"id":1,"bp":"e"'), ev("t", 3, '"id":2')],
-        ["2 flow-without-start", "3 flow-without-start"],
-    ),
-    ("arrow that never arrives", [x(1, 9), ev("s", 2, '"id":1'), ev("f", 3, '"id":1')], ["3 flow-without-end"]),
-    ("bind_id", [x(1, 9, ',"bind_id":"0x5","flow_out":true'), x(20, 9, ',"bind_id":5,"flow_in":true')], []),
-    ("bind_id without direction", [x(1, 9, ',"bind_id":5')], ["1 flow-direction"]),
-    ("bind_id with false directions", [x(1, 9, ',"bind_id":5,"flow_in":false')], ["1 flow-direction"]),
-    ("bind_id that is no number", [x(1, 9, ',"bind_id":"node","flow_out":true')], ["1 bind-id"]),
-    (
-        "bind_id starts twice",
-        [x(1, 9, ',"bind_id":5,"flow_out":true'), x(20, 9, ',"bind_id":5,"flow_out":true')],
-        ["2 flow-duplicate"],
-    ),
-    (
-        "bind_id meets the number that Perfetto gave an arrow",
-        [x(1, 9), ev("s", 2, '"id":77'), x(20, 9, ',"bind_id":0,"flow_out":true')],
-        ["3 flow-duplicate"],
-    ),
-    ("bind_id of a dropped span", [x(1, 9), x(5, 9, ',"bind_id":5,"flow_out":true')], ["2 overlap"]),
+    *ARROWS,
     # ---------------------------------------------------------------- lines
     ("blank line", [x(1, 1), "", x(5, 1)], ["2 blank-line"]),
     ("not JSON", ["hello", x(1, 1)], ["1 not-json"]),

@@ -18,7 +18,7 @@ from tracerd.core.messages import Events
 from tracerd.core.protocol import MessageReader
 from tracerd.replay.kinds import Findings
 from tracerd.replay.player import Player
-from tracerd.store.traces import snapshot
+from tracerd.store.snapshot import snapshot
 from tracerd.trace_json.export import export_to_file
 
 

@@ -4,7 +4,6 @@ from collections import Counter
 
 import msgspec
 
-from tracerd.core.tef import COMPLETE, METADATA
 from tracerd.replay.events import Event, Unset
 from tracerd.replay.kinds import BLANK_LINE, LEFT_OUT, NEGATIVE_TS, NOT_JSON, OVERLAP, TOO_DEEP, TORN_LINE, Findings
 from tracerd.replay.player import Player
@@ -13,6 +12,7 @@ from tracerd.rows.error_events import ErrorArgs, are_of_error
 from tracerd.rows.process import Process
 from tracerd.rows.recording import Recording
 from tracerd.rows.spans import Id, Spans
+from tracerd.trace_json.tef import COMPLETE, METADATA
 
 LEFT_OUT_KINDS = (LEFT_OUT, NOT_JSON, BLANK_LINE, TORN_LINE, NEGATIVE_TS)
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 import pytest
 
 from tests.view.view_cases import CASES, Case, log
-from tracerd.core.tef import CLOCK_PREFIX
+from tracerd.core.own_prefixes import CLOCK_PREFIX
 from tracerd.rows.columns import Relation, columns_of
 from tracerd.rows.names import ProcessNames
 from tracerd.rows.recording import read
-from tracerd.rows.table import Table
-from tracerd.rows.table_maker import Input
+from tracerd.rows.table import Table, events_for
+from tracerd.rows.table_maker import Input, make_rows
 from tracerd.view.tree import SpanRow, Tree
 
 Row = tuple[object, ...]
@@ -145,6 +145,31 @@ def test_blocks_do_not_matter(written: bytes, relation: Relation) -> None:
     whole = rows(written, relation, *inputs)
     for block_bytes in (1, 100, 1000):
         assert rows(written, relation, *inputs, block_bytes=block_bytes) == whole
+
+
+def test_tables_that_share_a_reader_give_the_rows_that_each_gives_alone() -> None:
+    written = EVENTS + lines(
+        {"ph": "X", "name": "back", "ts": 1, "dur": -1, "args": {"service": "api", "a": {"b": 5}}},
+        {"ph": "B", "name": "begun", "ts": 2, "args": {"service": "begin"}},
+        {"ph": "E", "ts": 4, "args": {"service": "end"}},
+    )
+    asked: list[tuple[str, tuple[Input, ...]]] = [
+        ("events", ("name", "dur_us", "service", ("a", "b"))),
+        ("logs", ("service", "level", "time")),
+        ("spans", ("name", "dur_us", "service", "time")),
+    ]
+    names = ProcessNames()
+    names.take([written])
+    shared = events_for(asked, ("tid",))
+    tables = [Table(*one, "t", names, in_order=False, events=shared) for one in asked]
+    locals_ = [[f"i{at}" for at in range(len(inputs))] for _, inputs in asked]
+    makes = [make_rows(table.loop(some), some) for table, some in zip(tables, locals_, strict=True)]
+    found: list[list[Row]] = [[] for _ in asked]
+    for events in shared.read([written]):
+        for table, make, own in zip(tables, makes, found, strict=True):
+            own.extend(make(table.taken(events), shared.line, shared.offset_us))
+
+    assert found == [rows(written, relation, *inputs, in_order=False) for relation, inputs in asked]
 
 
 # ------------------------------------------------------------------ spans

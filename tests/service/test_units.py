@@ -19,7 +19,7 @@ needs_analyze = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reas
 
 def units(text: str) -> dict[str, str]:
     """What `install-service --print` shows: the text of each unit by its name."""
-    _, *parts = re.split(r"^# (tracerd\.\w+)\n", text, flags=re.MULTILINE)
+    _, *parts = re.split(r"^# (tracerd[\w-]*\.\w+)\n", text, flags=re.MULTILINE)
     return {name: unit.rstrip("\n") for name, unit in zip(parts[::2], parts[1::2], strict=True)}
 
 
@@ -35,7 +35,33 @@ def test_install_service_writes_the_units_once_and_says_what_to_run(tmp_path: Pa
     assert first.stderr.decode() == "now run: systemctl --user enable --now tracerd.socket\n"
     assert again.stdout.decode().splitlines() == [f"{path} is there already" for path in paths]
     assert {path.name: path.read_text().rstrip("\n") for path in paths} == units(shown.stdout.decode())
-    assert (shown.returncode, shown.stderr) == (0, b"")
+    assert (shown.returncode, shown.stderr) == (0, b"without --print, these are written; " + first.stderr)
+
+
+def test_install_service_adds_a_unit_that_watches(tmp_path: Path) -> None:
+    done = invoke("install-service", "--watch", XDG_CONFIG_HOME=str(tmp_path))
+    shown = units(invoke("install-service", "--watch", "--print").stdout.decode())
+
+    assert [*shown] == ["tracerd.socket", "tracerd.service", "tracerd-watch.service"]
+    assert done.stderr.decode() == "now run: systemctl --user enable --now tracerd.socket tracerd-watch.service\n"
+    watch = (tmp_path / "systemd/user/tracerd-watch.service").read_text()
+    assert watch.rstrip("\n") == shown["tracerd-watch.service"]
+    assert re.search(r"^ExecStart=.* -P -m tracerd watch$", watch, re.MULTILINE)
+
+
+def test_the_unit_that_watches_takes_the_rules_of_a_file(tmp_path: Path) -> None:
+    rules = tmp_path / "my rules 100%"
+    rules.write_text("")
+    shown = units(invoke("install-service", "--watch", "--rules", rules, "--print").stdout.decode())
+    word = str(rules).replace("%", "%%")
+    [command] = [line for line in shown["tracerd-watch.service"].splitlines() if line.startswith("ExecStart=")]
+    assert command.endswith(f' -m tracerd watch --rules "{word}"')
+    assert "--rules" not in shown["tracerd.service"]
+
+    assert invoke("install-service", "--rules", rules).stderr.decode().splitlines()[-1] == (
+        "Error: --rules needs --watch"
+    )
+    assert invoke("install-service", "--watch", "--rules", tmp_path / "none").returncode == 2
 
 
 def test_install_service_leaves_a_unit_alone_that_differs(tmp_path: Path) -> None:
@@ -72,9 +98,11 @@ def interpreter_at(path: Path) -> Path:
 def test_installed_units_are_such_as_systemd_takes(tmp_path: Path, name: str) -> None:
     python = sys.executable if name == "bin" else interpreter_at(tmp_path / name / "python")
     environ = os.environ | {"XDG_CONFIG_HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
-    subprocess.run([python, "-m", "tracerd", "install-service"], env=environ, check=True, capture_output=True)
+    subprocess.run(
+        [python, "-m", "tracerd", "install-service", "--watch"], env=environ, check=True, capture_output=True
+    )
 
-    for unit in ("tracerd.socket", "tracerd.service"):
+    for unit in ("tracerd.socket", "tracerd.service", "tracerd-watch.service"):
         done = subprocess.run(
             ["systemd-analyze", "verify", "--user", tmp_path / "systemd/user" / unit],
             env=environ,
@@ -90,7 +118,7 @@ def test_a_program_name_that_systemd_does_not_take_is_refused(tmp_path: Path) ->
     python = interpreter_at(tmp_path / "it's" / "python")
     done = subprocess.run([python, "-m", "tracerd", "install-service", "--print"], capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (1, b"")
-    assert done.stderr.decode() == f"Error: systemd starts no program with such a name: {python}\n"
+    assert done.stderr.decode() == f"Error: a unit cannot name such a file: {python}\n"
 
 
 def test_the_installed_package_has_its_units_and_their_command_works() -> None:

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.harness import PATIENCE_S
+
 NOBODY = 65534
 """Its uid, and its gid."""
 
@@ -15,4 +17,4 @@ BECOME_NOBODY = f"import os, socket, sys; os.setgroups([]); os.setgid({NOBODY});
 def as_nobody(source: str, *arguments: str | Path) -> str:
     """What a few lines of Python print when another user runs them."""
     command = [sys.executable, "-I", "-S", "-c", BECOME_NOBODY + source, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, check=True, timeout=30).stdout.decode().strip()
+    return subprocess.run(command, capture_output=True, check=True, timeout=PATIENCE_S).stdout.decode().strip()

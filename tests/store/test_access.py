@@ -72,7 +72,7 @@ def test_what_the_daemon_makes_is_for_its_user_only(umask: int) -> None:
 
 CONNECT = """
 connection = socket.socket(socket.AF_UNIX)
-connection.settimeout(20)
+connection.settimeout(60)
 try:
     connection.connect(sys.argv[1])
     connection.sendall(b'OPEN foreign\\n{"ph":"i","ts":1}\\nFLUSH\\n')

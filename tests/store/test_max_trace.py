@@ -14,7 +14,7 @@ from tests.harness import CLOCK_PREFIX, ROOT, Daemon, event, events, short_dir, 
 from tests.perfetto.judge import Judge
 from tracerd.cli.options import duration, size
 from tracerd.core.clients import MAX_ERRORS
-from tracerd.core.tef import FULL_PREFIX
+from tracerd.core.own_prefixes import FULL_PREFIX
 from tracerd.store.own_lines import full_line
 
 DAY_S = 86400
@@ -42,7 +42,7 @@ def test_a_trace_stops_growing_at_its_limit(home: Path) -> None:
         assert client.flush() == (stored, refused + 1000, 0)
         other = daemon.session(b"OPEN t\n" + event(1) + b"FLUSH\n").splitlines()
         why = b"the trace is full, its log has reached 10000 bytes (the daemon's --max-trace-size)"
-        assert other == [b"ERROR 2: 1 events from here on are refused: " + why, b"OK 0 1 0"]
+        assert other == [b"ERROR 2: 1 event refused from here on: " + why, b"OK 0 1 0"]
         assert daemon.session(b"OPEN another\n" + event(1) + b"FLUSH\n") == b"OK 1 0 0\n"
         assert len(daemon.log("t")) == full_size
         # One read may pass the limit.

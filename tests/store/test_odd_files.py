@@ -66,7 +66,7 @@ def test_log_that_is_no_file_is_never_written_and_its_events_count_as_lost(
     put(path)
     before = path.lstat().st_mode, path.lstat().st_ino
     replies = shared_daemon.session(opened(trace_id) + events(range(3)) + b"FLUSH\n").splitlines()
-    assert replies[0].startswith(b"ERROR 2: 3 events from here on are lost: ")
+    assert replies[0].startswith(b"ERROR 2: 3 events lost from here on: ")
     assert replies[1:] == [b"OK 0 0 3"]
     assert (path.lstat().st_mode, path.lstat().st_ino) == before
     victim = shared_daemon.dir.parent / "victim"

@@ -11,7 +11,7 @@ from typing import NoReturn
 import pytest
 import trio
 
-from tests.harness import Daemon, short_dir
+from tests.harness import PATIENCE_S, Daemon, short_dir
 from tracerd.client import Client
 from tracerd.telemetry import (
     CollectionPolicy,
@@ -188,7 +188,7 @@ class Waiting(MemorySink):
 
     def emit(self, event: Event) -> None:
         self.begun.set()
-        assert self.may_end.wait(30)
+        assert self.may_end.wait(PATIENCE_S)
         super().emit(event)
         self.ended.set()
 
@@ -223,12 +223,12 @@ async def test_a_cancelled_caller_goes_on_at_once_and_the_event_is_written() -> 
     sink = Waiting()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(context(sink).record_async, "x")
-        assert await trio.to_thread.run_sync(sink.begun.wait, 30)
+        assert await trio.to_thread.run_sync(sink.begun.wait, PATIENCE_S)
         nursery.cancel_scope.cancel()
     assert len(sink) == 0
 
     sink.may_end.set()
-    assert await trio.to_thread.run_sync(sink.ended.wait, 30)
+    assert await trio.to_thread.run_sync(sink.ended.wait, PATIENCE_S)
     assert len(sink) == 1
 
 

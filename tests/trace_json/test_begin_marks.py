@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from tests.commands import invoke
 from tests.harness import tracerd
-from tracerd.core import begin_marks
-from tracerd.core.tef import CLOCK_PREFIX
+from tracerd.core.own_prefixes import CLOCK_PREFIX
 from tracerd.store.own_lines import clock_line
-from tracerd.store.traces import Snapshot, StoredTrace, totals
-from tracerd.trace_json import perfetto
+from tracerd.store.snapshot import Snapshot
+from tracerd.trace_json import begin_marks, export, perfetto
 from tracerd.trace_json.export import Summary, write_tef
+from tracerd.traces.stored import StoredTrace, totals
 
 MARK = b'{"ph":"M","name":"tracerd_begin","pid":1,"tid":2,"ts":%d,"args":{"id":"%016x","name":"m%d","cat":"c"}}\n'
 BY = b',"begin":"%016x"'
@@ -40,7 +40,7 @@ def span(number: int, by: bytes = b"") -> bytes:
 def exported(*blocks: bytes) -> tuple[list[bytes], Summary]:
     """The events of a trace.json of these blocks, and what was counted."""
     sink = io.BytesIO()
-    summary = write_tef(Snapshot(Path("/nonexistent"), "t", 0, 0), sink, blocks=begin_marks.resolved(blocks))
+    summary = write_tef(Snapshot(Path("/nonexistent"), "t", 0, 0), sink, blocks=blocks)
     document = sink.getvalue()
     assert len(json.loads(document)["traceEvents"]) == summary.events
     inside = document[document.index(b"[") + 1 : document.rindex(b'],"metadata"')]
@@ -50,7 +50,8 @@ def exported(*blocks: bytes) -> tuple[list[bytes], Summary]:
 @pytest.fixture(params=["with the extension", "without"])
 def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "without":
-        monkeypatch.setattr(perfetto, "plain_events", None)
+        for module in (export, perfetto):
+            monkeypatch.setattr(module, "plain_events", None)
 
 
 CASES = {
@@ -117,7 +118,7 @@ def test_marks_are_not_counted_as_stored_events(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     path.write_bytes(log)
 
-    assert totals(StoredTrace("t", path, True, len(log), len(log), 0)).stored == 1
+    assert totals(StoredTrace("t", str(path), True, len(log), len(log), 0)).stored == 1
 
 
 # ------------------------------------------------------------------ readers

@@ -27,9 +27,10 @@ from tracerd.errors import ExportError
 from tracerd.store.directory import Forbidden
 from tracerd.store.log import BLOCK_BYTES
 from tracerd.store.own_lines import clock_line
-from tracerd.store.traces import Snapshot, snapshot
+from tracerd.store.snapshot import Snapshot, snapshot
 from tracerd.trace_id import TraceId
-from tracerd.trace_json.export import Summary, export_to_file, resolve_target, write_tef
+from tracerd.trace_json.export import Summary, export_to_file, write_tef
+from tracerd.trace_json.target import resolve_target
 
 X = b'{"ph":"X","ts":1,"dur":2}\n'
 I = b'{"ph":"i","ts":1.50,"args":{"big":123456789012345678901234567890}}\n'  # noqa: E741 (an instant)

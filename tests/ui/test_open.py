@@ -71,7 +71,7 @@ def test_what_a_trace_json_does_not_hold_is_told(store: Path) -> None:
         _, said = process.communicate(timeout=PATIENCE_S)
 
     assert url
-    assert said.splitlines()[0] == "1000 events written; 2 lines of the log left out:"
+    assert said.splitlines()[0] == "1,000 events written; 2 lines of the log left out:"
 
 
 @needs_ui
@@ -165,13 +165,13 @@ def test_over_ssh_the_line_that_forwards_the_port_is_printed(store: Path) -> Non
         (["a"], "'a' fits 2 traces (a1, a2 ...); give more of the id"),
         (["empty"], "the trace empty has no events"),
         (["damaged"], "SPOOL/damaged.jsonl holds no event that Perfetto reads; its first line: ts is missing"),
-        (["SPOOL/none.jsonl"], "there is no log SPOOL/none.jsonl"),
+        (["SPOOL/none.jsonl"], "there is no log SPOOL/none.jsonl; `tracerd list` shows those that there are"),
         (
             ["SPOOL/text.json"],
             "SPOOL/text.json holds no event that Perfetto reads; its first line: not JSON: invalid character at byte 0",
         ),
         (["SPOOL/empty.json"], "the trace SPOOL/empty.json has no events"),
-        (["SPOOL/dir.json"], "there is no log SPOOL/dir.json"),
+        (["SPOOL/dir.json"], "there is no log SPOOL/dir.json; `tracerd list` shows those that there are"),
     ],
 )
 def test_bad_input_is_one_line(arguments: list[str], message: str) -> None:
@@ -192,7 +192,10 @@ def test_bad_input_is_one_line(arguments: list[str], message: str) -> None:
 
 def test_no_log_at_all_is_one_line(tmp_path: Path) -> None:
     done = invoke("open", "-d", tmp_path)
-    assert (done.returncode, done.stderr.decode()) == (1, f"Error: there are no logs in {tmp_path} yet\n")
+    assert (done.returncode, done.stderr.decode()) == (
+        1,
+        f"Error: there are no traces in {tmp_path} yet; `tracerd exec CMD` records one\n",
+    )
 
 
 @pytest.mark.parametrize("arguments", [["a", "b"], ["-d"], ["--no-browser=1"], ["--online=1"]])

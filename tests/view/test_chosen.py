@@ -12,7 +12,7 @@ from tests.harness import tracerd
 from tests.query.slow import evaluate, is_true, text_of
 from tests.query.trees import tree
 from tests.view.view_cases import CASES, log
-from tracerd.core.tef import CLOCK_PREFIX
+from tracerd.core.own_prefixes import CLOCK_PREFIX
 from tracerd.query.tree import Args, Binary, Expr, Literal, Name, children
 from tracerd.query.where import compile_where
 from tracerd.rows.recording import Recording, read

@@ -20,7 +20,7 @@ from tracerd.replay.observer import NO_PARENT
 from tracerd.replay.slices import UNNAMED
 from tracerd.rows.recording import Recording, read
 from tracerd.rows.spans import OVERLAPPING
-from tracerd.store.traces import snapshot
+from tracerd.store.snapshot import snapshot
 from tracerd.trace_json.export import export_to_file
 from tracerd.view.tree import ProcessRow, SpanRow, Tree
 
@@ -113,7 +113,7 @@ OTHERWISE = {
 }  # fmt: skip
 """Perfetto shows another number for a string, and v52 mangles what is too deep. Readers see a span in a begin mark."""
 
-FUZZ = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.mark.timeout(600)

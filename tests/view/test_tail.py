@@ -14,7 +14,7 @@ from tests.docs.documents import code, section, tables
 from tests.harness import PATIENCE_S, event, on_a_terminal, tracerd
 from tests.view.tails import EXAMPLE, GOLDEN, SPAN, VIEW, following, numbers, tail
 from tests.view.tails import store as store
-from tracerd.core.tef import CLOCK_PREFIX
+from tracerd.core.own_prefixes import CLOCK_PREFIX
 
 
 def test_example_and_its_json_are_those_of_the_documents() -> None:
@@ -32,6 +32,15 @@ def test_event_in_json_is_byte_for_byte_that_of_the_log() -> None:
     lines = [line for line in EXAMPLE.read_bytes().splitlines() if b"tracerd_clock" not in line]
 
     assert [re.split(rb',"event":', line, maxsplit=1)[1][:-1] for line in GOLDEN.read_bytes().splitlines()] == lines
+
+
+def test_a_time_since_1970_stays_so_beside_a_clock_line(tmp_path: Path) -> None:
+    """As `import` writes it of what is older than the machine's start."""
+    log = tmp_path / "t.jsonl"
+    log.write_bytes(EXAMPLE.read_bytes().splitlines(keepends=True)[0] + event(1_600_000_000_000_000))
+
+    assert log.read_bytes().startswith(CLOCK_PREFIX)
+    assert json.loads(tail(tmp_path, log, "--json").stdout)["time_s"] == 1_600_000_000
 
 
 def test_keys_of_the_json_are_documented() -> None:
@@ -251,7 +260,7 @@ def test_stdout_that_takes_nothing_is_one_line(redirection: str, reason: str, st
         (["damaged"], "the trace damaged has no events"),
         (["old", "--name", "x"], "the trace old has no event that passes"),
         (["a b", "-f"], "a trace id must not contain blanks"),
-        (["SPOOL/none.jsonl", "-f"], "there is no log SPOOL/none.jsonl"),
+        (["SPOOL/none.jsonl", "-f"], "there is no log SPOOL/none.jsonl; `tracerd list` shows those that there are"),
     ],
 )
 def test_bad_input_is_one_line(arguments: list[str], message: str, store: Path) -> None:
@@ -266,7 +275,10 @@ def test_bad_input_is_one_line(arguments: list[str], message: str, store: Path) 
 
 def test_no_log_at_all_is_one_line(tmp_path: Path) -> None:
     done = tail(tmp_path)
-    assert (done.returncode, done.stderr.decode()) == (1, f"Error: there are no logs in {tmp_path} yet\n")
+    assert (done.returncode, done.stderr.decode()) == (
+        1,
+        f"Error: there are no traces in {tmp_path} yet; `tracerd exec CMD` records one\n",
+    )
 
 
 @pytest.mark.parametrize(

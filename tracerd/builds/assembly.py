@@ -53,7 +53,8 @@ def assemble(
     first = root or steps[0]
     pid = first.pid if root else parents.get((first.pid, first.start), first.pid)
     name = root.name if root else names.get(pid, [first.name])[-1]
-    return Build(steps, root, pid, name, cpus)
+    commands = [step for step in steps if step.parent is None and (step.pid, step.start) not in parents]
+    return Build(steps, root, pid, name, cpus, commands)
 
 
 def own_name(step: Step, names: list[str]) -> str:

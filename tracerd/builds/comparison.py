@@ -1,7 +1,7 @@
 """Two builds side by side: their steps matched by name, which is the same in each build of one tree."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from tracerd.builds.summary import Summary, Total, totals
 
@@ -9,6 +9,9 @@ _NOTEWORTHY: Final = 0.1
 _OF_WALL: Final = 0.01
 """A step is slower or faster if its time has changed by more than the first part of it, and the second of the build:
 times differ from run to run."""
+
+_WAITED: Final = 0.25
+"""By what part steps take longer for one processor time before that says that they waited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,4 +87,26 @@ class BuildComparison:
     @property
     def whole(self) -> float | None:
         """By what part of A the whole of B is longer."""
-        return (self.b.wall - self.a.wall) / self.a.wall if self.a.wall else None
+        return _growth(self.a.wall, self.b.wall)
+
+    @property
+    def cpu(self) -> float | None:
+        """By what part of A the processor time of B is longer; None if that of one was not recorded."""
+        return _growth(self.a.cpu_s, self.b.cpu_s)
+
+    @property
+    def work(self) -> float | None:
+        """By what part of A the steps of B worked longer."""
+        return _growth(self.a.work, self.b.work)
+
+    @property
+    def waited(self) -> Literal["A", "B"] | None:
+        """In which build the steps took notably longer than their processor time explains; None: in neither."""
+        if self.cpu is None or self.work is None or self.cpu <= -1 or self.work <= -1:
+            return None
+        unexplained = (1 + self.work) / (1 + self.cpu)
+        return "B" if unexplained > 1 + _WAITED else "A" if unexplained < 1 / (1 + _WAITED) else None
+
+
+def _growth(a: float | None, b: float | None) -> float | None:
+    return (b - a) / a if a and b is not None else None

@@ -21,22 +21,11 @@ from tracerd.builds.steps import Build, Program, Step
 PROCESSES: Final = "processes"
 """The layout with a row for each process."""
 
-_STEP: Final = b'"process"'
-"""What each line holds that shows a process of a build: it is its category."""
-
 _FAILED_TID, _CRITICAL_TID, _FIRST_JOB_TID = 1, 2, 3
 """Perfetto before version 53 sorts threads by their numbers, behind the main thread."""
 
 Json = dict[str, object]
 _ENCODE_LINES = msgspec.json.Encoder().encode_lines
-
-
-def may_have_lanes(blocks: Iterable[bytes]) -> bool:
-    """Whether `laid_out` has to see these blocks: without a process of `tracerd exec` it changes nothing.
-
-    To read a log once more, for this, takes a tenth of the time in which `laid_out` looks at it.
-    """
-    return any(block.rfind(_STEP) >= 0 for block in blocks)
 
 
 def laid_out(

@@ -17,7 +17,9 @@ _PROGRAMS: Final = 1024
 """Of so many programs it is remembered what they are."""
 
 _TEMPORARY = re.compile(r"cc[A-Za-z0-9]{6}\.\w+(?:\.\w+)*|tmp[A-Za-z0-9_]{6,}|tmp\.[A-Za-z0-9]{6,}")
-_HASH = re.compile(r"[-_.][0-9a-f]{16}")
+_HASH = re.compile(r"(?:^|[-_.])[0-9a-f]{16,}(?![A-Za-z0-9])")
+"""What build tools put into names to tell configurations apart; a digest of 64 bits at least."""
+
 _RANDOM = re.compile(r"(TryCompile|cmTC|conftest)[-_][A-Za-z0-9]{5,6}\b")
 """What CMake calls its trials; the rest differs each time."""
 
@@ -84,9 +86,8 @@ def step_name(argv: list[str], name: str) -> str:
     program = name
     words = [word for word in argv[1:] if word]
     if target_of := _target_namer(program):
-        target = target_of(words)
-        is_name = target and not _is_temporary(target) and target.isprintable()
-        return _fitting(f"{program} {_base(target)}" if is_name else program)
+        target = _stable(target_of(words)) or (_stable(_input(words)) if is_compiler(program) else "")
+        return _fitting(f"{program} {target}" if target.isprintable() else program).rstrip()
     if _SHELL.fullmatch(program):
         return _fitting(_shell(program, words))
     if _INTERPRETER.fullmatch(program):
@@ -119,11 +120,18 @@ def _made(words: list[str]) -> str:
     return output_of(words) or _only(words)
 
 
-def _is_temporary(path: str) -> bool:
-    """Whether a file is called something else in each build, or is none."""
-    if path.startswith(("/proc/", "/dev/")) or path.endswith(".tmp"):
-        return True
-    return _TEMPORARY.fullmatch(_base(path)) is not None or _HASH.search(path) is not None
+def _input(words: list[str]) -> str:
+    """What a compiler reads: the first source, or `-` for its standard input."""
+    return next((word for word in _plain(words) if is_source(word)), "-" if "-" in words else "")
+
+
+def _stable(path: str) -> str:
+    """The last part of a path as it is in each build, without a hash; empty for a temporary file or none."""
+    base = _base(path)
+    if path.startswith(("/proc/", "/dev/")) or path.endswith(".tmp") or _TEMPORARY.fullmatch(base):
+        return ""
+    name = _HASH.sub("", base)
+    return base if name == base else "" if name.startswith(".") else name.lstrip("-_")
 
 
 def _fitting(name: str) -> str:
@@ -184,15 +192,22 @@ _REDIRECTION = re.compile(r"\s*[0-9]*(?:>>?|<)\s*&?\s*[^\s;&|)]+")
 _CHANGE_DIR = re.compile(r"\s*cd\s+(?:'[^']*'|\"[^\"]*\"|[^\s;&|]+)\s*(?:&&|;)\s*")
 
 
+def script_of(words: list[str]) -> str:
+    """What a shell with these arguments runs by `-c`; empty if it does not."""
+    for at, word in enumerate(words[:-1]):
+        if not word.startswith("-"):
+            break
+        if "c" in word and not word.startswith("--"):
+            return words[at + 1]
+    return ""
+
+
 def _shell(program: str, words: list[str]) -> str:
     """A script's name, or the first command of `-c`."""
-    for at, word in enumerate(words):
-        if not word.startswith("-"):
-            return f"{program} {_base(word)}"
-        if "c" in word and not word.startswith("--"):
-            script = words[at + 1] if at + 1 < len(words) else ""
-            return f"{program}: {_command(script)}" if script.strip() else program
-    return program
+    if (script := script_of(words)).strip():
+        return f"{program}: {_command(script)}"
+    file = next((word for word in words if not word.startswith("-")), "")
+    return f"{program} {_base(file)}" if file and not script else program
 
 
 def _command(script: str) -> str:
@@ -267,14 +282,19 @@ def _cmake(words: list[str]) -> str:
 
 def _last(words: list[str]) -> str:
     """Where something goes."""
-    plain = list(_plain(words))
-    target = plain[-1] if plain else ""
-    return "" if _is_temporary(target) else _base(target)
+    plain = [*_plain(words)]
+    return _stable(plain[-1]) if plain else ""
+
+
+def _edited(words: list[str]) -> str:
+    """The file after the script."""
+    return _last([*_plain(words)][1:])
 
 
 _NAMING: Final[Mapping[str, Callable[[list[str]], str]]] = (
     dict.fromkeys(("make", "gmake", "ninja", "samu"), _make)
     | dict.fromkeys(("git", "cargo", "go", "npm", "docker", "podman", "apt-get", "pip", "pip3", "meson"), _subcommand)
     | dict.fromkeys(("cp", "mv", "ln", "install", "mkdir", "rm", "touch"), _last)
+    | dict.fromkeys(("sed", "gsed", "awk", "gawk", "mawk"), _edited)
     | {"cmake": _cmake}
 )

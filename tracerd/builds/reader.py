@@ -17,7 +17,7 @@ import msgspec
 
 from tracerd.builds.assembly import assemble
 from tracerd.builds.steps import OPEN_END, Build, Program
-from tracerd.core.begin_marks import UNFINISHED_CAT
+from tracerd.trace_json.begin_marks import UNFINISHED_CAT
 
 STEP_CATS: Final = ("process", "step")
 """The categories of what is recorded of processes; `step` is what `layout` repeats of them."""
@@ -185,7 +185,7 @@ class Reader:
         return True
 
     def _take_begun(self, event: _Line, pid: int) -> bool:
-        """A process that has begun, as `core.begin_marks` writes it."""
+        """A process that has begun, as `trace_json.begin_marks` writes it."""
         if event.args.get("cat") != "process":
             return False
         self._begun.append(Program(pid, event.name, ns(event.ts), 0, {}, len(self.kept), event.ts, 0))

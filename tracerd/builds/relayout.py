@@ -13,8 +13,8 @@ from typing import Final
 
 from tracerd.builds.layout import laid_out
 from tracerd.builds.ninja_files import learn
-from tracerd.core.tef import HEAD, SEPARATOR, perfetto_text, tail
 from tracerd.store.temporary import replacing
+from tracerd.trace_json.tef import HEAD, SEPARATOR, perfetto_text, tail
 
 MAX_BYTES: Final = 200_000_000
 """Larger files stay as they are: whoever waits for a build does not wait for them to be written a second time."""

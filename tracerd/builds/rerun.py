@@ -4,12 +4,13 @@ import shlex
 from collections.abc import Callable, Iterator
 
 from tracerd.builds.failures import failures
+from tracerd.builds.files import makes
 from tracerd.builds.steps import Build, Step
 from tracerd.builds.work import steps_of
 
 
 def find_steps(build: Build, text: str) -> list[Step]:
-    """The steps that a person means, by pid, name, or a part of the name or of the command line.
+    """The steps that a person means, by pid, name, what they make, or a part of the name or of the command line.
 
     Returns:
         What fits best: of several the steps that failed, in the order of their starts; none if nothing fits.
@@ -25,6 +26,7 @@ def find_steps(build: Build, text: str) -> list[Step]:
 def _tests(text: str) -> Iterator[Callable[[Step], bool]]:
     yield lambda step: str(step.pid) == text
     yield lambda step: step.name == text
+    yield lambda step: not step.inner and any(f"/{file}".endswith(f"/{text}") for file in makes(step))
     yield lambda step: step.name.endswith(f" {text}") and not step.inner
     yield lambda step: text in step.name and not step.inner
     yield lambda step: text in step.name

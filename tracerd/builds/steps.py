@@ -217,6 +217,7 @@ class Build:
         root: The step around all others; None if there is no such one.
         pid: The process that the build belongs to: that of the root, else of whoever started the first step.
         name: What the build is called.
+        commands: The steps that no process of the trace has started, as far as the trace has it.
         cpus: How many processors the command could use; None if that was not recorded.
         needs: Of steps whose tool says so, those that had to end before.
     """
@@ -226,6 +227,7 @@ class Build:
     pid: int
     name: str
     cpus: int | None = None
+    commands: list[Step] = field(default_factory=_no_steps)
     needs: dict[Step, list[Step]] = field(default_factory=dict[Step, list[Step]])
 
     @property

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from tracerd.builds.critical import PathStep, critical_path
 from tracerd.builds.failures import failures
@@ -10,6 +11,12 @@ from tracerd.builds.jobs import UNLIMITED, jobs_of
 from tracerd.builds.repeated import repeated
 from tracerd.builds.steps import Build, Step
 from tracerd.builds.work import AtOnce, at_once, cpu_s, steps_of, work, work_ns
+
+_PARALLEL: Final = 0.8
+"""At so many steps for each processor, more jobs could not have used much more."""
+
+_BUSY: Final = 0.6
+"""The part of the processors that so many steps use at least, unless they wait."""
 
 
 @dataclass(slots=True)
@@ -94,6 +101,19 @@ class Summary:
     def wall(self) -> int:
         """How long the build took."""
         return self.build.end - self.build.start
+
+    @property
+    def work(self) -> int:
+        """How long the steps worked, all together."""
+        return sum(total.work for total in self.slowest)
+
+    @property
+    def has_waited(self) -> bool:
+        """Whether as many steps worked as there are processors, or nearly so, and these were mostly not theirs."""
+        if self.cpu_s is None or not self.build.cpus:
+            return False
+        is_parallel = self.running.mean(self.build.start, self.build.end) >= _PARALLEL * self.build.cpus
+        return is_parallel and self.cpu_s * 1e9 < _BUSY * self.build.cpus * self.wall
 
     @property
     def limit(self) -> int:

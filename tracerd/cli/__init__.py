@@ -41,15 +41,25 @@ class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (the name is click's)
         return list(COMMANDS)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, and with the command that was probably meant."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            from difflib import get_close_matches
+
+            near = "".join(f" Did you mean {match!r}?" for match in get_close_matches(name, COMMANDS, n=1))
+            ctx.fail(f"No such command {printable(name)!r}.{near}")
+        return super().resolve_command(ctx, args)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         return load(cmd_name) if cmd_name in COMMANDS else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """As click does, but without a look at the commands."""
-        limit = formatter.width - 6 - max(len(name) for name in COMMANDS)
         with formatter.section("Commands"):
-            known = [click.Command(name, help=text) for name, (_, text) in COMMANDS.items()]
-            formatter.write_dl([(command.name or "", command.get_short_help_str(limit)) for command in known])
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from tracerd.cli.exporting import warn_problem
 from tracerd.cli.options import directory_option, trace_argument
 from tracerd.cli.progress import progress_of
 from tracerd.cli.reading import Reading, no_gc
-from tracerd.text import printable, printable_json
+from tracerd.text import plural, printable, printable_json
 
 if TYPE_CHECKING:
     from tracerd.replay.kinds import Finding, Findings, Kind
@@ -82,9 +82,5 @@ def _summary(trace_id: str, lines: int, counts: "Counter[Kind]") -> str:
     levels: Counter[str] = Counter()
     for kind, count in counts.items():
         levels[kind.level] += count
-    counted = ", ".join(_plural(levels[level], level) for level in ("error", "warning") if levels[level])
-    return f"{printable(trace_id)}: {_plural(lines, 'line')}, {counted or 'nothing to fix'}"
-
-
-def _plural(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+    counted = ", ".join(plural(levels[level], level) for level in ("error", "warning") if levels[level])
+    return f"{printable(trace_id)}: {plural(lines, 'line')}, {counted or 'nothing to fix'}"

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.cli.options import directory_option, duration
+from tracerd.cli.options import complete_trace, directory_option, duration
 from tracerd.errors import NoSuchTraceError, UnsafePathError
-from tracerd.text import printable, size_text
+from tracerd.text import plural, printable, size_text
 
 if TYPE_CHECKING:
-    from tracerd.store.traces import StoredTrace
+    from tracerd.traces.stored import StoredTrace
 
 FEW_NAMES = 5
 """How many of the traces left alone are named."""
 
 
 @click.command()
-@click.argument("traces", metavar="[TRACE]...", nargs=-1)
+@click.argument("traces", metavar="[TRACE]...", nargs=-1, shell_complete=complete_trace)
 @directory_option
 @click.option("--older-than", type=duration, metavar="AGE", help="Only traces whose last write is older, such as 7d.")
 @click.option(
@@ -34,8 +34,8 @@ def clear(traces: tuple[str, ...], directory: Path, older_than: float | None, ke
 
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, or `latest`.
     """
-    from tracerd.store.retention import Limits, is_in_use, remove, surplus
-    from tracerd.store.traces import list_traces
+    from tracerd.traces.retention import Limits, is_in_use, remove, surplus
+    from tracerd.traces.stored import list_traces
 
     directory = directory.absolute()
     _check(directory)
@@ -78,7 +78,8 @@ def _find(directory: Path, name: str) -> "StoredTrace":
     Raises:
         NoSuchTraceError: There is none in this directory.
     """
-    from tracerd.store.traces import LATEST, SUFFIX, find_log, stored_trace
+    from tracerd.store.snapshot import SUFFIX
+    from tracerd.traces.stored import LATEST, find_log, stored_trace
 
     by_id = directory / f"{name}{SUFFIX}"  # it may have rejects only
     is_id = "/" not in name and name != LATEST and not (name.endswith(SUFFIX) and stored_trace(directory / name))
@@ -103,7 +104,7 @@ def _ask(traces: "Collection[StoredTrace]") -> None:
 
 def _amount(traces: "Collection[StoredTrace]") -> str:
     count, size = len(traces), sum(trace.size for trace in traces)
-    return f"{count} trace{'' if count == 1 else 's'}, {size_text(size)}"
+    return f"{plural(count, 'trace')}, {size_text(size)}"
 
 
 def _names(traces: "Collection[StoredTrace]") -> str:

@@ -10,6 +10,7 @@ from tracerd.errors import QueryError
 from tracerd.rows.levels import LEVELS
 
 if TYPE_CHECKING:
+    from tracerd.query.computation import Window
     from tracerd.query.program import Input
     from tracerd.query.tree import Expr
     from tracerd.query.where import Where
@@ -60,6 +61,8 @@ def row_condition(
     level: str | None = None,
     *,
     is_played: bool = False,
+    services: Sequence[str] = (),
+    window: "Window | None" = None,
 ) -> "Where | None":
     """The condition of --where and the short options, on events; `is_played` if it is known how these nest."""
     from tracerd.query import where as forms
@@ -75,5 +78,9 @@ def row_condition(
             also.append(forms.matches(column, patterns))
     if level is not None:
         also.append(forms.is_one_of("level", LEVELS[LEVELS.index(level) :]))
+    if services:
+        also.append(forms.is_one_of("service", services))
+    if window is not None:
+        also += forms.is_within(window.column, window.start, window.end)
     with option_errors():
         return forms.compile_where(where, "these events", PLAYED_TYPES if is_played else TYPES, also=also)

@@ -12,8 +12,9 @@ from tracerd.text import printable_json
 @click.command()
 @trace_argument
 @directory_option
+@click.option("--all", "with_short", is_flag=True, help="Give each step a row, also those below 1 % of the build.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def critical(trace: str, directory: Path, as_json: bool) -> None:
+def critical(trace: str, directory: Path, with_short: bool, as_json: bool) -> None:
     """Show what held up the end of a build: the chain of steps, each of which waited for the one before.
 
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, `latest`, or `-` for stdin.
@@ -29,4 +30,4 @@ def critical(trace: str, directory: Path, as_json: bool) -> None:
     if as_json:
         click.echo(printable_json(orjson.dumps(json_of(trace_id, summary))))
     else:
-        print_lines(as_text(trace_id, summary))
+        print_lines(as_text(trace_id, summary, with_short=with_short))

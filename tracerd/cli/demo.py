@@ -4,7 +4,8 @@ import time
 
 import click
 
-from tracerd.text import printable
+from tracerd.cli.completion import complete_file
+from tracerd.text import plural, printable
 
 
 @click.command()
@@ -14,6 +15,7 @@ from tracerd.text import printable
     default="trace.json",
     show_default=True,
     metavar="FILE",
+    shell_complete=complete_file,
     help="Where to write the trace; a name ending in .gz compresses.",
 )
 def demo(output: str) -> None:
@@ -28,7 +30,8 @@ def demo(output: str) -> None:
     summary = record(output)
     took_s = time.monotonic() - start_s
     shown = printable(output)
-    click.echo(f"{shown}: {summary.processes} processes, {summary.events} events, recorded in {took_s:.1f} s")
+    counted = f"{plural(summary.processes, 'process')}, {plural(summary.events, 'event')}"
+    click.echo(f"{shown}: {counted}, recorded in {took_s:.1f} s")
     click.echo("The slowest steps:")
     for step in summary.slowest:
         click.echo(f"  {step.dur_us / 1000:7.1f} ms  {step.name}, by {step.process}")

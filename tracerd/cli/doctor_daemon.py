@@ -13,6 +13,7 @@ from tracerd.daemon.status import DaemonStatus
 from tracerd.errors import NoDaemonError, TracerdError, UnsafePathError
 from tracerd.service.control import ask
 from tracerd.store.paths import check_private
+from tracerd.text import plural
 
 ANSWER_S = 2.0
 """A daemon answers within milliseconds; one that does not within this is in trouble."""
@@ -63,7 +64,7 @@ def check_daemon(path: Path, directory: Path, pid: int | None) -> Check:
                 "none runs, but something listens: systemd, which starts it for the first client, or another program; "
                 "compare systemctl --user status tracerd.socket",
             )
-        return fail(subject, "none is running; tracerd serve starts one")
+        return warn(subject, "none is running; tracerd exec starts one when it needs it, tracerd serve does now")
     try:
         status = msgspec.json.decode(ask(path, b"STATUS\n", ANSWER_S), type=DaemonStatus)
     except msgspec.DecodeError:
@@ -75,11 +76,10 @@ def check_daemon(path: Path, directory: Path, pid: int | None) -> Check:
     if status.version != __version__:
         return warn(subject, f"pid {pid} is version {status.version} and this is {__version__}; restart the daemon")
     if waiting := sum(trace.waiting for trace in status.traces.values()):
-        return warn(
-            subject, f"pid {pid} keeps {waiting} events in memory: a log cannot be written; its own log says why"
-        )
+        events = plural(waiting, "event")
+        return warn(subject, f"pid {pid} keeps {events} in memory: a log cannot be written; its own log says why")
     if status.totals.lost:
-        return warn(subject, f"pid {pid} has lost {status.totals.lost} events; its own log says why")
+        return warn(subject, f"pid {pid} has lost {plural(status.totals.lost, 'event')}; its own log says why")
     if not _is_same(Path(status.directory), directory):
         return warn(
             subject,

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from tracerd.cli.doctor_severity import Check, fail, ok, warn
 from tracerd.errors import TracerdError, UnsafePathError
-from tracerd.store.attributes import is_of_exec
 from tracerd.store.directory import LOCK_NAME
 from tracerd.store.lock import holder
 from tracerd.store.paths import check_private
 from tracerd.store.rejects import rejects_path
-from tracerd.store.traces import list_traces
-from tracerd.text import size_text
+from tracerd.text import plural, size_text
+from tracerd.traces.attributes import is_of_exec
+from tracerd.traces.stored import list_traces
 
 LITTLE_SPACE = 1_000_000_000
 NO_SPACE = 50_000_000
@@ -47,7 +47,8 @@ def check_owner(directory: Path, socket_pid: int | None) -> Check:
     if pid is None:
         return ok("lock", "no daemon uses the directory")
     if pid != socket_pid:
-        return warn(
+        found = fail if socket_pid is None else warn  # none can be started beside it
+        return found(
             "lock",
             f"pid {pid} uses the directory, and listens on another socket; set TRACERD_SOCKET to that, or stop it",
         )
@@ -109,5 +110,6 @@ def check_rejects(directory: Path) -> Check:
     reasons = rejects_path(alone[-1].path)
     return warn(
         subject,
-        f"{len(alone)} without a log, for every line was refused; {reasons} says why, tracerd clear removes them",
+        f"{plural(len(alone), 'trace')} without a log, for every line was refused; {reasons} says why, "
+        "tracerd clear removes them",
     )

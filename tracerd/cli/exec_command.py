@@ -2,6 +2,7 @@
 
 import click
 
+from tracerd.cli.completion import complete_file
 from tracerd.errors import InvalidTraceIdError
 from tracerd.exec.options import ARGS, FULL, LAYOUTS, OWN_ATTRIBUTES, Options, pair, shim_names
 from tracerd.trace_id import TraceId
@@ -35,6 +36,7 @@ def attributes(values: tuple[str, ...]) -> list[tuple[str, str]]:
     "-o",
     "--output",
     metavar="FILE",
+    shell_complete=complete_file,
     help="When the command has ended, write the trace; a name ending in .gz compresses.",
 )
 @click.option(
@@ -72,9 +74,10 @@ def attributes(values: tuple[str, ...]) -> list[tuple[str, str]]:
     is_flag=True,
     help="Show the phases of each compile of clang below it; needs --all, or --shim with the compilers.",
 )
+@click.option("--no-git", is_flag=True, help="Do not let git record itself: its commands, their parts and hooks.")
 @click.option("--summary", is_flag=True, help="At the end, print what `tracerd summary` shows, on stderr.")
 @click.option("--attr", "given", metavar="KEY=VALUE", multiple=True, help="An attribute of the trace, such as user=ci.")
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, shell_complete=complete_file)
 def exec_command(
     name: str | None,
     output: str | None,
@@ -87,6 +90,7 @@ def exec_command(
     no_start: bool,
     collect: bool,
     compiler_detail: bool,
+    no_git: bool,
     summary: bool,
     given: tuple[str, ...],
     command: tuple[str, ...],
@@ -126,6 +130,7 @@ def exec_command(
             layout=layout,
             collect=collect,
             compiler_detail=compiler_detail,
+            git=not no_git,
             summary=summary,
             attributes=attributes_given,
         )

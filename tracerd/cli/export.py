@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tracerd.cli.clickhouse import insert, password_option
+from tracerd.cli.completion import complete_file
 from tracerd.cli.exporting import warn_problem
 from tracerd.cli.options import complete_trace, directory_option
+from tracerd.cli.otlp_sending import JSON, PROTOBUF, is_url, position, send
 from tracerd.cli.progress import Passes, progress_of
 from tracerd.cli.reading import check_stdout
 from tracerd.cli.target import STDOUT, Target
@@ -22,17 +25,17 @@ if TYPE_CHECKING:
     from tracerd.exporters.tables import Tables
     from tracerd.rows.source import Source
 
-FORMATS = ("ndjson", "sqlite", "duckdb", "parquet", "otlp", "jaeger")
+FORMATS = ("ndjson", "sqlite", "duckdb", "parquet", "clickhouse", "otlp", "jaeger")
 
 _COPIED_BYTES = 1 << 20
 
-_READS = {"ndjson": 1, "otlp": 3, "jaeger": 1}
+_READS = {"ndjson": 1, "otlp": 5, "jaeger": 2}
 """How often a trace is read after its names; for databases once for each relation."""
 
 
 def _format(name: str, what: str) -> "Callable[[Callable[..., None]], Callable[..., None]]":
-    metavar = "DIRECTORY" if name == "parquet" else "FILE"
-    return click.option(f"--{name}", metavar=metavar, help=what)
+    metavar = {"parquet": "DIRECTORY", "otlp": "FILE|URL", "clickhouse": "URL"}.get(name, "FILE")
+    return click.option(f"--{name}", metavar=metavar, shell_complete=complete_file, help=what)
 
 
 @click.command("export")
@@ -43,17 +46,47 @@ def _format(name: str, what: str) -> "Callable[[Callable[..., None]], Callable[.
 @_format("sqlite", "A SQLite database.")
 @_format("duckdb", "A DuckDB database; needs tracerd[sql].")
 @_format("parquet", "A Parquet file for each table, into a directory; needs tracerd[sql].")
-@_format("otlp", "OpenTelemetry's JSON lines: spans, logs and metrics; - is stdout.")
+@_format(
+    "clickhouse", "A database of ClickHouse, such as http://localhost:8123/tracerd, with the tables of docs/fleet.md."
+)
+@_format("otlp", "OpenTelemetry's spans, logs and metrics: JSON lines, or to a collector; - is stdout.")
 @_format("jaeger", "A JSON document of spans that Jaeger's page opens; - is stdout.")
 @click.option(
     "--redact", "redacts", is_flag=True, help="Hide passwords, tokens and keys, as far as they can be recognised."
 )
+@click.option(
+    "--otlp-protocol",
+    "protocol",
+    type=click.Choice([JSON, PROTOBUF]),
+    default=JSON,
+    show_default=True,
+    help="How to send to a collector; http/protobuf needs tracerd[otlp].",
+)
+@click.option(
+    "--header-file",
+    metavar="FILE",
+    shell_complete=complete_file,
+    help="Headers for the collector, a line each, such as `Api-Key: KEY`.",
+)
+@password_option
+@click.option("--resume", metavar="POSITION", help="Go on where an export to a collector has ended, as it printed.")
 def export(
-    traces: tuple[str, ...], directory: Path, takes_all: bool, redacts: bool, **formats: str | bool | None
+    traces: tuple[str, ...],
+    directory: Path,
+    takes_all: bool,
+    redacts: bool,
+    protocol: str,
+    header_file: str | None,
+    password_file: str | None,
+    resume: str | None,
+    **formats: str | bool | None,
 ) -> None:
     """Write traces in a format of other programs.
 
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, `latest`, or `-` for stdin.
+
+    A collector of OpenTelemetry is named by a URL such as http://localhost:4318. Headers for it, such as a key, are
+    also taken from OTEL_EXPORTER_OTLP_HEADERS.
 
     The tables of the databases are traces, events, spans, logs and points; docs/export.md has their columns.
     """
@@ -65,7 +98,27 @@ def export(
     [(name, value)] = chosen
     output = value if isinstance(value, str) else STDOUT
     directory = directory.absolute()
+    is_sent = name == "otlp" and is_url(output)
+    if not is_sent and (header_file or resume):
+        raise click.UsageError("--header-file and --resume are for --otlp URL")
+    if password_file and name != "clickhouse":
+        raise click.UsageError("--password-file is for --clickhouse")
     sources = find_sources(directory, traces)
+    if name == "clickhouse":
+        insert(output, password_file, read_tables(sources, 5, redacts=redacts))
+        return
+    if is_sent:
+        if takes_all:  # in an order that is the same later, for --resume
+            sources.sort(key=lambda source: source.trace_id)
+        send(
+            output,
+            sources,
+            lambda some: read_tables(some, _READS[name], redacts=redacts),
+            protocol=protocol,
+            header_file=header_file,
+            start=position(resume),
+        )
+        return
     reading = read_tables(sources, _READS.get(name, 4), redacts=redacts)
     if name == "parquet":
         _write_parquet(reading, sources, directory, output)
@@ -82,11 +135,11 @@ def find_sources(directory: Path, traces: "Sequence[str]") -> "list[Source]":
         TracerdError: A trace is not found, or there is none.
     """
     from tracerd.rows.source import find_trace
-    from tracerd.store.traces import list_logs
+    from tracerd.traces.stored import list_logs
 
     sources = [find_trace(directory, trace) for trace in traces or [f"{log.path}" for log in list_logs(directory)]]
     if not sources:
-        raise ExportError(f"there are no traces in {directory}")
+        raise ExportError(f"there are no traces in {directory} yet; `tracerd exec CMD` records one")
     return sources
 
 
@@ -141,12 +194,23 @@ def _write_database(
     from tracerd.exporters.duck import write_duckdb
     from tracerd.exporters.sqlite import write_sqlite
 
+    with database_for(sources, directory, output) as path:
+        (write_sqlite if name == "sqlite" else write_duckdb)(path, reading)
+
+
+@contextmanager
+def database_for(sources: "Sequence[Source]", directory: Path, output: str) -> "Generator[Path]":
+    """Where to make a database, which takes its place when it is whole.
+
+    Raises:
+        ExportError: It cannot be written there; what was there stays.
+    """
     targets = [Target(source, directory, output) for source in sources]
     for target in targets:
         target.check(output)
     with _temporary() as temporary, targets[0].sink(output) as sink:
         path = temporary / "database"
-        (write_sqlite if name == "sqlite" else write_duckdb)(path, reading)
+        yield path
         _copy(path, sink.write)
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.text import printable
+from tracerd.text import plural, printable
 
 if TYPE_CHECKING:
     from tracerd.rows.source import Source
@@ -24,9 +24,10 @@ def warn_left_out(source: "Source", summary: "Summary") -> None:
     warn_problem(source)
     if not summary.left_out:
         return
-    of_log = "of the log " if source.log is not None else ""
-    click.echo(f"{summary.events} events written; {summary.left_out} lines {of_log}left out:", err=True)
-    for left_out in summary.first_left_out:
-        click.echo(f"  line {left_out.line_no}: {printable(left_out.reason)}", err=True)
+    of_log = " of the log" if source.log is not None else ""
+    written, left_out = plural(summary.events, "event"), plural(summary.left_out, "line")
+    click.echo(f"{written} written; {left_out}{of_log} left out:", err=True)
+    for line in summary.first_left_out:
+        click.echo(f"  line {line.line_no}: {printable(line.reason)}", err=True)
     if more := summary.left_out - len(summary.first_left_out):
         click.echo(f"  and {more} more", err=True)

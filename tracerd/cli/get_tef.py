@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tracerd import redact
+from tracerd.cli.completion import complete_file
 from tracerd.cli.conditions import row_condition
 from tracerd.cli.exporting import warn_left_out
 from tracerd.cli.options import (
@@ -20,6 +21,7 @@ from tracerd.cli.options import (
 from tracerd.cli.progress import Passes, Progress, progress_of
 from tracerd.cli.reading import no_gc, print_lines
 from tracerd.cli.target import Target, is_stream
+from tracerd.exec.options import PROCESSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from tracerd.exporters.extract import Wish
     from tracerd.rows.moment import Moment
     from tracerd.rows.source import Source
+    from tracerd.store.snapshot import Snapshot
     from tracerd.trace_json.export import Sink, Summary
 
 
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     "--output",
     default="-",
     metavar="FILE",
+    shell_complete=complete_file,
     help="Where to write; a name ending in .gz compresses. Without it, or with -, stdout.",
 )
 @click.option("--from", "since", type=moment, metavar="T", help="Leave out what was over before T, see below.")
@@ -90,26 +94,28 @@ def get_tef(
 
     With --split-size the files are listed on stdout.
     """
-    from dataclasses import replace
-
-    from tracerd.builds.layout import PROCESSES
-    from tracerd.exporters.criteria import Criteria
-    from tracerd.exporters.extract import Wish
     from tracerd.rows.source import find_trace
 
     if split_size is not None and is_stream(output):
         raise click.UsageError("--split-size makes several files: give their name with -o FILE")
-    criteria = Criteria(since, until, row_condition(where, names, cats, pids, min_dur, is_played=True))
-    wish = Wish(criteria, rebases, closes_open, None if split_size is None else int(split_size))
-    if layout is None and not criteria.are_none:
+    is_chosen = names or cats or pids or any(value is not None for value in (since, until, min_dur, where))
+    wish = None
+    if is_chosen or rebases or closes_open or split_size is not None:
+        # Not imported for all of a trace, which takes less time than this import.
+        from tracerd.exporters.criteria import Criteria
+        from tracerd.exporters.extract import Wish
+
+        criteria = Criteria(since, until, row_condition(where, names, cats, pids, min_dur, is_played=True))
+        max_bytes = None if split_size is None else int(split_size)
+        wish = Wish(criteria, rebases, closes_open, max_bytes, redact.line if redacts else None)
+    if is_chosen and layout is None:
         layout = PROCESSES  # the options choose from the events as they were recorded
     source = find_trace(directory.absolute(), trace)
     target = Target(source, directory, output)
     with progress_of(source) as progress:
-        if wish.is_plain:
+        if wish is None:
             summary = _write_all(source, target, progress, layout, redacts=redacts)
         else:
-            wish = replace(wish, rewrite=redact.line if redacts else None)
             summary = _write_part(source, target, progress, layout, wish)
     warn_left_out(source, summary)
 
@@ -121,8 +127,7 @@ def _redacted(block: bytes) -> bytes:
 def _write_all(source: "Source", target: Target, progress: Progress, layout: str | None, *, redacts: bool) -> "Summary":
     from dataclasses import replace
 
-    from tracerd.builds.layout import PROCESSES, laid_out, may_have_lanes
-    from tracerd.builds.ninja_files import learn
+    from tracerd.builds.mentions import may_have_lanes
     from tracerd.trace_json.export import write_tef
 
     def reach(_: int) -> None:
@@ -131,13 +136,19 @@ def _write_all(source: "Source", target: Target, progress: Progress, layout: str
     snapshot = replace(source.snapshot(), transform=_redacted if redacts else None)
     if layout is None and source.log is not None and not may_have_lanes(source.stored_blocks(snapshot)):
         layout = PROCESSES
+    blocks = source.stored_blocks(snapshot) if layout == PROCESSES else _laid_out(source, snapshot, layout)
     with no_gc(), target.sink(target.output) as sink:
-        return write_tef(snapshot, sink, reach, laid_out(source.blocks(snapshot), layout, learn), source.verify)
+        return write_tef(snapshot, sink, reach, blocks, source.verify)
+
+
+def _laid_out(source: "Source", snapshot: "Snapshot", layout: str | None) -> "Iterator[bytes]":
+    from tracerd.builds.layout import laid_out
+    from tracerd.builds.ninja_files import learn
+
+    return laid_out(source.blocks(snapshot), layout, learn)
 
 
 def _write_part(source: "Source", target: Target, progress: Progress, layout: str | None, wish: "Wish") -> "Summary":
-    from tracerd.builds.layout import laid_out
-    from tracerd.builds.ninja_files import learn
     from tracerd.exporters.extract import Extract
     from tracerd.exporters.tef import write_extract
 
@@ -154,7 +165,7 @@ def _write_part(source: "Source", target: Target, progress: Progress, layout: st
     snapshot = source.snapshot()
 
     def blocks() -> "Iterator[bytes]":
-        return laid_out(source.blocks(snapshot), layout, learn)
+        return _laid_out(source, snapshot, layout)
 
     with no_gc():
         extract = Extract(source, snapshot, blocks, wish, passes.read, passes.tick)

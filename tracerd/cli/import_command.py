@@ -9,21 +9,27 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tracerd.cli.completion import complete_file, complete_trace
 from tracerd.cli.options import directory_option, signed_duration, size, socket_option
 from tracerd.cli.progress import Progress
 from tracerd.text import plural, printable
 
 if TYPE_CHECKING:
+    from tracerd.importers.connection import Connection
     from tracerd.importers.placing import Placement
-    from tracerd.importers.run import Imported
+    from tracerd.importers.run import Imported, Importer
+    from tracerd.trace_id import TraceId
 
 _MAX_SIZE = 10_000_000_000
 
 
 @click.command("import")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", shell_complete=complete_file)
 @click.option(
-    "--into", metavar="TRACE", help="The id of the trace to write to; without it a new one, which is printed."
+    "--into",
+    metavar="TRACE",
+    shell_complete=complete_trace,
+    help="The id of the trace to write to; without it a new one, which is printed.",
 )
 @click.option(
     "--offset", type=signed_duration, default=0.0, metavar="D", help="Add this to all times, such as 2s or -1.5ms."
@@ -64,8 +70,6 @@ def import_command(
     Exit 1 if a file could not be read, or not to its end; the others come all the same.
     """
     from tracerd import trace_id
-    from tracerd.errors import TracerdError
-    from tracerd.importers.connection import Connection
     from tracerd.importers.registry import BY_NAME
     from tracerd.importers.run import Importer, Options
     from tracerd.importers.timeline import Clock
@@ -75,60 +79,114 @@ def import_command(
         raise click.BadParameter(f"{printable(format_)!r} is none of {', '.join(BY_NAME)}", param_hint="--format")
     trace = trace_id.new() if into is None else TraceId(into)
     options = Options(Clock(align) if align else None, round(offset * 1e9), format_ or "", max_size)
-    connection: Connection | None = None
-
-    def send(block: bytes) -> None:
-        nonlocal connection
-        sent.append(block.count(b"\n"))
-        if dry_run:
-            return
-        if connection is None:
-            connection = Connection(os.path.abspath(socket), trace)
-            if into is None:
-                click.echo(f"trace {trace}")
-        connection.send(block)
-
-    failed = False
+    sending = _Sending(os.path.abspath(socket), trace, is_new=into is None, is_dry=dry_run)
     with _progress(files) as progress:
-        importer = Importer(options, _place(directory, into), progress, is_new=into is None)
-        sent: list[int] = []
+        importer = Importer(options, _place(directory, into), progress.read, is_new=into is None)
+        if into is None and len(files) > 1:
+            importer.prepare(file for file in files if os.path.isfile(file))
+        all_came = True
         for file in files:
-            shown = printable(os.fsdecode(os.fsencode(file))) if file != "-" else "stdin"
-            try:
-                imported = importer.read(file, send)
-            except TracerdError as error:
-                failed = True
-                click.echo(f"{shown}: {printable(str(error))}", err=True)
-                if connection is not None and not _is_about_the_file(error):
-                    break
-                continue
-            click.echo(f"{shown}: {printable(_summary(imported))}")
-            if imported.problem:
-                failed = True
-                click.echo(f"{shown} {imported.problem}: what is whole was imported", err=True)
-    if connection is not None:
-        stored, refused, lost = connection.flush()
-        connection.close()
-        if stored < sum(sent):
-            failed = True
-            reasons = "; ".join(connection.errors) or "`tracerd doctor` may show why"
-            text = f"{refused} events refused and {lost} lost by the daemon, of {sum(sent)}: {reasons}"
-            click.echo(printable(text), err=True)
-    if failed:
+            all_came &= _import(importer, file, sending, progress.clear)
+            if sending.has_failed:
+                break
+    if not (sending.finish() and all_came):
         ctx.exit(1)
 
 
-def _is_about_the_file(error: Exception) -> bool:
-    from tracerd.errors import ImportFileError
+class _Sending:
+    """What is sent to the daemon, which is started if there is none, when the first lines come.
 
-    return isinstance(error, ImportFileError)
+    Attributes:
+        sent: How many lines were sent.
+        has_failed: Whether the daemon has gone, or hangs.
+    """
+
+    def __init__(self, socket: str, trace: "TraceId", *, is_new: bool, is_dry: bool) -> None:
+        self.sent = 0
+        self.has_failed = False
+        self._socket = socket
+        self._trace = trace
+        self._is_new = is_new
+        self._is_dry = is_dry
+        self._connection: Connection | None = None
+        self._totals = (0, 0, 0)
+
+    def send(self, block: bytes) -> None:
+        """Send some lines."""
+        if self._is_dry:
+            return
+        if self._connection is None:
+            from tracerd.importers.connection import Connection
+
+            self._connection = Connection(self._socket, self._trace)
+            if self._is_new:
+                click.echo(f"trace {self._trace}")
+        self.sent += block.count(b"\n")
+        self._connection.send(block)
+
+    def flush(self) -> None:
+        """Wait until the daemon has stored what was sent."""
+        if self._connection is not None:
+            self._totals = self._connection.flush()
+
+    def interrupt(self) -> bool:
+        """Mark the trace as not complete; False if there is none."""
+        from tracerd.importers.run import INCOMPLETE
+
+        if self._connection is None:
+            return False
+        self._connection.interrupt(INCOMPLETE)
+        return True
+
+    def finish(self) -> bool:
+        """Report what the daemon did not take; whether it took all."""
+        if self._connection is None:
+            return not self.has_failed
+        self._connection.close()
+        if self.has_failed:
+            return False
+        stored, refused, lost = self._totals
+        if stored >= self.sent:
+            return True
+        reasons = "; ".join(self._connection.errors) or "`tracerd doctor` may show why"
+        text = f"{plural(refused, 'event')} refused and {lost:,} lost by the daemon, of {self.sent:,}: {reasons}"
+        click.echo(printable(text), err=True)
+        return False
+
+
+def _import(importer: "Importer", file: str, sending: _Sending, clear: Callable[[], object]) -> bool:
+    """Import a file and report it; whether all of it came."""
+    from tracerd.errors import ImportFileError, TracerdError
+
+    shown = printable(os.fsdecode(os.fsencode(file))) if file != "-" else "stdin"
+    before = sending.sent
+    try:
+        imported = importer.read(file, sending.send)
+        sending.flush()
+    except TracerdError as error:
+        sending.has_failed = not isinstance(error, ImportFileError)
+        part = sending.sent - before
+        came = f"; {part:,} of its lines were sent, and the trace may hold a part of them" if part else ""
+        clear()
+        click.echo(f"{shown}: {printable(str(error))}{came}", err=True)
+        return False
+    except KeyboardInterrupt:
+        if sending.interrupt():
+            clear()
+            click.echo(f"{shown}: interrupted: the trace has what was sent, and is marked as not complete", err=True)
+        raise
+    clear()
+    click.echo(f"{shown}: {printable(_summary(imported))}")
+    if imported.problem:
+        click.echo(f"{shown} {imported.problem}: what is whole was imported", err=True)
+    return not imported.problem
 
 
 def _place(directory: Path, into: str | None) -> "Placement":
     """The clock of the trace, as far as its log shows it."""
     from tracerd.importers.placing import SINCE_1970_NS, Placement
     from tracerd.rows.event import decode_lines
-    from tracerd.store.traces import SUFFIX, snapshot
+    from tracerd.store.snapshot import SUFFIX, snapshot
     from tracerd.trace_json.export import log_blocks
 
     path = directory.absolute() / f"{into}{SUFFIX}"
@@ -180,19 +238,32 @@ def _counted(count: int, what: str) -> str:
     return f"{plural(count, noun)}{without}{more}"
 
 
+class _Progress:
+    """How much of the files was read.
+
+    Args:
+        length: Of all files.
+    """
+
+    def __init__(self, length: int) -> None:
+        self._length = length
+        self._done = 0
+        self._shown = Progress("reading")
+        self.clear = self._shown.clear
+        self.finish = self._shown.finish
+        self.close = self._shown.close
+
+    def read(self, size: int) -> None:
+        """Another piece was read."""
+        self._done += size
+        self._shown.reach(self._done / self._length if self._length else None)
+
+
 @contextmanager
-def _progress(files: tuple[str, ...]) -> Generator[Callable[[int], object]]:
-    length = sum(os.path.getsize(file) for file in files if os.path.isfile(file))
-    progress = Progress("reading")
-    done = 0
-
-    def read(size: int) -> None:
-        nonlocal done
-        done += size
-        progress.reach(done / length if length else None)
-
+def _progress(files: tuple[str, ...]) -> Generator[_Progress]:
+    progress = _Progress(sum(os.path.getsize(file) for file in files if os.path.isfile(file)))
     try:
-        yield read
+        yield progress
         progress.finish()
     finally:
         progress.close()

@@ -4,16 +4,18 @@ import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
+from tracerd.cli.list_catalog import DAY_SUMS, Options, catalog_options, chosen, days, page_of
 from tracerd.cli.options import directory_option
 from tracerd.text import printable, printable_json
 
 if TYPE_CHECKING:
-    from tracerd.store.attributes import Attributes
-    from tracerd.store.traces import StoredTrace
+    from tracerd.catalog.store import Described
+    from tracerd.traces.attributes import Attributes
+    from tracerd.traces.stored import StoredTrace
 
 
 @click.command("list")
@@ -26,24 +28,33 @@ if TYPE_CHECKING:
     help="Also show size, events, repaired, refused, lost, start, last write, and of commands of exec how they ended.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per trace and line, with all that -l shows.")
-def list_command(directory: Path, long_: bool, as_json: bool) -> None:
+@catalog_options
+def list_command(directory: Path, long_: bool, as_json: bool, **options: Unpack[Options]) -> None:
     """List the logs, one path on each line, the oldest last write first.
 
     On a terminal there is a table instead: when each trace began, and of commands of `tracerd exec` how they ended.
-    """
-    from tracerd.store.traces import list_logs
 
-    logs = list_logs(directory.absolute())
-    if as_json:
-        for line in _json_lines(logs):
+    All options but -d, -l and --json choose by what logs hold. A log is read once for that, and later only what it has
+    grown by.
+    """
+    from tracerd.traces.stored import list_logs
+
+    found = chosen(directory.absolute(), options) if any(options.values()) else None
+    logs = list_logs(directory.absolute()) if found is None else [one.log for one in found]
+    if not logs and sys.stdout and sys.stdout.isatty() and not any(options.values()):
+        click.echo(f"there are no traces in {printable(str(directory))} yet; `tracerd exec CMD` records one", err=True)
+    elif found is not None and options["by"]:
+        _print_days(page_of(list(days(found)), options), as_json=as_json)
+    elif as_json:
+        for line in _json_lines(logs) if found is None else map(_catalog_line, found):
             click.echo(line)
     elif long_:
         _print_table(_LONG_HEAD, _long_rows(logs))
     elif sys.stdout and sys.stdout.isatty():
-        _print_table(_HEAD, _rows(logs))
+        _print_table(*((_HEAD, _rows(logs)) if found is None else (_CATALOG_HEAD, map(_catalog_row, found))))
     else:
         for log in logs:
-            click.echo(printable(str(log.path)))
+            click.echo(printable(log.file))
 
 
 _HEAD = ("start", "took", "exit", "processes", "trace", "command")
@@ -51,11 +62,13 @@ _LONG_HEAD = (
     *("size", "events", "repaired", "refused", "lost", "start", "last write"),
     *("took", "exit", "processes", "command", "path"),
 )
-_LEFT = {"trace", "path", "command"}
+_CATALOG_HEAD = ("start", "took", "events", "spans", "errors", "trace", "name")
+_DAY_HEAD = ("day", "traces", *DAY_SUMS)
+_LEFT = {"trace", "path", "command", "name", "day"}
 
 
 def _described(logs: "Sequence[StoredTrace]") -> "Iterator[tuple[StoredTrace, Attributes]]":
-    from tracerd.store.attributes import read_attributes
+    from tracerd.traces.attributes import read_attributes
 
     for log in logs:
         try:
@@ -70,15 +83,15 @@ def _rows(logs: "Sequence[StoredTrace]") -> Iterator[list[str]]:
 
 
 def _long_rows(logs: "Sequence[StoredTrace]") -> Iterator[list[str]]:
-    from tracerd.store.traces import totals
+    from tracerd.traces.stored import totals
     from tracerd.view.tables import shortened
 
     for log, about in _described(logs):
         counted = totals(log)
-        numbers = (log.log_size, counted.stored, counted.repaired, counted.refused, counted.lost)
+        numbers = (log.log_size + log.packed_size, counted.stored, counted.repaired, counted.refused, counted.lost)
         times = (_time(about.start_s), _time(log.last_write_s))
         command = shortened(printable(about.command or ""))
-        yield [*map(str, numbers), *times, *_ended(about), command, printable(str(log.path))]
+        yield [*map(str, numbers), *times, *_ended(about), command, printable(log.file)]
 
 
 def _ended(about: "Attributes") -> list[str]:
@@ -92,14 +105,14 @@ def _ended(about: "Attributes") -> list[str]:
 def _json_lines(logs: "Sequence[StoredTrace]") -> Iterator[bytes]:
     import orjson
 
-    from tracerd.store.traces import totals
+    from tracerd.traces.stored import totals
 
     for log, about in _described(logs):
         counted = totals(log)
         entry = {
             "trace_id": log.trace_id.encode(errors="backslashreplace").decode(),
-            "path": str(log.path).encode(errors="backslashreplace").decode(),
-            "size": log.log_size,
+            "path": log.file.encode(errors="backslashreplace").decode(),
+            "size": log.log_size + log.packed_size,
             "events": counted.stored,
             "repaired": counted.repaired,
             "refused": counted.refused,
@@ -114,6 +127,50 @@ def _json_lines(logs: "Sequence[StoredTrace]") -> Iterator[bytes]:
             "processes": about.processes,
         }
         yield printable_json(orjson.dumps(entry))
+
+
+def _catalog_row(found: "Described") -> list[str]:
+    from tracerd.catalog.columns import COLUMNS
+    from tracerd.view.tables import duration_text
+
+    values = {name: column.value(found) for name, column in COLUMNS.items()}
+    time_us, dur_us = found.summary.time, values["dur_us"]
+    took = duration_text(round(dur_us * 1000)) if isinstance(dur_us, int | float) else ""
+    counted = [str(values[name]) for name in ("events", "spans", "errors")]
+    start = _time(None if time_us is None else time_us / 1e6)
+    return [start, took, *counted, printable(found.log.trace_id), printable(str(values["name"] or ""))]
+
+
+def _catalog_line(found: "Described") -> bytes:
+    """As `_json_lines`, but without a look at the log."""
+    import orjson
+
+    from tracerd.catalog.columns import as_json
+    from tracerd.store.rejects import read_rejects, rejects_path
+
+    log, values = found.log, as_json(found)
+    counted = read_rejects(rejects_path(log.path))
+    entry = {
+        "trace_id": values.pop("trace"),
+        "path": log.file.encode(errors="backslashreplace").decode(),
+        **values,
+        "repaired": counted.repaired,
+        "refused": counted.refused,
+        "lost": counted.lost,
+        "start_s": found.summary.start_s,
+        "last_write_s": log.last_write_s,
+    }
+    return printable_json(orjson.dumps(entry))
+
+
+def _print_days(rows: "Sequence[dict[str, str | int]]", *, as_json: bool) -> None:
+    import orjson
+
+    if as_json:
+        for row in rows:
+            click.echo(orjson.dumps(row))
+    else:
+        _print_table(_DAY_HEAD, ([str(value) for value in row.values()] for row in rows))
 
 
 def _print_table(head: Sequence[str], rows: Iterator[list[str]]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from tracerd.errors import TracerdError
+from tracerd.cli.completion import complete_trace as complete_trace
 from tracerd.exec.options import LAYOUTS
 from tracerd.socket_path import socket_path
 from tracerd.store.paths import log_dir
@@ -17,19 +17,6 @@ if TYPE_CHECKING:
     from tracerd.rows.moment import Moment
 
 Command = TypeVar("Command", bound=Callable[..., object])
-
-
-def complete_trace(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-    """The trace ids that begin so, the one written last first, and `latest`: for the completion of a shell."""
-    from tracerd.store.traces import LATEST, list_logs
-
-    directory = context.params.get("directory")
-    try:
-        logs = list_logs(directory if isinstance(directory, Path) else log_dir())
-    except TracerdError:
-        return []
-    names = [LATEST, *(log.trace_id for log in reversed(logs) if log.trace_id.isprintable())]
-    return [name for name in names if name.startswith(incomplete)]
 
 
 _QUANTITY = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([A-Za-z]+)", re.ASCII)

@@ -47,13 +47,18 @@ class Progress:
             bar.update(1)
         else:
             bar = self._bar or self._begin(STEPS)
-            bar.update(max(0, min(int(STEPS * part), STEPS) - bar.pos))
+            bar.update(max(0, min(int(STEPS * part), STEPS) - bar.pos))  # what is read twice goes not back
 
     def _begin(self, length: int | None) -> "ProgressBar[None]":
         self._bar = self._shown.enter_context(
             click.progressbar(repeat(None), length=length, label=self._label, file=sys.stderr)
         )
         return self._bar
+
+    def clear(self) -> None:
+        """Free the line of the bar for a line of text; the bar comes again when there is more to show."""
+        if self._bar is not None:
+            click.echo("\r\x1b[K", nl=False, err=True)
 
     def finish(self) -> None:
         """Show that all is done."""

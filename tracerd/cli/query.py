@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tracerd.cli.clickhouse import password_option
 from tracerd.cli.options import complete_trace, directory_option, moment, top_option
-from tracerd.cli.querying import computed, read_tracker, window_of
+from tracerd.cli.query_sql import computed_by, selects, tracker_or_metric
+from tracerd.cli.querying import computed, read_text, read_tracker, window_of
 from tracerd.cli.reading import check_stdout, print_lines
 from tracerd.text import printable, printable_json
 
@@ -23,10 +25,17 @@ if TYPE_CHECKING:
 @click.argument("traces", nargs=-1, metavar="[TRACE]... [EXPR]", shell_complete=complete_trace)
 @directory_option
 @click.option("--tracker", type=click.Path(dir_okay=False), metavar="FILE", help="A tracker, instead of EXPR.")
-@click.option("--check", "checked", type=click.Path(dir_okay=False), metavar="FILE", help="Check a tracker, and exit.")
+@click.option("--check", "checked", type=click.Path(dir_okay=False), metavar="FILE", help="Check trackers, and exit.")
+@click.option(
+    "--sql", "dialect", type=click.Choice(["duckdb", "clickhouse"]), help="Print the SELECT of each metric, and exit."
+)
+@click.option("--engine", metavar="URL", help="Ask this ClickHouse, such as clickhouse://localhost:8123/tracerd.")
+@password_option
 @click.option("--from", "start", type=moment, metavar="T", help="Only events from T on, see below.")
 @click.option("--to", "end", type=moment, metavar="T", help="Only events before T.")
-@click.option("--against", metavar="TRACE", help="Compare: TRACE is after, the others are before.")
+@click.option(
+    "--against", metavar="TRACE", shell_complete=complete_trace, help="Compare: TRACE is after, the others are before."
+)
 @click.option("--strict", is_flag=True, help="Exit 1 if an event is not as the tracker declares.")
 @click.option("--round", "digits", type=click.IntRange(0, 15), metavar="N", help="Round floats to N decimals.")
 @click.option(
@@ -45,6 +54,9 @@ def query(
     directory: Path,
     tracker: str | None,
     checked: str | None,
+    dialect: str | None,
+    engine: str | None,
+    password_file: str | None,
     start: "Moment | None",
     end: "Moment | None",
     against: str | None,
@@ -64,6 +76,8 @@ def query(
     --tracker reads many, with fields, derived values and alerts, from a file.
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, `latest`, or `-` for stdin.
     Several traces are read as one, in this order.
+    With --engine TRACE is a whole trace id; without one all traces of the database count.
+    With --sql give only EXPR, or the file of a tracker; the tables are those of `tracerd export`.
     T is a time such as 2026-11-26T21:24:00Z, a time before now such as -5m, or a ts in microseconds.
     """
     from tracerd.query.tracker import Tracker
@@ -72,18 +86,23 @@ def query(
 
     check_stdout()
     if checked is not None:
-        read_tracker(checked)
+        Tracker.parse_all(read_text(checked), checked)
+        return
+    window = window_of(start, end, time.time_ns() // 1000)
+    if dialect is not None:
+        print_lines(selects(tracker_or_metric(tracker, traces), dialect, window))
         return
     if tracker is None:
-        if len(traces) < 2:
+        if len(traces) < (1 if engine else 2):
             raise click.UsageError("give a TRACE and an EXPR, or --tracker FILE")
         asked = Tracker.of_metric(traces[-1], "EXPR")
         traces = traces[:-1]
     else:
         asked = read_tracker(tracker)
-    if not traces:
+    if not traces and not engine:
         raise click.UsageError("give a TRACE")
-    window = window_of(start, end, time.time_ns() // 1000)
+    if password_file and not engine:
+        raise click.UsageError("--password-file is for --engine")
     viewed = None
     if view is not None:
         viewed = question(asked, view, metric, group_by, _filters(filters))
@@ -92,7 +111,10 @@ def query(
         raise click.UsageError("--metric, --group-by and --filter are of a --view")
     results: list[Result] = []
     for some in [traces] if against is None else [traces, (against,)]:
-        result = computed(asked, directory, some, window, max_alerts)
+        if engine is None:
+            result = computed(asked, directory, some, window, max_alerts)
+        else:
+            result = computed_by(engine, password_file, asked, some, window)
         results.append(result)
         for line in warnings(result):
             click.echo(line, err=True)

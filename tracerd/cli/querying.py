@@ -30,10 +30,18 @@ def read_tracker(path: str) -> "Tracker":
     """
     from tracerd.query.tracker import Tracker
 
+    return Tracker.parse(read_text(path), path)
+
+
+def read_text(path: str) -> str:
+    """The text of a file of trackers.
+
+    Raises:
+        ViewError: It cannot be read.
+    """
     try:
         with open(path, "rb") as file:
-            text = file.read(MAX_TRACKER_BYTES + 1)
-        return Tracker.parse(text.decode(), path)
+            return file.read(MAX_TRACKER_BYTES + 1).decode()
     except OSError as error:
         raise ViewError(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -92,6 +100,8 @@ def _feed(computation: "Computation", tracker: "Tracker", source: "Source", wind
         computation.feed_table(table, Reading(source, progress, 1).blocks())
     warn_problem(source)
     if bad := table.events.bad_lines:
+        if bad == table.events.line:
+            raise ViewError(f"the trace {printable(source.trace_id)} has no event; `tracerd check` says why")
         lines = "1 line is" if bad == 1 else f"{bad:,} lines are"
         first = f"{printable(source.trace_id)}:{table.events.first_bad_line}"
         click.echo(f"{first}: {lines} no event and left out; `tracerd check` says why", err=True)

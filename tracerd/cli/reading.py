@@ -14,15 +14,14 @@ import click
 
 from tracerd.cli.exporting import warn_problem
 from tracerd.cli.progress import Progress, progress_of
+from tracerd.errors import TracerdError
 from tracerd.text import printable
 
 if TYPE_CHECKING:
-    from tracerd.builds.reader import Reader
     from tracerd.builds.steps import Build
     from tracerd.rows.recording import Recording
     from tracerd.rows.source import Source
     from tracerd.rows.table_maker import Input
-    from tracerd.store.traces import Snapshot
 
 _READ = 0.55
 _SPAN_BYTES = 150
@@ -42,6 +41,45 @@ def check_stdout() -> None:
 
     if not sys.stdout:
         raise ViewError("cannot write to stdout: it is closed")
+
+
+def sources_of(directory: Path, named: Sequence[str]) -> "Iterator[Source]":
+    """These traces, in this order; without any all of the directory, the one that was written last at the end.
+
+    Raises:
+        TracerdError: A trace is not found, or there is none.
+    """
+    from tracerd.errors import NoSuchTraceError, ViewError
+    from tracerd.rows.source import find_trace
+    from tracerd.traces.stored import list_logs
+
+    if named:
+        yield from [find_trace(directory, name) for name in named]
+        return
+    logs = list_logs(directory)
+    if not logs:
+        raise ViewError(f"there are no traces in {directory} yet; `tracerd exec CMD` records one")
+    for log in logs:
+        try:
+            source = find_trace(directory, f"{log.path}")
+        except NoSuchTraceError:  # it was removed meanwhile
+            continue
+        yield source
+
+
+@contextmanager
+def reading_errors(is_named: bool) -> Generator[None]:
+    """Report on stderr what cannot be read of one of all traces, and go on with the others.
+
+    Raises:
+        TracerdError: A person has named this one.
+    """
+    try:
+        yield
+    except TracerdError as error:
+        if is_named:
+            raise
+        click.echo(printable(str(error)), err=True)
 
 
 def print_lines(lines: Iterable[str]) -> None:
@@ -93,25 +131,15 @@ def read_trace(
         TracerdError: None fits, or more than one, or it cannot be read, or there is no event in it.
     """
     from tracerd.builds.ninja_files import learn
-    from tracerd.builds.reader import Reader
     from tracerd.errors import ViewError
-    from tracerd.rows.details import Details, need_lines
-    from tracerd.rows.recording import read
     from tracerd.rows.source import find_trace
+    from tracerd.view.whole import read_whole
 
     check_stdout()
     source = find_trace(directory.absolute(), name)
-    steps = Reader(only_steps=True)
     with no_gc(), progress_of(source) as progress:
-        if is_twice := need_lines(inputs):
-            source.keep()
-        snapshot = source.snapshot()
-        reading = Reading(source, progress, snapshot=snapshot)
-        blocks = reading.blocks()
-        recording = read(_fed(blocks, steps) if may_be_build else blocks, reading.tick, keeps_lines=is_twice)
-        if is_twice or "trace" in inputs:
-            recording.details = Details(source.trace_id, inputs, recording.tracks)
-            recording.details.read(source.blocks(snapshot))
+        reading = Reading(source, progress)
+        recording, steps = read_whole(source, inputs, reading.shown, reading.tick, may_be_build=may_be_build)
         build = steps.build(_now_ns(source))
         if build:
             learn(build)
@@ -128,19 +156,14 @@ def read_trace(
 
 def _now_ns(source: "Source") -> int | None:
     """The time on the clock of a trace that is being written on this machine; None for any other."""
-    from tracerd.store.own_lines import boot_id, first_clock
-    from tracerd.store.retention import is_in_use
+    from tracerd.store.own_lines import boot_id
+    from tracerd.traces.attributes import first_clock
+    from tracerd.traces.retention import is_in_use
 
     if source.log is None or not is_in_use(source.log):
         return None
     clock = first_clock(source.log.path)
     return time.clock_gettime_ns(time.CLOCK_MONOTONIC) if clock and clock.boot_id == boot_id() else None
-
-
-def _fed(blocks: Iterable[bytes], steps: "Reader") -> Iterator[bytes]:
-    for block in blocks:
-        steps.feed(block)
-        yield block
 
 
 def read_steps(directory: Path, name: str) -> "tuple[str, Build]":
@@ -188,13 +211,9 @@ class Reading:
         source: The trace.
         progress: Where to show it.
         of_all: Which part of all the reading is.
-        snapshot: How much of it; without one, what is there.
     """
 
-    def __init__(
-        self, source: "Source", progress: Progress, of_all: float = _READ, snapshot: "Snapshot | None" = None
-    ) -> None:
-        self._snapshot = snapshot
+    def __init__(self, source: "Source", progress: Progress, of_all: float = _READ) -> None:
         self._of_all = of_all
         self._source = source
         self._progress = progress
@@ -203,13 +222,14 @@ class Reading:
 
     def blocks(self) -> Iterator[bytes]:
         """The blocks of the trace."""
-        return self._read(self._source.blocks(self._snapshot))
+        return self.shown(self._source.blocks())
 
     def stored_blocks(self) -> Iterator[bytes]:
         """The blocks of the trace with begin marks and all."""
-        return self._read(self._source.stored_blocks())
+        return self.shown(self._source.stored_blocks())
 
-    def _read(self, blocks: Iterator[bytes]) -> Generator[bytes]:
+    def shown(self, blocks: Iterable[bytes]) -> Generator[bytes]:
+        """Blocks of the trace, with a step of the progress after each."""
         for block in blocks:
             yield block
             self._bytes += len(block)

@@ -56,6 +56,14 @@ TLDRS_SOCKET = Path("/tmp/tldrs.socket")  # noqa: S108 (the path that OCaml clie
     help="Remove traces whose last write is older, such as 30d.",
 )
 @click.option(
+    "--compress-after",
+    type=duration,
+    default=math.inf,
+    show_default="never",
+    metavar="AGE",
+    help="Compress logs whose last write is older, such as 7d.",
+)
+@click.option(
     "--max-total-size",
     type=size,
     default=math.inf,
@@ -86,6 +94,13 @@ TLDRS_SOCKET = Path("/tmp/tldrs.socket")  # noqa: S108 (the path that OCaml clie
     help="The lowest level of messages on stderr.",
 )
 @click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Messages on stderr as text, or each as a JSON object in one line.",
+)
+@click.option(
     "--daemonize",
     is_flag=True,
     help="Run in the background, return when clients can connect, and write the daemon's stderr to a file.",
@@ -98,10 +113,12 @@ def serve(
     max_line_bytes: int,
     max_unfinished_bytes: int,
     max_age: float,
+    compress_after: float,
     max_total_size: float,
     max_trace_size: float,
     fsync: Literal["never", "close", "always"],
     log_level: str,
+    log_format: Literal["text", "json"],
     daemonize: bool,
 ) -> None:
     """Run the daemon, until DIE, SIGTERM or Ctrl-C."""
@@ -124,7 +141,7 @@ def serve(
         click.echo(f"tracerd runs with pid {pid}; its log is {printable(str(log))}", err=True)
         return
     from tracerd.service import setup  # trio takes a while to import
-    from tracerd.store.retention import Limits
+    from tracerd.traces.retention import Limits
 
     config = setup.Config(
         sockets=sockets,
@@ -135,7 +152,8 @@ def serve(
         max_unfinished_bytes=max_unfinished_bytes,
         max_log_bytes=max_trace_size,
         fsync=fsync,
-        limits=Limits(max_age, max_total_size),
+        limits=Limits(max_age, max_total_size, pack_after_s=compress_after),
         log_level=log_level,
+        log_json=log_format == "json",
     )
     setup.serve(config, passed, parent)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 @click.option("--running", is_flag=True, help="Show only what has begun and not ended, and for how long it runs.")
 @click.option("--rerun", metavar="STEP", help="Print the line that runs this step again; STEP is a part of its name.")
 @where_option("spans")
+@click.option("--log", "logs", is_flag=True, help="Show log events below the spans in which they were written.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per process and span, and line.")
 def show(
     trace: str,
@@ -48,6 +49,7 @@ def show(
     running: bool,
     rerun: str | None,
     where: str | None,
+    logs: bool,
     as_json: bool,
 ) -> None:
     """Show a trace as a tree: processes, and in them their nested spans.
@@ -60,7 +62,7 @@ def show(
     """
     from tracerd.view.chosen import choose, unfinished
     from tracerd.view.process_tree import Wish
-    from tracerd.view.tree import Tree
+    from tracerd.view.tree import LOG_INPUTS, Tree
 
     if rerun is not None:
         _print_rerun(directory, trace, rerun)
@@ -68,16 +70,16 @@ def show(
     condition = span_condition(where)
     if errors:
         condition = span_condition("error" if where is None else f"({where}) && error")
-    inputs = inputs_of((), condition)
+    inputs = inputs_of(LOG_INPUTS if logs else (), condition)
     read = read_trace(directory, trace, inputs, may_be_build=where is None, running=running)
     of_processes = frozenset(_known(read.recording, pid) for pid in pids)
     least = round(min_dur * 1e9)
     if read.build:
         wish = Wish(max_depth=depth, min_dur=least, pids=of_processes, errors=errors, running=running)
-        _print_processes(read, read.build, wish, as_json=as_json)
+        _print_processes(read, read.build, wish, logs=logs, as_json=as_json)
         return
     recording = unfinished(read.recording) if running else read.recording
-    tree = Tree(choose(recording, condition), depth, least, of_processes)
+    tree = Tree(choose(recording, condition, with_logs=logs), depth, least, of_processes, logs)
     if as_json:
         _print_attributes(read)
     _print_spans(read, tree, as_json=as_json)
@@ -106,7 +108,7 @@ def _print_rerun(directory: Path, trace: str, wanted: str) -> None:
     click.echo(printable(line))
 
 
-def _print_processes(read: Read, build: "Build", wish: "Wish", *, as_json: bool) -> None:
+def _print_processes(read: Read, build: "Build", wish: "Wish", *, logs: bool, as_json: bool) -> None:
     """The processes of a build, and the spans that some of them have written by themselves."""
     import orjson
 
@@ -116,8 +118,9 @@ def _print_processes(read: Read, build: "Build", wish: "Wish", *, as_json: bool)
 
     tree = process_tree.ProcessTree(build, wish)
     others = without_steps(read.recording, build)
-    others = choose(unfinished(others) if wish.running else others, span_condition("error") if wish.errors else None)
-    spans = Tree(others, wish.max_depth, wish.min_dur, wish.pids)
+    condition = span_condition("error") if wish.errors else None
+    others = choose(unfinished(others) if wish.running else others, condition, with_logs=logs)
+    spans = Tree(others, wish.max_depth, wish.min_dur, wish.pids, logs)
     if as_json:
         _print_attributes(read)
         print_lines(printable_json(orjson.dumps(process_tree.as_json(step))).decode() for step in tree.rows)

@@ -2,14 +2,22 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.cli.export import find_sources, read_tables
+from tracerd.cli.clickhouse import password_option, server
+from tracerd.cli.export import database_for, find_sources, read_tables
 from tracerd.cli.options import complete_trace, directory_option
 from tracerd.cli.reading import check_stdout, print_lines
+from tracerd.cli.target import STDOUT
 from tracerd.text import printable, printable_json
+
+if TYPE_CHECKING:
+    from tracerd.exporters.clickhouse_http import Answer as EngineAnswer
+    from tracerd.exporters.sql import Answer
 
 
 @click.command()
@@ -17,11 +25,24 @@ from tracerd.text import printable, printable_json
 @directory_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each row.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print lines of CSV, the first with the names of the columns.")
-def sql(traces: tuple[str, ...], directory: Path, as_json: bool, as_csv: bool) -> None:
+@click.option("--save", metavar="FILE", help="Also keep all five tables, in this database of DuckDB.")
+@click.option("--engine", metavar="URL", help="Ask this ClickHouse, such as clickhouse://localhost:8123/tracerd.")
+@password_option
+def sql(
+    traces: tuple[str, ...],
+    directory: Path,
+    as_json: bool,
+    as_csv: bool,
+    save: str | None,
+    engine: str | None,
+    password_file: str | None,
+) -> None:
     """Ask traces a question in SQL; needs tracerd[sql].
 
     QUERY is one SELECT of DuckDB's SQL over the tables traces, events, spans, logs and points.
     Without a TRACE they hold all traces of the directory.
+    Nothing is written, but with --save: later queries then need not read the traces again.
+    With --engine, which needs nothing, it is one of ClickHouse's SQL, over what `tracerd export --clickhouse` wrote.
     """
     import orjson
 
@@ -31,9 +52,23 @@ def sql(traces: tuple[str, ...], directory: Path, as_json: bool, as_csv: bool) -
         raise click.UsageError("give a QUERY, such as 'SELECT name, count(*) FROM spans GROUP BY name'")
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
+    if save is not None and (engine is not None or save == STDOUT):
+        raise click.UsageError("--save is for a file of DuckDB: `tracerd export --all --duckdb FILE` needs no QUERY")
     check_stdout()
     *named, query = traces
-    answer = ask(query, read_tables(find_sources(directory.absolute(), named), reads=4))
+    answer: Answer | EngineAnswer
+    if engine is None:
+        if password_file:
+            raise click.UsageError("--password-file is for --engine")
+        directory = directory.absolute()
+        sources = find_sources(directory, named)
+        with nullcontext() if save is None else database_for(sources, directory, save) as path:
+            answer = ask(query, read_tables(sources, reads=4), path)
+    elif named:
+        raise click.UsageError("with --engine give only a QUERY, with a condition such as trace = 'build-42'")
+    else:
+        with server(engine, password_file) as found:
+            answer = found.ask(query)
     if as_json:
         for row in answer.rows():
             line = orjson.dumps(dict(zip(answer.columns, map(_json, row), strict=True)), default=str)

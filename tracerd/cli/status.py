@@ -6,7 +6,7 @@ import click
 
 from tracerd.cli.options import socket_option
 from tracerd.errors import NoDaemonError
-from tracerd.text import printable
+from tracerd.text import plural, printable
 
 
 @click.command()
@@ -32,9 +32,12 @@ def status(socket: Path, as_json: bool) -> None:
         f"tracerd {daemon.version}, pid {daemon.pid}, up {daemon.uptime_s:.0f} s, logs in {printable(daemon.directory)}"
     )
     click.echo(
-        f"{daemon.clients - 1} clients besides this one; events: {totals.stored} stored, {totals.repaired} repaired, "
-        f"{totals.refused} refused, {totals.lost} lost"
+        f"{plural(daemon.clients - 1, 'client')} besides this one; events: {totals.stored} stored, "
+        f"{totals.repaired} repaired, {totals.refused} refused, {totals.lost} lost"
     )
+    if daemon.git.processes:
+        git = daemon.git
+        click.echo(f"git: {plural(git.processes, 'process')}, {plural(git.unknown_events, 'unknown event')}")
     for trace_id, trace in daemon.traces.items():
         waiting = f", {trace.waiting} wait until the log can be written" if trace.waiting else ""
         click.echo(
@@ -43,5 +46,5 @@ def status(socket: Path, as_json: bool) -> None:
         for client in trace.clients:
             click.echo(
                 f"  pid {client.pid} ({printable(client.comm or 'gone')}): "
-                f"{client.lines} lines in {client.seconds:.1f} s"
+                f"{plural(client.lines, 'line')} in {client.seconds:.1f} s"
             )

@@ -7,6 +7,7 @@ import click
 
 from tracerd.cli.options import socket_option
 from tracerd.errors import NoDaemonError
+from tracerd.text import plural
 
 PATIENCE_S = 10.0
 POLL_S = 0.02
@@ -29,7 +30,7 @@ def stop(socket: Path, now: bool) -> None:
         others = msgspec.json.decode(reply, type=DaemonStatus).clients - 1
         if others:
             click.echo(
-                f"the daemon with pid {pid} stops when its {others} clients have gone (--now does not wait)",
+                f"the daemon with pid {pid} stops after its {plural(others, 'other client')} (--now does not wait)",
                 err=True,
             )
             return

@@ -79,10 +79,12 @@ def tail(
     output = Output(test, as_json=as_json, with_trace=trace is None, colour=is_terminal, warn=_warn_fault)
     directory = directory.absolute()
     source, path = _find(directory, trace, follow)
-    if source and source.log is None:
-        if follow:
+    if source and (source.log is None or source.log.packed_size):
+        if follow and source.log is None:
             raise ViewError(f"{source.trace_id} is no log, and nothing is added to it: leave out -f")
         _print_last(source, output, lines, test)
+        if follow:
+            _print_logs(None, Live(directory, path, at_end=True), output, 0, follow=True)
     else:
         _print_logs(source, Live(directory, path), output, lines, follow=follow)
     if source and not follow and lines and not output.printed:
@@ -121,8 +123,9 @@ def _print_logs(source: "Source | None", live: "Live", output: "Output", count: 
 def _find(directory: Path, trace: str | None, follow: bool) -> "tuple[Source | None, Path | None]":
     """The trace to begin with, if it is there, and the one to follow, if not all."""
     from tracerd.rows.source import find_trace
-    from tracerd.store.traces import LATEST, SUFFIX, list_logs, log_path
+    from tracerd.store.snapshot import SUFFIX, log_path
     from tracerd.trace_id import TraceId
+    from tracerd.traces.stored import LATEST, list_logs
 
     try:
         source = find_trace(directory, trace or LATEST)

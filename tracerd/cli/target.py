@@ -28,6 +28,13 @@ def is_stream(output: str) -> bool:
     return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
 
 
+def _are_one(path: str, other: str) -> bool:
+    try:
+        return os.path.samefile(path, other)
+    except OSError:  # one of them is not there
+        return False
+
+
 class Target:
     """Where a trace goes.
 
@@ -55,7 +62,7 @@ class Target:
             ExportError: It must not.
         """
         source = self._source
-        if source.path is not None and os.path.exists(path) and os.path.samefile(path, source.path):
+        if source.path is not None and _are_one(path, str(source.path)):
             raise ExportError(
                 f"{path} is the {'log' if source.log is not None else 'trace'} itself; choose another file"
             )
@@ -66,11 +73,12 @@ class Target:
 
     def _resolve(self, path: str) -> str:
         from tracerd.store.directory import Forbidden
+        from tracerd.store.packed import packed_path
         from tracerd.store.rejects import rejects_path
-        from tracerd.trace_json.export import resolve_target
+        from tracerd.trace_json.target import resolve_target
 
         log = self._source.snapshot().path
-        own_files = frozenset(os.path.realpath(file) for file in (log, rejects_path(log)))
+        own_files = frozenset(os.path.realpath(file) for file in (log, packed_path(log), rejects_path(log)))
         return resolve_target(path, Forbidden(os.path.realpath(self._directory), own_files))
 
     @contextmanager

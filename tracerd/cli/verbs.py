@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import click
 
+from tracerd.cli.completion import complete_file
 from tracerd.cli.exec_command import attributes, trace_id
 from tracerd.exec import verbs
 from tracerd.trace_id import TraceId
@@ -24,7 +25,7 @@ def _do(do: Callable[[verbs.Verb], bool], verb: verbs.Verb, trace: TraceId | Non
 
 @click.command()
 @click.argument("name", required=False)
-@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, shell_complete=complete_file)
 @click.option("--begin", metavar="NAME", default="", help="Begin a span, and print its id.")
 @click.option("--end", metavar="ID", default="", help="End the span of this id, from any process.")
 @_attributes

@@ -289,6 +289,7 @@ class Client:
 
     def notice(self, dropped: int, lost: bool) -> str:
         """The line that reports what is missing."""
-        text = f"tracerd: {dropped} events dropped" if dropped else "tracerd: connection lost"
+        events = "event" if dropped == 1 else "events"
+        text = f"tracerd: {dropped} {events} dropped" if dropped else "tracerd: connection lost"
         args = encode({"dropped": dropped, "connection_lost": lost})
         return f'{{{self._where("i")},"s":"p","name":"{text}","cat":"tracerd","args":{args}}}\n'

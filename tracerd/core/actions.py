@@ -41,9 +41,9 @@ class Export:
     export_id: int
     trace_id: TraceId
     path: str
-    client: ClientId | None
+    client: ClientId | None = None
     """The client that asked, and waits for it; None for an export at exit."""
-    line_no: int
+    line_no: int = 0
     """Where that client asked for it; 0 for an export at exit."""
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from tracerd.core.actions import Action, ClientId, ReplyError, ReplyOk, ReplyStatus
 from tracerd.core.counts import Totals
+from tracerd.core.git_client import GitClient
 from tracerd.core.limits import MAX_EXPORTS, MAX_REPLIES
-from tracerd.core.messages import Command, EmitTef, Flush, Status
+from tracerd.core.messages import Command, EmitTef, Events, Flush, Status
 from tracerd.core.protocol import encode_error, encode_ok
 from tracerd.trace_id import TraceId
 
@@ -31,6 +32,8 @@ class Client:
     pid: int
     since_s: float
     trace_id: TraceId | None = None
+    git: GitClient | None = None
+    """If it is a process of git, which writes of itself; it has no trace then, and belongs to none as a client."""
     totals: Totals = field(default_factory=Totals)
     errors: int = 0
     exit_paths: int = 0
@@ -77,10 +80,24 @@ class Client:
             reason = "further errors on this connection are not reported"
         return [ReplyError(self.client_id, encode_error(line_no, reason), logged)]
 
+    def refuse_events(self, events: Events, reason: str) -> list[Action]:
+        """Count them as refused, and the ERROR lines of the first of them."""
+        self.totals.refused += events.count
+        lines = range(events.first_line, events.first_line + min(events.count, MAX_ERRORS + 1))
+        return [error for line_no in lines for error in self.error(line_no, reason)]
+
 
 @dataclass(slots=True)
 class Trace:
-    """A trace that is open, ending or pending."""
+    """What is known of a trace during its life.
+
+    - open: it has clients;
+    - ending: its last client has gone. The next one may be on its way, as between two steps of a build, so the trace
+      waits `GRACE_S` for it;
+    - pending: its log cannot be written, and events wait in memory. It cannot end before they are written or lost;
+    - ended: its exports at exit are asked for, its counts are handed out in `EndTrace`, and its log is closed. Only the
+      paths of its exports are remembered: if clients come again they are written again.
+    """
 
     clients: set[ClientId] = field(default_factory=set[ClientId])
     totals: Totals = field(default_factory=Totals)

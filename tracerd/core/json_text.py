@@ -9,10 +9,11 @@ import string
 from itertools import accumulate
 from typing import Final
 
-from tracerd.core.tef import MAX_DECIMALS
-
 MAX_DEPTH: Final = 256
 """Levels of nesting, the object itself being the first. json.loads of Python 3.11 gives up below 1000."""
+
+MAX_DECIMALS: Final = 63
+"""Digits after the point that Perfetto 52 reads of a number, whatever its value: more fail the load of a trace."""
 
 
 def may_be_deep(line: bytes) -> bool:
@@ -52,7 +53,7 @@ def is_too_deep(text: bytes) -> bool:
 # digits alike two searches find both; they take 75 us for 64 KiB, a regular expression takes 500 us and more.
 # Far fewer digits in a row are suspicious here: Perfetto does not read so many after the point.
 _ALIKE = bytes.maketrans(b"123456789E", b"000000000e")
-_NO_DIGITS = b"+" + string.ascii_letters.replace("e", "").replace("E", "").encode()
+_NO_DIGITS = b'+."{}' + string.ascii_letters.replace("e", "").replace("E", "").encode()
 _MANY_DIGITS = b"0" * (MAX_DECIMALS + 1)
 _LONG_EXPONENT = b"0e000"
 # With fewer digits than these before it, an exponent below 200 is harmless.
@@ -65,9 +66,9 @@ _MANY_EXPONENTS = 1000  # in strings, mostly; more are checked exactly
 
 def may_overflow(block: bytes) -> bool:
     """Whether a number in JSON text may be beyond a double, or more than Perfetto reads."""
-    # Without the letters there is less to search; what touches in a number still touches.
+    # With most other bytes gone there is less to search; what touches in a number still touches.
     digits = block.translate(_ALIKE, _NO_DIGITS)
-    if digits.rfind(_LONG_EXPONENT) < 0 and _MANY_DIGITS not in digits:
+    if digits.rfind(_LONG_EXPONENT) < 0 and digits.rfind(_MANY_DIGITS) < 0:
         return False
     if _MANY_DIGITS in block.translate(_ALIKE, b"+"):
         return True

@@ -32,7 +32,7 @@ from tracerd.core.json_text import (
     unmask,
     with_outside,
 )
-from tracerd.core.tef import has_own_line
+from tracerd.core.own_prefixes import has_own_line
 from tracerd.speedups import plain_lines
 
 MAX_REPAIRED_BYTES: Final = 1024 * 1024

@@ -80,7 +80,14 @@ class Refused(msgspec.Struct, frozen=True, gc=False):
 
 
 Command = EmitTef | EmitTefAtExit | Flush | Status
-WORDS = {EmitTef: "EMIT_TEF", EmitTefAtExit: "EMIT_TEF_AT_EXIT", Flush: "FLUSH", Status: "STATUS"}
+_WORDS = {EmitTef: "EMIT_TEF", EmitTefAtExit: "EMIT_TEF_AT_EXIT", Flush: "FLUSH", Status: "STATUS"}
 """Commands that are refused because of what came before them, and how they are written."""
+
+
+def refused_command(command: Command, reason: str) -> Refused:
+    """The line of a command that is refused because of what came before it."""
+    word = _WORDS[type(command)]
+    return Refused(command.line_no, f"{word}: {reason}", word.encode(), is_command=True)
+
 
 Message = Open | Events | EmitTef | EmitTefAtExit | Flush | Status | Die | DieWhenIdle | Refused

@@ -27,8 +27,9 @@ from tracerd.core.messages import (
     Refused,
     Status,
 )
-from tracerd.core.tef import CLOCK_NAME, CLOCK_PREFIX, OWN_PREFIXES
+from tracerd.core.own_prefixes import CLOCK_NAME, CLOCK_PREFIX, OWN_PREFIXES
 from tracerd.errors import InvalidTraceIdError
+from tracerd.speedups import MAX_PARTIAL_BYTES
 from tracerd.trace_id import TraceId
 
 KEPT_BYTES = 64 * 1024
@@ -71,19 +72,23 @@ class MessageReader:
         self.lines = 0
         """Lines seen so far, blank and refused ones too: a client finds its line by this number."""
         self._max_line_bytes = max_line_bytes
-        self._partial = bytearray()
+        self.partial = bytearray()
+        """What is held of a line that has not ended yet."""
         self._skipping = False  # inside a line that was refused for its length
 
-    @property
-    def unfinished_bytes(self) -> int:
-        """What is held of a line that has not ended yet."""
-        return len(self._partial)
+    def may_be_passed_by(self) -> bool:
+        """Whether whole lines that come next may go elsewhere: see `passed`."""
+        return not self._skipping and len(self.partial) <= MAX_PARTIAL_BYTES
+
+    def passed(self, lines: int) -> None:
+        """Note that so many lines have passed by, with the one that had not ended."""
+        self.lines, self.partial = self.lines + lines, bytearray()
 
     def refuse_unfinished(self, reason: str) -> Message:
         """Refuse the line that has not ended yet, and skip the rest of it."""
         self.lines += 1
-        refused = Refused(self.lines, reason, bytes(self._partial[:KEPT_BYTES]))
-        self._partial = bytearray()
+        refused = Refused(self.lines, reason, bytes(self.partial[:KEPT_BYTES]))
+        self.partial = bytearray()
         self._skipping = True
         return refused
 
@@ -99,15 +104,15 @@ class MessageReader:
         end = data.rfind(b"\n") + 1
         if end:
             # One join, no bytearray in between: it is the only copy that a block sees.
-            block = b"".join((self._partial, memoryview(data)[:end])) if self._partial else data[:end]
-            self._partial = bytearray(memoryview(data)[end:])
+            block = b"".join((self.partial, memoryview(data)[:end])) if self.partial else data[:end]
+            self.partial = bytearray(memoryview(data)[end:])
             messages.extend(self._decode(block))
         else:
-            self._partial += data
+            self.partial += data
         # Not before all that is kept of the line has come, or the line has ended.
-        if len(self._partial) > max(self._max_line_bytes, KEPT_BYTES):
-            messages.append(self._too_long(self._partial))
-            self._partial = bytearray()
+        if len(self.partial) > max(self._max_line_bytes, KEPT_BYTES):
+            messages.append(self._too_long(self.partial))
+            self.partial = bytearray()
             self._skipping = True
         return messages
 
@@ -116,8 +121,7 @@ class MessageReader:
 
         A last event may lack its newline. A command may not: `DIE` may be half a `DIE_WHEN_IDLE`.
         """
-        partial = bytes(self._partial)
-        self._partial = bytearray()
+        partial, self.partial = bytes(self.partial), bytearray()
         if len(partial) > self._max_line_bytes:
             return [self._too_long(partial)]
         line = partial.strip(_BLANKS)

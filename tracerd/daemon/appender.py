@@ -14,7 +14,7 @@ from tracerd.core.state import DaemonState
 from tracerd.daemon.log_throttle import LogThrottle
 from tracerd.daemon.trace_files import TraceFiles
 from tracerd.errors import LogFullError, NotAFileError, TracerdError
-from tracerd.text import printable
+from tracerd.text import plural, printable
 from tracerd.trace_id import TraceId
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,9 @@ class Appender:
             return Full(str(error))
         except NotAFileError as error:  # time will not heal it
             if self._warn_now(trace_id):
-                logger.warning("trace %s: events are lost: %s", trace_id, printable(str(error)))
+                logger.warning(
+                    "trace %s: events are lost: %s", trace_id, printable(str(error)), extra={"trace": trace_id}
+                )
             return Lost(str(error))
         except (OSError, TracerdError) as error:
             return Waits(_reason(error))
@@ -95,7 +97,8 @@ class Appender:
         self._state.pending_done(trace_id, trio.current_time())
         # A disk that is full for an instant, again and again, is reported once a minute.
         if trace_id in self._warned or waiting.lost:
-            logger.warning("trace %s: the log is written again; %d events lost meanwhile", trace_id, waiting.lost)
+            message = "trace %s: the log is written again; %s lost meanwhile"
+            logger.warning(message, trace_id, plural(waiting.lost, "event"), extra={"trace": trace_id})
         self._warned.discard(trace_id)
         return actions
 
@@ -107,7 +110,8 @@ class Appender:
             reason = self.missing(trace_id)
             if not reason:
                 continue
-            logger.error("data lost: trace %s: %d events that waited: %s", trace_id, waiting.events, reason)
+            message = "data lost: trace %s: %d events that waited: %s"
+            logger.error(message, trace_id, waiting.events, reason, extra={"trace": trace_id})
             while append := self._state.pending.first(trace_id):
                 actions += self._state.appended(append, Lost(reason))
             self._state.pending_done(trace_id, trio.current_time())
@@ -117,13 +121,9 @@ class Appender:
         if self._warn_now(trace_id):
             self._warned.add(trace_id)
             waiting = self._state.pending.traces[trace_id]
-            logger.warning(
-                "trace %s: the log cannot be written: %s; %d events wait in memory, %d are lost",
-                trace_id,
-                waiting.reason,
-                waiting.events,
-                waiting.lost,
-            )
+            values = trace_id, waiting.reason, waiting.events, waiting.lost
+            message = "trace %s: the log cannot be written: %s; %d events wait in memory, %d are lost"
+            logger.warning(message, *values, extra={"trace": trace_id})
 
 
 def _reason(error: Exception) -> str:

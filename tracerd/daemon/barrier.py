@@ -35,24 +35,25 @@ def waiting_bytes(connection: socket.socket) -> int:
     return int(_INT.unpack(raw)[0])
 
 
-async def accept_waiting(accept: Callable[[], bool], backlog: int) -> bool:
+async def accept_waiting(accept: Callable[[int], int], backlog: int) -> bool:
     """Accept every connection that waits now.
 
     The queue is first in, first out and holds at most `backlog` + 1, so that many calls are enough; "until none is
     left" need not end while others keep connecting.
 
     Args:
-        accept: Accepts one connection; False when none waits. OSError when it cannot (out of file descriptors).
+        accept: Accepts so many connections at most; how many it were, 0 when none waits. OSError when it cannot (out
+            of file descriptors).
         backlog: As given to listen().
 
     Returns:
         Whether all were accepted.
     """
     try:
-        for number in range(1, backlog + 2):
-            if not accept():
-                break
-            if number % ACCEPTS_PER_TURN == 0:
+        left = backlog + 1
+        while left > 0 and (accepted := accept(min(left, ACCEPTS_PER_TURN))):
+            left -= accepted
+            if left % ACCEPTS_PER_TURN < accepted:
                 await trio.lowlevel.checkpoint()
     except OSError:
         return False

@@ -21,6 +21,10 @@ MAX_OUTBOX_BYTES = 1024 * 1024
 """OK and STATUS lines that may wait for a client that does not read."""
 
 
+Accepted = tuple[socket.socket, bytes, bool]
+"""A new connection, what was received from it, and whether its end was seen."""
+
+
 def recv(sock: socket.socket, size: int) -> bytes | None:
     """The next bytes of a socket; empty at its end, None if there are none now."""
     try:
@@ -30,6 +34,22 @@ def recv(sock: socket.socket, size: int) -> bytes | None:
     except OSError:
         # ECONNRESET: the client closed without having read all our replies. What it wrote was read before.
         return b""
+
+
+def accept_one(listener: socket.socket) -> Accepted | None:
+    """The next who waits to be accepted, with what it has sent by now; None if there is none.
+
+    Raises:
+        OSError: There is no descriptor for it.
+    """
+    try:
+        sock, _ = listener.accept()
+    except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+        return None
+    data, rest = recv(sock, RECV_BYTES), None
+    if data and (room := RECV_BYTES - len(data)):
+        rest = recv(sock, room)
+    return sock, (data or b"") + (rest or b""), b"" in (data, rest)
 
 
 class Connection:

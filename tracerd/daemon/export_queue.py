@@ -15,9 +15,10 @@ import trio
 from tracerd.core.actions import Export
 from tracerd.errors import ExportError
 from tracerd.store.directory import Forbidden
-from tracerd.store.traces import Snapshot
+from tracerd.store.snapshot import Snapshot
 from tracerd.text import printable
-from tracerd.trace_json.export import export_to_file, resolve_target
+from tracerd.trace_json.export import export_to_file
+from tracerd.trace_json.target import resolve_target
 
 logger = logging.getLogger(__name__)
 
@@ -142,17 +143,18 @@ class ExportQueue:
         except Exception as error:
             return self._failed(target, job, error)
         shown = printable(target)
-        logger.info("trace %s: %d events to %s, %d left out", source.trace_id, summary.events, shown, summary.left_out)
+        values = source.trace_id, summary.events, shown, summary.left_out
+        logger.info("trace %s: %d events to %s, %d left out", *values, extra={"trace": source.trace_id})
         return source.missing and f"written, but incomplete: {source.missing}"
 
     def _failed(self, path: str, job: _Job, error: Exception) -> str:
         where = f"trace {job.source.trace_id} was not written to {printable(path)}"
         if not isinstance(error, ExportError):
-            logger.error("a bug of tracerd: %s", where, exc_info=error)
+            logger.error("a bug of tracerd: %s", where, exc_info=error, extra={"trace": job.source.trace_id})
             return "an internal error of tracerd; see its log"
         reason = printable(str(error))
         if any(wish.client is None for wish in job.wishes):  # clients are sent an ERROR, and it is logged
-            logger.warning("%s: %s", where, reason)
+            logger.warning("%s: %s", where, reason, extra={"trace": job.source.trace_id})
         return reason
 
     def _give_up_if_hurried(self) -> None:

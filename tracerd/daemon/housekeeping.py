@@ -8,9 +8,9 @@ from pathlib import Path
 import trio
 
 from tracerd.errors import TracerdError
-from tracerd.store.retention import Limits, enforce
 from tracerd.text import printable
 from tracerd.trace_id import TraceId
+from tracerd.traces.retention import Limits, enforce
 
 logger = logging.getLogger(__name__)
 

@@ -15,14 +15,17 @@ import trio
 
 from tracerd.core.actions import Stored
 from tracerd.core.lines import check_run
+from tracerd.core.shortcuts import flowed, named_trace, visited
 from tracerd.core.state import DaemonState
-from tracerd.core.visits import named_trace, visited
 from tracerd.daemon import barrier
-from tracerd.daemon.connection import RECV_BYTES, RECV_BYTES_OF_MANY, Connection, recv
+from tracerd.daemon.connection import RECV_BYTES, RECV_BYTES_OF_MANY, Accepted, Connection, accept_one, recv
 from tracerd.daemon.listeners import AnyListener, Peer, peer_of, welcome_uids
 from tracerd.daemon.log_throttle import LogThrottle
 from tracerd.daemon.performer import Performer
 from tracerd.daemon.trace_files import TraceFiles
+from tracerd.speedups import MAX_MOVED_BYTES, Pumped, pump
+from tracerd.store.log import LogWriter
+from tracerd.trace_id import TraceId
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +80,8 @@ class Intake:
         self._max_descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_DESCRIPTORS
         self._short_of_descriptors = False
         self._warn_now = LogThrottle()
+        self._may_move = pump is not None and max_line_bytes >= MAX_MOVED_BYTES
+        self._last_visited: TraceId | None = None
 
     def start(self, readers: trio.Nursery) -> None:
         """Connections are read from by tasks of this nursery."""
@@ -87,9 +92,9 @@ class Intake:
         while True:
             await trio.lowlevel.wait_readable(listener.socket)
             try:
-                for _ in range(barrier.ACCEPTS_PER_TURN):
-                    if not self.accept(listener):
-                        break
+                left = barrier.ACCEPTS_PER_TURN
+                while left > 0 and (accepted := self.accept(listener, left)):
+                    left -= accepted
                 self._short_of_descriptors = False
             except OSError as error:
                 if not self._short_of_descriptors:
@@ -97,8 +102,8 @@ class Intake:
                 self._short_of_descriptors = True
                 await trio.sleep(ACCEPT_PAUSE_S)
 
-    def accept(self, listener: AnyListener) -> bool:
-        """Accept one connection and read what it has sent by now; False if none waits.
+    def accept(self, listener: AnyListener, most: int) -> int:
+        """Accept so many connections at most and read what they have sent by now; how many it were, 0 if none waits.
 
         Raises:
             OSError: There is no file descriptor for another, or for its log, or none would be left for exports.
@@ -107,10 +112,10 @@ class Intake:
         files = FILES_PER_TRACE * traces + self._trace_files.pinned()
         if len(self._performer.connections) + files > self._max_descriptors:
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-        try:
-            sock, _ = listener.socket.accept()
-        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return False
+        served, accepted = self._serve_burst(listener.socket, most)
+        if accepted is None:
+            return served
+        sock, data, ended = accepted
         try:
             peer = peer_of(sock)
         except OSError:
@@ -120,27 +125,44 @@ class Intake:
             if self._warn_now(peer.uid):
                 logger.warning("refused a connection of another user (uid %d, pid %d)", peer.uid, peer.pid)
             sock.close()
-            return True
+            return served + 1
         if self._performer.stop.is_set():
             barrier.refuse_writes(sock)
         self.reads += 1
-        data, rest = recv(sock, RECV_BYTES), None
-        if data and (room := RECV_BYTES - len(data)):
-            rest = recv(sock, room)
-            if rest == b"" and self._serve_whole(sock, data, peer):
-                return True
-            data += rest or b""
+        if data and ended and self._serve_whole(sock, data, peer):
+            return served + 1
         client = self._state.connect(peer.pid, trio.current_time())
         connection = self._performer.connections[client] = Connection(client, sock, peer, self._max_line_bytes)
-        if data is not None:
+        if data or ended:
             self._take(connection, data)
-        for _ in range(0 if data is None else READS_AT_ACCEPT):
+        for _ in range(READS_AT_ACCEPT if data else 0):
             if connection.recv_bytes < RECV_BYTES or not (connection.reading and self.read(connection)):
                 break
         if connection.reading and not self._performer.stop.is_set():
             connection.waited_for = True
             self._readers.start_soon(self._read_loop, connection)
-        return True
+        return served + 1
+
+    def _serve_burst(self, listener: socket.socket, most: int) -> tuple[int, Accepted | None]:
+        """How many clients were served as by `_serve_whole`, all of the trace of the last one, and the next client."""
+        trace_id = self._last_visited
+        log = self._log(trace_id)
+        if trace_id and log and (done := log.burst(listener.fileno(), b"OPEN %b\n" % trace_id.encode(), most)):
+            served, lines, _, _, error, fd, data, ended = done
+            if served:
+                self.reads += served
+                visited(self._state, trace_id, lines, trio.current_time())
+                self.check_for_ends()
+            elif error not in (0, errno.EAGAIN, errno.EINTR, errno.ECONNABORTED):
+                raise OSError(error, os.strerror(error))
+            return served, None if fd < 0 else (socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fd), data, ended)
+        return 0, accept_one(listener)
+
+    def _log(self, trace_id: TraceId | None) -> LogWriter | None:
+        """The log of a trace, if plain lines may go there as they come."""
+        if trace_id is None or trace_id in self._state.pending.traces or not self._may_move:
+            return None
+        return self._trace_files.flowing(trace_id)
 
     def _serve_whole(self, sock: socket.socket, data: bytes, peer: Peer) -> bool:
         """Serve a client that has sent all this and gone; false, and nothing is done, if it needs the usual way.
@@ -156,6 +178,7 @@ class Intake:
             if count is None or not isinstance(self._performer.appender.append(trace_id, block), Stored):
                 return False
             visited(self._state, trace_id, count, trio.current_time())
+            self._last_visited = trace_id
             self.check_for_ends()
         except Exception:
             logger.exception("a bug of tracerd: the client with pid %d is given up", peer.pid)
@@ -174,23 +197,39 @@ class Intake:
             self.read(connection)
 
     def read(self, connection: Connection) -> bool:
-        """Receive once, unless messages wait, and do what follows from it in a turn; False if there was nothing."""
-        data = b"" if connection.messages else recv(connection.socket, connection.recv_bytes)
+        """Receive, unless messages wait, and do what follows from it in a turn; False if there was nothing."""
+        data = b"" if connection.messages else self._receive(connection)
         if data is None:
             return False
         self.reads += 1
         self._take(connection, data)
         return True
 
-    def _take(self, connection: Connection, data: bytes) -> None:
-        """Do in a turn what follows from these bytes, or from messages that wait; empty: the end of the connection."""
-        connection.received += len(data)
+    def _receive(self, connection: Connection) -> bytes | Pumped | None:
+        """What came, empty at the end; pumped into the log if this client's lines may be. None if nothing is there."""
+        reader, size = connection.reader, connection.recv_bytes
+        may_pump = size == RECV_BYTES and reader.may_be_passed_by()
+        if may_pump and (log := self._log(self._state.clients[connection.client].trace_id)):
+            return log.pump(connection.socket.fileno(), reader.partial)
+        return recv(connection.socket, size)
+
+    def _take(self, connection: Connection, data: bytes | Pumped) -> None:
+        """Do in a turn what follows from what was received, or from messages that wait."""
         try:
             client, now_s = connection.client, trio.current_time()
-            messages = connection.messages
-            ended = not messages and not data
+            reader, messages = connection.reader, connection.messages
+            if isinstance(data, tuple):
+                received, lines, _, _, data = data
+                flowed(self._state, client, lines)
+                reader.passed(lines)
+            else:
+                received = len(data)
+            connection.received += received
+            ended = not messages and not received
             if not messages:
-                messages.extend(connection.reader.feed(data) if data else connection.reader.finish())
+                messages.extend(reader.feed(data))
+                if ended:
+                    messages.extend(reader.finish())
                 connection.recv_bytes = RECV_BYTES_OF_MANY if len(messages) > MESSAGES_PER_TURN else RECV_BYTES
             for _ in range(min(len(messages), MESSAGES_PER_TURN)):
                 self._performer.perform(self._state.receive(client, messages.popleft(), now_s))
@@ -200,7 +239,7 @@ class Intake:
                 connection.reading = False
                 self._performer.perform(self._state.disconnect(client, now_s))
             self.check_for_ends()
-            if (unfinished := connection.reader.unfinished_bytes) != connection.unfinished_bytes:
+            if (unfinished := len(reader.partial)) != connection.unfinished_bytes:
                 self._unfinished_bytes += unfinished - connection.unfinished_bytes
                 connection.unfinished_bytes = unfinished
                 if self._unfinished_bytes > self._max_unfinished_bytes:

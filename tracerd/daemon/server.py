@@ -27,8 +27,9 @@ from tracerd.daemon.listeners import AnyListener
 from tracerd.daemon.performer import Performer
 from tracerd.daemon.trace_files import Fsync, TraceFiles
 from tracerd.store.directory import TraceDirectory
-from tracerd.store.retention import NO_LIMITS, Limits
+from tracerd.store.own_lines import wall_offset_us
 from tracerd.trace_id import TraceId
+from tracerd.traces.retention import NO_LIMITS, Limits
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class Server:
     ) -> None:
         self._listeners = listeners
         self._directory = directory
-        self._state = DaemonState(only_trace[0] if only_trace else None)
+        self._state = DaemonState(only_trace[0] if only_trace else None, wall_offset_us)
         self._trace_files = TraceFiles(
             directory,
             only_trace[1] if only_trace else None,
@@ -164,13 +165,14 @@ class Server:
                 missing = f"the log cannot be written: {missing}"
             elif not complete:
                 missing = "out of file descriptors to accept all clients"
-            refused = self._state.unrecorded_refusals(export.trace_id)
+            trace = self._state.traces.get(export.trace_id)
+            refused = trace.totals.refused if trace else 0  # which no EndTrace has counted yet
             self._exports.add(export, self._trace_files.begin_export(export.trace_id, refused, missing))
 
     def _export_ended(self, export: Export, error: str) -> None:
         self._trace_files.end_export(export.trace_id)
         self._housekeeping.check_again()
-        self._perform(self._state.export_ended(export.export_id, error))
+        self._perform(self._state.export_ended(export, error))
 
     # ------------------------------------------------------------------ the stop
 

@@ -11,6 +11,7 @@ from tracerd import __version__
 from tracerd.core.actions import ClientId
 from tracerd.core.clients import Client
 from tracerd.core.counts import Totals
+from tracerd.core.git_client import GitTotals
 from tracerd.core.state import DaemonState
 from tracerd.speedups import implementation
 
@@ -47,6 +48,8 @@ class DaemonStatus(msgspec.Struct):
     traces: dict[str, TraceStatus]
     implementation: str = "Python"
     """Which scanner it uses; see `tracerd.speedups`."""
+    git: GitTotals = msgspec.field(default_factory=GitTotals)
+    """Connections of git since the daemon's start; they are not among the clients."""
 
 
 def status_line(
@@ -71,7 +74,7 @@ def status_line(
         pid=os.getpid(),
         uptime_s=round(uptime_s, 3),
         directory=os.fsencode(directory).decode(errors="replace"),
-        clients=sum(not client.gone for client in state.clients.values()),
+        clients=sum(not client.gone and not client.git for client in state.clients.values()),
         totals=state.totals,
         traces={
             str(trace_id): TraceStatus(
@@ -83,6 +86,7 @@ def status_line(
             if trace.clients or trace_id in state.pending.traces
         },
         implementation=implementation,
+        git=state.git,
     )
     return msgspec.json.encode(status) + b"\n"
 

@@ -1,11 +1,12 @@
 """The only writer of logs and of the rejects beside them."""
 
+import contextlib
 import logging
 import math
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -15,12 +16,14 @@ from tracerd.core.messages import Refused
 from tracerd.core.protocol import KEPT_BYTES
 from tracerd.daemon.log_throttle import LogThrottle
 from tracerd.errors import LogFullError, NotAFileError
+from tracerd.speedups import MAX_MOVED_BYTES
 from tracerd.store.directory import TraceDirectory
 from tracerd.store.files import close, pin
 from tracerd.store.log import LogWriter
 from tracerd.store.own_lines import clock_line, full_line, lost_line
+from tracerd.store.packed import log_length, packed_path
 from tracerd.store.rejects import RejectsFile, rejects_path
-from tracerd.store.traces import Snapshot, log_path, snapshot
+from tracerd.store.snapshot import Snapshot, log_path, snapshot
 from tracerd.trace_id import TraceId
 
 logger = logging.getLogger(__name__)
@@ -33,11 +36,22 @@ REMOVED_CHECK_S = 5.0
 
 
 @dataclass(slots=True)
+class _OpenLog:
+    """A log that is being written."""
+
+    writer: LogWriter
+    max_bytes: float
+    """What it may have, besides what is in its packed part."""
+    check_at_s: float
+    """When to check whether it was removed."""
+
+
+@dataclass(slots=True)
 class _Pin:
     """What keeps a log from being removed while exports wait to read it."""
 
     exports: int = 0
-    fd: int | None = None
+    fds: dict[Path, int] = field(default_factory=dict[Path, int])
 
 
 class TraceFiles:
@@ -62,10 +76,9 @@ class TraceFiles:
         self._directory = directory
         self._only_log = only_log
         self._on_removed = on_removed
-        self._logs: dict[TraceId, LogWriter] = {}
+        self._logs: dict[TraceId, _OpenLog] = {}
         self._rejects: dict[TraceId, RejectsFile] = {}
         self._clocked: set[TraceId] = set()  # traces whose log has this daemon's clock line
-        self._check_at_s: dict[TraceId, float] = {}
         self._max_log_bytes = max_log_bytes
         self._fsync = fsync
         self._warn_now = LogThrottle()
@@ -85,28 +98,29 @@ class TraceFiles:
             NotAFileError: What lies in the log's place is no regular file.
             TracerdError: The directory cannot be used now.
         """
-        if self._append(trace_id, block):
-            return
-        raise LogFullError(
-            f"the trace is full, its log has reached {self._max_log_bytes:.0f} bytes (the daemon's --max-trace-size)"
-        )
-
-    def _append(self, trace_id: TraceId, block: bytes) -> bool:
-        """As `append`; false if the log is full."""
         log = self._logs.get(trace_id) or self._open(trace_id)
-        if time.monotonic() >= self._check_at_s[trace_id]:
+        if time.monotonic() >= log.check_at_s:
             log = self._check_removed(trace_id, log)
-        limit = self._max_log_bytes
-        if log.size >= limit:
-            return False
+        writer = log.writer
+        if writer.size >= log.max_bytes:
+            raise LogFullError(
+                f"the trace is full, its log has reached {self._max_log_bytes:.0f} bytes"
+                " (the daemon's --max-trace-size)"
+            )
         if trace_id not in self._clocked:
             block = clock_line() + block
-        if log.size + len(block) >= limit:
+        if writer.size + len(block) >= log.max_bytes:
             # The mark comes with the run that fills the log, so that each log has exactly one.
-            block += full_line(int(limit), block[block.rfind(b"\n", 0, -1) + 1 :])
-        log.append(block)
+            block += full_line(int(self._max_log_bytes), block[block.rfind(b"\n", 0, -1) + 1 :])
+        writer.append(block)
         self._clocked.add(trace_id)
-        return True
+
+    def flowing(self, trace_id: TraceId) -> LogWriter | None:
+        """The log, if it may be moved to in C: begun, in its place a moment ago, and not nearly full."""
+        log = self._logs.get(trace_id)
+        if log is None or log.writer.torn or trace_id not in self._clocked or time.monotonic() >= log.check_at_s:
+            return None
+        return log.writer if log.writer.size + MAX_MOVED_BYTES < log.max_bytes else None
 
     def mark_lost(self, trace_id: TraceId, events: int, one: bytes) -> None:
         """Mark the place in the log where so many events are missing, this one among them; a full log has no room.
@@ -114,7 +128,8 @@ class TraceFiles:
         Raises:
             OSError: It was not written.
         """
-        self._append(trace_id, lost_line(events, one))
+        with contextlib.suppress(LogFullError):
+            self.append(trace_id, lost_line(events, one))
 
     def sync(self) -> Iterator[str]:
         """With fsync "always", bring all logs to the disk; yields what went wrong."""
@@ -122,27 +137,25 @@ class TraceFiles:
             for log in self._logs.values():
                 yield from _sync(log)
 
-    def _open(self, trace_id: TraceId) -> LogWriter:
+    def _open(self, trace_id: TraceId) -> _OpenLog:
         path = self.path(trace_id)
         if not self._only_log:
             self._directory.ensure()
-        log = LogWriter(path)
+        writer = LogWriter(path)
         try:
-            if log.size == 0:
-                self._begin(trace_id)
-            log.cut_torn_tail(partial(self._keep_tail, trace_id))
+            # As text: a Path takes as long as the call.
+            packed = log_length(path) - writer.size if os.path.lexists(f"{path}.gz") else 0
+            if writer.size == 0 and trace_id in self._clocked:  # it was packed, or removed with its exports at exit
+                self._clocked.remove(trace_id)
+                if not packed:
+                    self._on_removed(trace_id)
+            writer.cut_torn_tail(partial(self._keep_tail, trace_id))
         except BaseException:  # no event may come behind half a line: the next try opens it anew
-            log.close()
+            writer.close()
             raise
+        log = _OpenLog(writer, self._max_log_bytes - packed, time.monotonic() + REMOVED_CHECK_S)
         self._logs[trace_id] = log
-        self._check_at_s[trace_id] = time.monotonic() + REMOVED_CHECK_S
         return log
-
-    def _begin(self, trace_id: TraceId) -> None:
-        """Forget the log that was there before, if it was removed, and its exports at exit."""
-        if trace_id in self._clocked:
-            self._clocked.remove(trace_id)
-            self._on_removed(trace_id)
 
     def _keep_tail(self, trace_id: TraceId, tail: bytes) -> None:
         """Keep what is about to be cut.
@@ -157,13 +170,14 @@ class TraceFiles:
             self._warn(trace_id, reason, error)
         else:
             name = rejects_path(self.path(trace_id)).name
-            logger.warning("%s: %s; it goes to %s", self.path(trace_id), reason, name)
+            logger.warning("%s: %s; it goes to %s", self.path(trace_id), reason, name, extra={"trace": trace_id})
 
-    def _check_removed(self, trace_id: TraceId, log: LogWriter) -> LogWriter:
-        self._check_at_s[trace_id] = time.monotonic() + REMOVED_CHECK_S
-        if not log.was_removed():
+    def _check_removed(self, trace_id: TraceId, log: _OpenLog) -> _OpenLog:
+        log.check_at_s = time.monotonic() + REMOVED_CHECK_S
+        if not log.writer.was_removed():
             return log
-        logger.warning("%s was removed or renamed while in use; it is begun anew", log.path)
+        message = "%s was removed or renamed while in use; it is begun anew"
+        logger.warning(message, log.writer.path, extra={"trace": trace_id})
         self._close(trace_id)
         return self._open(trace_id)
 
@@ -188,19 +202,20 @@ class TraceFiles:
         self._close(trace_id)
 
     def _close(self, trace_id: TraceId) -> None:
-        self._check_at_s.pop(trace_id, None)
         if log := self._logs.pop(trace_id, None):
-            self._report_loss(trace_id, log.close())
+            self._report_loss(trace_id, log.writer.close())
         if rejects := self._rejects.pop(trace_id, None):
             rejects.close()
 
     def _report_loss(self, trace_id: TraceId, *reasons: str) -> None:
         for reason in filter(None, reasons):  # as of a quota on NFS, where what was taken is refused later
-            logger.error("%s: data lost: it may not be on the disk: %s", self.path(trace_id), reason)
+            message = "%s: data lost: it may not be on the disk: %s"
+            logger.error(message, self.path(trace_id), reason, extra={"trace": trace_id})
 
     def _warn(self, trace_id: TraceId, what: str, error: Exception) -> None:
         if self._warn_now(trace_id):
-            logger.warning("%s: %s could not be kept: %s", rejects_path(self.path(trace_id)), what, error)
+            path = rejects_path(self.path(trace_id))
+            logger.warning("%s: %s could not be kept: %s", path, what, error, extra={"trace": trace_id})
 
     def _rejects_of(self, trace_id: TraceId) -> RejectsFile:
         if trace_id not in self._rejects:
@@ -217,9 +232,11 @@ class TraceFiles:
         """The trace as it is now; its log is not removed until `end_export`, even if the trace ends before."""
         pinned = self._pins.setdefault(trace_id, _Pin())
         pinned.exports += 1
-        if pinned.fd is None:
-            pinned.fd = pin(self.path(trace_id))
-        return snapshot(self.path(trace_id), trace_id, refused, missing)
+        path = self.path(trace_id)
+        for file in (path, packed_path(path)):
+            if file not in pinned.fds and (fd := pin(file)) is not None:
+                pinned.fds[file] = fd
+        return snapshot(path, trace_id, refused, missing)
 
     def pinned(self) -> int:
         """The number of logs that exports wait to read."""
@@ -231,12 +248,12 @@ class TraceFiles:
         pinned.exports -= 1
         if not pinned.exports:
             del self._pins[trace_id]
-            if pinned.fd is not None:
-                close(pinned.fd)
+            for fd in pinned.fds.values():
+                close(fd)
 
 
-def _sync(log: LogWriter) -> Iterator[str]:
+def _sync(log: _OpenLog) -> Iterator[str]:
     try:
-        log.sync()
+        log.writer.sync()
     except OSError as error:
         yield error.strerror or str(error)

@@ -25,7 +25,7 @@ from tracerd.demo.interrupts import Interrupts
 from tracerd.errors import DemoError
 from tracerd.launcher import interpreter
 from tracerd.trace_id import TraceId
-from tracerd.trace_json.export import resolve_target
+from tracerd.trace_json.target import resolve_target
 
 ANSWER_S = 30.0
 """How long the daemon may take to start, and to answer; it takes a fraction of a second."""

@@ -28,7 +28,7 @@ CHILD_S = 10.0
 RETENTION = (
     "its logs go after 30 days, or the oldest of them beyond 2 GB; TRACERD_KEEP=all in the environment keeps them"
 )
-"""What becomes of logs that exec has begun for itself: see `store.retention.EXEC_LIMITS`."""
+"""What becomes of logs that exec has begun for itself: see `traces.retention.EXEC_LIMITS`."""
 
 COLLECTORS = {
     "--compiler-detail": "tracerd.importers.compiler_detail",
@@ -129,8 +129,9 @@ def _problem(daemon: "DaemonSocket", errors: list[str], numbers: str, output: st
     if not numbers:
         why = f"it ended: {daemon.broken}" if daemon.broken else "does it hang?"
         return f"the daemon did not answer, {why}{f'; {output} may be missing' if output else ''}"
-    lost = numbers.split()[2:3]
-    return f"the daemon could not store {lost[0]} events: is the disk full?" if lost not in (["0"], []) else ""
+    lost = "".join(numbers.split()[2:3])
+    events = "event" if lost == "1" else "events"
+    return f"the daemon could not store {lost} {events}: is the disk full?" if lost not in ("0", "") else ""
 
 
 def _run(arguments: list[str], environ: Environ, limit_s: float = CHILD_S) -> tuple[str, str]:

@@ -17,7 +17,6 @@ MAX_FILES = 200_000
 _ADDED = b"^--end-no-unused-arguments ^-ftime-trace ^--start-no-unused-arguments"
 _SOURCES = ("c", "cc", "cpp", "cxx", "c++", "C", "m", "mm", "cu", "S", "s", "i", "ii", "f90", "F90")
 _LEFT_OUT_DIRECTORIES = (".git", ".hg", ".svn", "node_modules", ".venv")
-_END_BYTES = 400
 
 
 def added(environ: Environ, shown: str, *, compiles_are_recorded: bool) -> tuple[Environ, str]:
@@ -36,7 +35,7 @@ def added(environ: Environ, shown: str, *, compiles_are_recorded: bool) -> tuple
     if shown != FULL:
         return {}, "it needs command lines, which --args leaves out"
     if path := _in_the_way("."):
-        return {}, f"clang would overwrite {path}, for it writes beside the object of a source of this name"
+        return {}, f"clang would overwrite {path}, for it writes beside the object of such a source; move it away"
     return {VARIABLE: given + b" " + _ADDED if given else b"# " + _ADDED}, ""
 
 
@@ -56,13 +55,4 @@ def _in_the_way(directory: str) -> str:
                 documents[stem] = os.path.join(parent, name)
             elif ending in _SOURCES:
                 sources |= {stem, name}  # a.c is compiled to a.o, or a.c.o
-    return next((path for stem, path in documents.items() if stem in sources and not _is_of_clang(path)), "")
-
-
-def _is_of_clang(path: str) -> bool:
-    try:
-        with open(path, "rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - _END_BYTES))
-            return b'"beginningOfTime"' in file.read()
-    except OSError:
-        return False
+    return next((path for stem, path in documents.items() if stem in sources), "")

@@ -120,13 +120,15 @@ def digest(data: bytes) -> str:
     return f"{number or 1:032x}"
 
 
-def exported(context: TraceContext, span: str, *, daemon: bool) -> Environ:
+def exported(context: TraceContext, span: str, environ: Environ, *, daemon: bool, git: bool) -> Environ:
     """The variables that the command gets.
 
     Args:
         context: Where it belongs.
         span: Its span's id.
+        environ: What else it gets.
         daemon: Whether a daemon listens. OCaml programs die if their variables name one that does not.
+        git: Whether git is to write of itself.
     """
     variables = {
         "TRACERD_TRACE_ID": str(context.trace_id),
@@ -136,4 +138,17 @@ def exported(context: TraceContext, span: str, *, daemon: bool) -> Environ:
     }
     if daemon:
         variables |= {"TRACE_TEF_TLDR_TRACE_ID": str(context.trace_id), "TRACE_TEF_TLDR_SOCKET": context.socket}
+        # An exec around us has set them, or not on purpose. Git writes whole command lines.
+        if git and not context.nested and environ.get(ARGS_VARIABLE) == b"full":
+            variables |= _for_git(context, environ)
     return {os.fsencode(name): os.fsencode(value) for name, value in variables.items()}
+
+
+def _for_git(context: TraceContext, environ: Environ) -> dict[str, str]:
+    """What makes git write to the daemon, unless it was given another place, or another parent."""
+    place = f"af_unix:stream:{context.socket}"
+    given = environ.get(b"GIT_TRACE2_EVENT")
+    has_other_parent = given is None and b"GIT_TRACE2_PARENT_SID" in environ
+    if has_other_parent or given not in (None, os.fsencode(place)) or not os.path.isabs(context.socket):
+        return {}
+    return {"GIT_TRACE2_EVENT": place, "GIT_TRACE2_PARENT_SID": str(context.trace_id)}

@@ -63,7 +63,11 @@ def line(**event: "Json") -> str:
 
 
 class CommandLabel:
-    """What is recorded of a command line: the span's name, the process's name, `args`, and the line as one text."""
+    """What is recorded of a command line: the span's name, the process's name, `args`, and the line as one text.
+
+    Attributes:
+        program: The program as it was called, with its directories if these are recorded.
+    """
 
     def __init__(self, argv: list[str], cwd: str | None, shown: str, name: str | None) -> None:
         program = basename(argv[0])
@@ -72,6 +76,7 @@ class CommandLabel:
             fitting, left_out = _fitting(argv)  # first: the command waits for the search for secrets
             clean = redact.argv(fitting)
             self.args["argv"] = clean
+            self.program = clean[0]
             if left_out:
                 self.args["argv_left_out"] = left_out
             if cwd is not None:
@@ -79,7 +84,7 @@ class CommandLabel:
             hint = _hint(clean)
             self.process = name or (f"{program} {hint}" if hint else program)
         else:
-            program = program if shown == NAME else "command"
+            self.program = program = program if shown == NAME else "command"
             self.process = name or program
         self.span = name or program
         words = self.args.get("argv")
@@ -103,6 +108,8 @@ class CommandEvents:
         self._span_args, self._attributes = as_args(options.span_args), as_args(options.attributes)
         self._context = context
         self._describes_trace = not (context.nested or options.joins)
+        if self._describes_trace and options.name:
+            self._attributes = {"name": options.name, **self._attributes}
         self._cat = cat
         self._removable = removable
         self._random = os.urandom(8)

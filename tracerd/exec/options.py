@@ -32,6 +32,7 @@ class Options:
         layout: One of `LAYOUTS`; None: lanes if there are processes that record only their span.
         collect: Import what the tools of a build write meanwhile below the current directory.
         compiler_detail: Put the phases of clang below its compiles.
+        git: Let each git that the command runs record itself.
         summary: Say at the end what the trace shows of a build.
         attributes: Of the trace, by key and value.
         span_args: What the command's span has besides what is recorded.
@@ -54,6 +55,7 @@ class Options:
         layout: str | None = None,
         collect: bool = False,
         compiler_detail: bool = False,
+        git: bool = True,
         summary: bool = False,
         attributes: list[tuple[str, str]] | None = None,
         span_args: list[tuple[str, str]] | None = None,
@@ -72,6 +74,7 @@ class Options:
         self.layout = layout
         self.collect = collect
         self.compiler_detail = compiler_detail
+        self.git = git
         self.summary = summary
         self.attributes = attributes or []
         self.span_args = span_args or []
@@ -82,7 +85,7 @@ class Options:
 LONG = {"-o": "--output"}
 WITH_VALUE = ("--name", "--output", "--trace", "--args", "--shim", "--layout")
 ATTRIBUTE = "--attr"
-FLAGS = ("--no-start", "--follow", "--all", "--collect", "--compiler-detail", "--summary")
+FLAGS = ("--no-start", "--follow", "--all", "--collect", "--compiler-detail", "--no-git", "--summary")
 
 
 OWN_ATTRIBUTES = ("begun_by", "command", "cpus", "dur_us", "exit_code", "processes", "signal")
@@ -143,6 +146,7 @@ def parse(words: list[str]) -> Options | None:
         layout=layout,
         collect="--collect" in flags,
         compiler_detail="--compiler-detail" in flags,
+        git="--no-git" not in flags,
         summary="--summary" in flags,
         attributes=attributes,
     )

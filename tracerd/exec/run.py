@@ -210,8 +210,8 @@ class Run:
             self._warn(f"there is no room for another process ({reason(error)}); the command runs unrecorded")
             self._become_command()
         if command.error:
-            # Not a warning: a nested exec reports it too, as a shell would. It is all that is reported.
-            write_stderr(f"tracerd exec: {self._options.command[0]}: {os.strerror(command.error)}")
+            verb = ("exec", "span")[self._options.joins]  # no warning: a nested exec reports it too, as a shell would
+            write_stderr(f"tracerd {verb}: {self._options.command[0]}: {os.strerror(command.error)}")
             self._has_warned = True
         return command
 
@@ -220,7 +220,8 @@ class Run:
         argv, environ = self._options.command, self._environ | self._added
         try:
             if self._context and self._events:
-                environ = environ | exported(self._context, self._events.span(pid), daemon=self._daemon is not None)
+                span, daemon = self._events.span(pid), self._daemon is not None
+                environ |= exported(self._context, span, environ, daemon=daemon, git=self._options.git)
             if self._process_tracer:
                 argv = self._process_tracer.command(argv)
         except Exception as error:

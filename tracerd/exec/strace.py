@@ -217,7 +217,7 @@ class Tree:
         events = ""
         for argv, (at_us, error) in process.failed.items():
             label = self._label(list(argv))
-            events += event.instant(pid, f"execve {label.span}", at_us, label.args | {"error": error})
+            events += event.instant(pid, f"execve {label.program}", at_us, label.args | {"error": error})
         return events
 
     def _label(self, argv: list[str]) -> event.CommandLabel:

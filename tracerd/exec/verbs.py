@@ -28,7 +28,7 @@ SEND_S = 1.0
 INFO = "info"
 """The level of a log line that gives none."""
 
-_MAX_EXACT = 2**53
+_INT64 = 2**63
 
 
 class Verb:
@@ -98,13 +98,21 @@ def _take(verb: Verb, name: str, option: str, value: str) -> bool:
 
 def number(text: str) -> int | float | None:
     """A number that JSON and Perfetto take, or None."""
+    if not text.isascii() or "_" in text:  # what Python alone takes for a number
+        return None
     try:
         value = float(text)
     except ValueError:
         return None
     if not abs(value) <= sys.float_info.max:  # NaN as well
         return None
-    return int(value) if value.is_integer() and abs(value) < _MAX_EXACT else value
+    if not value.is_integer() or abs(value) > _INT64:
+        return value
+    try:
+        exact = int(text)
+    except ValueError:  # 2.0, 1e3
+        exact = int(value)
+    return exact if -_INT64 <= exact < _INT64 else value
 
 
 def span(verb: Verb) -> bool:

@@ -16,7 +16,7 @@ from tracerd.rows.event_columns import EventTest, Surroundings
 from tracerd.rows.moment import Bound, Moment
 from tracerd.rows.source import Source
 from tracerd.store.own_lines import ClockReadings
-from tracerd.store.traces import Snapshot
+from tracerd.store.snapshot import Snapshot
 from tracerd.trace_json.export import Progress, Summary, metadata, readable_lines
 
 
@@ -42,11 +42,6 @@ class Wish:
     def is_in_one_piece(self) -> bool:
         """Whether all events are wanted, in one file."""
         return self.criteria.are_none and self.max_bytes is None
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether the trace is wanted as it is, but for `rewrite`."""
-        return self.is_in_one_piece and not (self.rebases or self.closes_open)
 
 
 class Extract:

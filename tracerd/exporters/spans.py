@@ -1,25 +1,25 @@
 """The spans of a trace as tracing systems take them: with ids, a start in ns since 1970, and a parent."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 from tracerd.exporters.ids import SPAN_DIGITS, span_id_of, trace_id_of
 from tracerd.exporters.tables import INT64, Tables
+from tracerd.otlp.forms import OTLP
 from tracerd.rows.columns import Relation
+from tracerd.rows.table_values import error_of, service_of
 from tracerd.trace_id import is_hex
 
-_COLUMNS: Final = (
-    "line", "ph", "name", "cat", "pid", "tid", "ts_us", "time", "dur_us", "parent", "error", "process", "service",
-    "args",
-)  # fmt: skip
+_COLUMNS: Final = ("line", "name", "cat", "pid", "tid", "ts_us", "time", "dur_us", "parent", "process", "args")
+_ERROR_KEYS: Final = ("error", "level", "exit_code", "signal", "outcome")
+
+_SURELY_FINE: Final = 1e15
 
 Resource = tuple[str, str, object]
 """Service, process and pid."""
 
 
-@dataclass(frozen=True, slots=True)
-class TracedSpan:
+class TracedSpan(NamedTuple):
     """A span.
 
     Attributes:
@@ -50,26 +50,30 @@ def spans_of(trace: Tables) -> Iterator[TracedSpan]:
     """The spans of a trace, in the order of their lines."""
     trace_id = trace_id_of(trace.trace_id)
     given: dict[int, str] = {}  # the ids that spans have of their own, by line
-    for row in trace.rows(Relation.SPANS, _COLUMNS):
-        line, _ph, name, cat, pid, tid, ts, time, dur, parent, error, process, service, raw = row
+    for line, name, cat, pid, tid, ts, time, dur, parent, process, raw in trace.rows(Relation.SPANS, _COLUMNS):
         args = args_of(raw)
-        span_id = span_id_of(trace.trace_id, line, args.get("span_id"))
-        given[line] = span_id
+        own_id = args.get("span_id")
+        span_id = span_id_of(trace.trace_id, line, own_id)
+        if span_id == own_id:
+            given[line] = span_id
         parent_id = args.get("parent_span_id")
         if not (isinstance(parent_id, str) and is_hex(parent_id, SPAN_DIGITS)):
-            parent_id = "" if parent is None else given.get(parent) or span_id_of(trace.trace_id, parent)
+            if parent is None or OTLP in args:  # by its times alone it may lie in a stranger
+                parent_id = ""
+            else:
+                parent_id = given.get(parent) or span_id_of(trace.trace_id, parent)
         yield TracedSpan(
             trace_id,
             span_id,
             parent_id,
             name,
             cat,
-            (service, process, pid),
+            (service_of(args.get("service"), process), process, pid),
             tid,
             start_ns(ts, time),
             0 if dur is None else to_ns(dur),
             dur is not None,
-            error,
+            not args.keys().isdisjoint(_ERROR_KEYS) and error_of(*map(args.get, _ERROR_KEYS)),
             args,
         )
 
@@ -78,20 +82,18 @@ def start_ns(ts_us: float | None, time_us: int | None) -> int:
     """A time in ns since 1970; by the trace's own clock if that is not known. Never below 0."""
     if ts_us is None:
         return 0
-    fraction = to_ns(ts_us) % 1000
-    return _bounded(to_ns(ts_us) if time_us is None else time_us * 1000 + fraction, 0)
+    own_ns = to_ns(ts_us)
+    return max(own_ns, 0) if time_us is None else min(max(time_us * 1000 + own_ns % 1000, 0), INT64[-1])
 
 
 def to_ns(time_us: float) -> int:
     """Microseconds to ns; what no 64 bits hold is cut."""
+    if -_SURELY_FINE < time_us < _SURELY_FINE:
+        return round(time_us * 1000)
     try:
-        return _bounded(round(time_us * 1000), INT64.start)
+        return min(max(round(time_us * 1000), INT64.start), INT64[-1])
     except OverflowError:  # beyond what a float holds
         return INT64[-1]
-
-
-def _bounded(value: int, lowest: int) -> int:
-    return min(max(value, lowest), INT64[-1])
 
 
 def args_of(args: object) -> Mapping[str, object]:

@@ -1,7 +1,8 @@
-"""A query of SQL over traces: the tables that it names, in memory, where it can read and write nothing else."""
+"""A query of SQL over traces: over tables in memory or in a file of their own; it can read and write nothing else."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tracerd.errors import ExportError
@@ -40,28 +41,31 @@ class Answer:
             raise ExportError(first_line(error)) from None
 
 
-def ask(query: str, traces: Iterable[Tables]) -> Answer:
+def ask(query: str, traces: Iterable[Tables], path: Path | None = None) -> Answer:
     """Run a query.
 
     Args:
         query: One statement of DuckDB's SQL.
         traces: What the tables hold.
+        path: Where a database of all tables is made, and is whole when this returns; None for one in memory, which has
+            only those that the query names.
 
     Raises:
         ExportError: DuckDB is not installed, or the query is wrong, or wants to read or write files.
         TracerdError: A trace cannot be read.
     """
-    database = connect()
+    database = connect(":memory:" if path is None else str(path))
     import duckdb
 
     words = {word.lower() for word in re.findall(r"\w+", query)}
-    load(database, traces, [table for table in TABLES if table in words])
+    load(database, traces, [table for table in TABLES if path is not None or table in words])
     try:
+        database.execute("CHECKPOINT")  # all that is in the file beside it goes into it
         database.execute("SET enable_external_access = false")
         database.execute("SET lock_configuration = true")
         statements = database.extract_statements(query)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-            raise ExportError("write one SELECT: nothing else can be run; `tracerd export --duckdb` makes a database")
+            raise ExportError("write one SELECT: nothing else can be run; --save keeps the tables in a database")
         database.execute(statements[0])
     except duckdb.Error as error:
         raise ExportError(first_line(error)) from None

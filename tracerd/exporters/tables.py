@@ -45,10 +45,14 @@ class Tables:
         self._snapshot = source.snapshot()
         self._names = ProcessNames()
         attributes = Attributes()
-        for block in self._blocks(self._source.blocks(self._snapshot)):
+        for block in self.blocks():
             self._names.take((block,))
             attributes.feed(block)
         self.attributes = attributes.values
+
+    def blocks(self) -> Iterator[bytes]:
+        """All lines, in blocks of whole ones."""
+        return self._blocks(self._source.blocks(self._snapshot))
 
     def stored_blocks(self) -> Iterator[bytes]:
         """The lines as clients have written them, in blocks of whole lines."""
@@ -57,16 +61,31 @@ class Tables:
     def rows(self, relation: Relation, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         """The values of some columns for each row, in the order of the lines."""
         table = Table(relation.value, columns, self.trace_id, self._names, in_order=True)
-        yield from table.rows(self._blocks(self._source.blocks(self._snapshot)))
+        yield from table.rows(self.blocks())
         self.bad_lines = table.events.bad_lines
         self.first_bad_line = table.events.first_bad_line
 
-    def plain_rows(self, relation: Relation) -> Iterator[tuple[str | int | float | None, ...]]:
-        """All columns of each row, as databases take them: ids and JSON as texts, no integer above 64 bits."""
+    def plain_rows(self, relation: Relation, *, after_line: int = 0) -> Iterator[tuple[str | int | float | None, ...]]:
+        """All columns of each row, as databases take them: ids and JSON as texts, no integer above 64 bits.
+
+        Args:
+            relation: Which rows.
+            after_line: Only those of later lines.
+        """
         columns = list(columns_of(relation))
         plain = [_PLAIN[COLUMNS[column].type] for column in columns]
+        line = columns.index("line")
         for row in self.rows(relation, columns):
-            yield tuple([make(value) for make, value in zip(plain, row, strict=True)])
+            if row[line] > after_line:
+                yield tuple([make(value) for make, value in zip(plain, row, strict=True)])
+
+    def first_line_and_count(self) -> tuple[bytes, int]:
+        """The first line of the log, as it is also if secrets are hidden, and the number of its lines."""
+        first, lines = b"", 0
+        for block in self._source.stored_blocks(self._snapshot):
+            first = first or block.partition(b"\n")[0]
+            lines += block.count(b"\n") + (not block.endswith(b"\n"))
+        return first, lines
 
     def trace_row(self) -> tuple[str, str]:
         """The row of TRACES."""

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 
-from tracerd.core.tef import HEAD, SEPARATOR, perfetto_text, tail
 from tracerd.errors import ExportError
 from tracerd.exporters.extract import Extract
 from tracerd.exporters.parts import MAX_PARTS, Parts
 from tracerd.exporters.selection import METADATA, Selection
 from tracerd.trace_json.export import Sink, Summary
+from tracerd.trace_json.tef import HEAD, SEPARATOR, perfetto_text, tail
 
 Sinks = Callable[[int], AbstractContextManager[Sink]]
 """Opens the file of this number, from 1; it is whole when its context ends."""

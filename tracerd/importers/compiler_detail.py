@@ -17,13 +17,13 @@ from typing import Final, NamedTuple
 from tracerd.builds.names import is_compiler, is_source, output_of
 from tracerd.builds.reader import PHASE, Reader
 from tracerd.builds.steps import Build, Program, Step
-from tracerd.core.tef import HEAD, SEPARATOR
 from tracerd.errors import TracerdError
 from tracerd.importers import clang_phases
 from tracerd.importers.connection import Connection
 from tracerd.importers.timeline import rest_of
 from tracerd.text import plural
 from tracerd.trace_id import TraceId
+from tracerd.trace_json.tef import HEAD, SEPARATOR
 
 MAX_BYTES: Final = 200_000_000
 """Larger traces are not searched for compiles, nor larger files of clang for phases."""

@@ -28,6 +28,12 @@ class Placement:
     first_ns: int | None = None
     is_wall: bool = False
 
+    @staticmethod
+    def is_old(timeline: Timeline, offset_ns: int) -> bool:
+        """Whether a file on the wall clock has no place in a trace that counts from this machine's start."""
+        boot_ns = time.clock_gettime_ns(time.CLOCK_REALTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+        return not boot_ns <= timeline.first_ns + timeline.base_ns + offset_ns <= MAX_NS
+
     def shift(self, timeline: Timeline, clock: Clock, offset_ns: int) -> int:
         """What to add to the times of a file, in ns.
 
@@ -46,7 +52,7 @@ class Placement:
         shift = offset_ns
         match clock:
             case Clock.START:
-                start_ns = now_ns if self.first_ns is None else self.first_ns
+                start_ns = now_ns + wall_ns * self.is_wall if self.first_ns is None else self.first_ns
                 shift += (start_ns - first_ns) // 1000 * 1000
             case Clock.MONOTONIC:
                 shift += wall_ns if self.is_wall else 0

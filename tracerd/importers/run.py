@@ -1,18 +1,24 @@
 """An import: files, one after the other, into one trace."""
 
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from tracerd.errors import ImportFileError
+import orjson
+
+from tracerd.errors import ImportFileError, TracerdError
 from tracerd.importers.numbers import Numbers
 from tracerd.importers.placing import Placement
 from tracerd.importers.registry import BY_NAME, format_of
-from tracerd.importers.source import Source
+from tracerd.importers.source import MAX_EVENT_BYTES, Source
 from tracerd.importers.timeline import Clock, Timeline
 from tracerd.importers.writer import Laned, Writer
+from tracerd.text import plural, size_text
+
+INCOMPLETE: Final = b'{"ph":"M","name":"tracerd_trace","args":{"complete":false}}\n'
+"""What a trace says of itself if not all of a file has come."""
 
 _STEP_NS: Final = 1_000_000_000
 """The clocks of files are as coarse, and the wall clock may be set meanwhile."""
@@ -76,6 +82,21 @@ class Importer:
         self._place = place
         self._progress = progress
         self._numbers = Numbers(keep=is_new)
+        self._takes_attributes = is_new
+
+    def prepare(self, paths: Iterable[str]) -> None:
+        """Let a new trace count from where all of these files have a place; they are read for that alone."""
+        options = self._options
+        for path in paths:
+            timeline = Timeline()
+            with suppress(TracerdError), closing(Source(path, options.max_bytes, lambda _: None)) as source:
+                with closing(timeline.records):
+                    kind = BY_NAME[options.format] if options.format else format_of(source.head)
+                    kind.read(source, timeline)
+                clock = options.align or timeline.clock
+                if timeline.size and clock is Clock.WALL and self._place.is_old(timeline, options.offset_ns):
+                    self._place.is_wall = True
+                    return
 
     def read(self, path: str, send: Callable[[bytes], None]) -> Imported:
         """Import a file; nothing is sent before it has been read to its end.
@@ -94,6 +115,8 @@ class Importer:
             if kind.holds_runs:
                 timeline.since_ns = options.since_ns - _STEP_NS
             kind.read(source, timeline)
+            if source.too_long:
+                timeline.left_out[f"events longer than {size_text(MAX_EVENT_BYTES)}"] += source.too_long
             if source.note:
                 timeline.notes.append(source.note)
             if not timeline.size:
@@ -104,17 +127,31 @@ class Importer:
                 timeline.clock = Clock.WALL
                 timeline.base_ns = source.mtime_ns - timeline.last_ns
             clock = options.align or timeline.clock
+            timeline.notes += _repairs(timeline, clock)
             shift_ns = self._place.shift(timeline, clock, options.offset_ns)
             first_ns = timeline.first_ns + shift_ns
             imported = Imported(timeline, source.problem, clock, first_ns)
+            self._send_attributes(timeline, send)
             name = f"{timeline.tool}: {source.name}"
             writer = Writer(timeline, self._numbers, shift_ns, name, whole_us=self._place.is_wall)
             for block in writer.blocks():
                 send(block)
             if source.problem:
-                send(b'{"ph":"M","name":"tracerd_trace","args":{"complete":false}}\n')
+                send(INCOMPLETE)
             imported.laned = writer.laned
             return imported
+
+    def _send_attributes(self, timeline: Timeline, send: Callable[[bytes], None]) -> None:
+        """Those of the first trace become those of a new one, but for who began it: that decides how long it stays."""
+        attributes = {key: value for key, value in timeline.attributes.items() if key != "begun_by"}
+        if not attributes:
+            return
+        if not self._takes_attributes:
+            timeline.left_out["attributes of its trace"] += len(attributes)
+            return
+        self._takes_attributes = False
+        event = {"ph": "M", "name": "tracerd_trace", "args": attributes}
+        send(orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE))
 
 
 def _why_empty(source: Source, timeline: Timeline) -> str:
@@ -122,6 +159,15 @@ def _why_empty(source: Source, timeline: Timeline) -> str:
         return f"it {source.problem} before the end of a first event"
     left_out = left_out_of(timeline)
     return f"it has no event that can be shown{'; ' if left_out else ''}{left_out}"
+
+
+def _repairs(timeline: Timeline, clock: Clock) -> Iterator[str]:
+    if timeline.without_length:
+        yield f"{plural(timeline.without_length, 'span')} without a duration, or a negative one, of length 0"
+    if timeline.replaced:
+        yield f"{plural(timeline.replaced, 'time')} beyond 2116, or no number, passed over"
+    if timeline.first_ns < 0 and clock is Clock.START:
+        yield "shifted, for some times lie before 0"
 
 
 def left_out_of(timeline: Timeline) -> str:

@@ -10,13 +10,13 @@ from tracerd import redact
 
 _ALWAYS: Final = (
     b"passw", b"passphrase", b"pwd", b"token", b"secret", b"credential", b"authorization", b"cookie", b"earer",
-    b"asic ", b"eyj", b"akia", b"asia", b"aiza", b"sg.",
+    b"asic ", b"eyj", b"akia", b"asia", b"aiza", b"sg.", b"extraheader",
 )  # fmt: skip
 
 _BESIDE: Final = {
     b"@": (b"://",),
     b"=": (b"key=", b"pass=", b"auth=", b"sig=", b"signature=", b"from-literal"),
-    b"-": (b'"-', b"sk-", b"glpat-", b"pypi-", b"xox", b"-u", b"private key"),
+    b"-": (b'"-', b"sk-", b"glpat-", b"pypi-", b"xox", b"-u", b"private key", b"sshpass"),
     b"_": (b"ghp_", b"gho_", b"ghs_", b"ghu_", b"ghr_", b"github_pat_", b"npm_"),
 }
 """What counts only if another character is there, too, which is found much faster."""

@@ -13,6 +13,9 @@ from typing import Final, NamedTuple
 Record = tuple[int, int, int, int, str, bytes]
 """Start and negative duration in ns, its number, its track, its phase, and the JSON object of the rest."""
 
+_MARK: Final = b"\0"
+"""What stands for a long rest on disk begins so, and no JSON does: its offset and length follow."""
+
 RUN_BYTES: Final = 12 * 1024 * 1024
 """About so much memory is held in records until they go to disk."""
 
@@ -20,12 +23,16 @@ _RECORD_BYTES = 250  # of the objects beside the JSON
 _FRAME = 128
 """Records that are read back at once."""
 
+_LONG = 16 * 1024
+"""A rest that is longer is read back alone, when its turn comes: each run has a frame in memory."""
+
 
 class _Run(NamedTuple):
     """Sorted records in the file."""
 
-    first: Record
-    last: Record
+    first: tuple[int, int, int]
+    last: tuple[int, int, int]
+    """Start, negative duration and number of these records; the numbers are unique."""
     frames: list[tuple[int, int]]
     """Offset and length of each."""
 
@@ -42,6 +49,7 @@ class Sorter:
         self.append = self._records.append
         self._size = 0
         self._runs: list[_Run] = []
+        self._has_long = False
         self._file = -1
         self._end = 0
 
@@ -66,15 +74,8 @@ class Sorter:
             yield from self._records
             return
         self._write_run()
-        group: list[_Run] = []
-        last = None
-        for run in sorted(self._runs):
-            if last is not None and run.first >= last:
-                yield from merge(*map(self._read_run, group))
-                group = []
-            group.append(run)
-            last = run.last if last is None else max(last, run.last)
-        yield from merge(*map(self._read_run, group))
+        merged = self._merged()
+        yield from map(self._whole, merged) if self._has_long else merged
 
     def close(self) -> None:
         """Remove what is on disk."""
@@ -93,16 +94,45 @@ class Sorter:
                 self._file = os.dup(file.fileno())
         frames: list[tuple[int, int]] = []
         for at in range(0, len(records), _FRAME):
-            data = marshal.dumps(records[at : at + _FRAME])
-            frames.append((self._end, len(data)))
-            view = memoryview(data)
-            while view:
-                written = os.pwrite(self._file, view, self._end)
-                self._end += written
-                view = view[written:]
-        self._runs.append(_Run(records[0], records[-1], frames))
+            frame = [self._without_long(record) for record in records[at : at + _FRAME]]
+            frames.append(self._write(marshal.dumps(frame)))
+        self._runs.append(_Run(records[0][:3], records[-1][:3], frames))
+
+    def _without_long(self, record: Record) -> Record:
+        rest = record[-1]
+        if len(rest) <= _LONG:
+            return record
+        self._has_long = True
+        return (*record[:-1], _MARK + b"%d %d" % self._write(rest))
+
+    def _write(self, data: bytes) -> tuple[int, int]:
+        """Offset and length of what was written."""
+        start = self._end
+        view = memoryview(data)
+        while view:
+            written = os.pwrite(self._file, view, self._end)
+            self._end += written
+            view = view[written:]
+        return start, len(data)
+
+    def _merged(self) -> Iterator[Record]:
+        group: list[_Run] = []
+        last = None
+        for run in sorted(self._runs):
+            if last is not None and run.first >= last:
+                yield from merge(*map(self._read_run, group))
+                group = []
+            group.append(run)
+            last = run.last if last is None else max(last, run.last)
+        yield from merge(*map(self._read_run, group))
 
     def _read_run(self, run: _Run) -> Iterator[Record]:
         for offset, length in run.frames:
             frame: list[Record] = marshal.loads(os.pread(self._file, length, offset))  # noqa: S302 (ours, without a name)
             yield from frame
+
+    def _whole(self, record: Record) -> Record:
+        if not record[-1].startswith(_MARK):
+            return record
+        offset, length = map(int, record[-1][1:].split())
+        return (*record[:-1], os.pread(self._file, length, offset))

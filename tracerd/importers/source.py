@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from itertools import chain
 from typing import BinaryIO, Final
 
@@ -21,6 +21,9 @@ STDIN: Final = "-"
 MAX_DOCUMENT_BYTES: Final = 128 * 1024 * 1024
 """A document that is no array of events is read as a whole."""
 
+MAX_EVENT_BYTES: Final = 2_000_000
+"""An event, or another line, that is longer is left out: some copies of it are in memory at once."""
+
 CUT_OFF: Final = "is cut off"
 
 _BOM = b"\xef\xbb\xbf"
@@ -38,6 +41,7 @@ class Source:
         name: What to call it.
         head: How it begins: HEAD_BYTES, if it is so long.
         problem: Why it is not whole, as words that follow its name; empty if it is. Known at the end.
+        too_long: How many events or lines were left out as too long.
         note: What else the user should know of its shape.
         mtime_ns: When it was last written, in ns since 1970; None for stdin.
 
@@ -48,6 +52,7 @@ class Source:
     def __init__(self, path: str, max_bytes: float, progress: Callable[[int], object]) -> None:
         self.name = "stdin" if path == STDIN else os.path.basename(path)
         self.problem = ""
+        self.too_long = 0
         self.note = ""
         self.mtime_ns: int | None = None
         self._path = path
@@ -84,17 +89,33 @@ class Source:
         self.problem = self._bytes.problem
 
     def lines(self) -> Iterator[bytes]:
-        """Its lines, without their ends, and without those that are blank; once.
+        """Its lines, without their ends, and without those that are blank or too long; once.
 
         A last line that was never ended is left out, unless it is a whole JSON object or array.
         """
-        rest = b""
+        begun: list[bytes] = []  # a line in pieces; nothing of one that is too long
+        size = 0
         for piece in self.pieces():
-            *lines, rest = (rest + piece).split(b"\n")
+            first, *lines = piece.split(b"\n")
+            size += len(first)
+            if size <= MAX_EVENT_BYTES:
+                begun.append(first)
+            else:
+                begun.clear()
+            if not lines:
+                continue
+            if size > MAX_EVENT_BYTES:
+                self.too_long += 1
+            elif line := b"".join(begun).strip():
+                yield line
+            begun = [lines.pop()]
+            size = len(begun[0])
             for line in lines:
                 if line := line.strip():
                     yield line
-        if rest := rest.strip():
+        if size > MAX_EVENT_BYTES:
+            self.problem = self.problem or CUT_OFF
+        elif rest := b"".join(begun).strip():
             if isinstance(decoded(rest), dict | list):
                 yield rest
             else:
@@ -119,14 +140,19 @@ class Source:
             for line in self.lines():
                 yield decoded(line)
             return
-        document = Document(self.pieces())
+        document = self.events()
         for block in document.blocks():
             for line in block.splitlines():
                 yield decoded(line)
         self.end(document)
 
+    def events(self, wanted: Container[bytes] = ()) -> Document:
+        """Its elements, as `Document` reads them; once, and `end` must follow."""
+        return Document(self.pieces(), wanted, MAX_EVENT_BYTES)
+
     def end(self, document: Document) -> None:
         """Take note of how a document of its bytes has ended: an array needs no `]` after a whole element."""
+        self.too_long += document.too_long
         if not document.is_complete:
             self.problem = self.problem or CUT_OFF
         elif not document.is_closed and not self.problem:

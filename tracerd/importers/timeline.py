@@ -44,10 +44,12 @@ class Process:
     Attributes:
         number: The pid that the file gives, if it is one.
         name: What to call it; empty without one.
+        about: What else is known of it: metadata, as `body_of` makes them.
     """
 
     number: int
     name: str = ""
+    about: dict[bytes, None] = field(default_factory=dict[bytes, None])
 
 
 @dataclass(slots=True)
@@ -79,9 +81,12 @@ class Timeline:
         records: In any order.
         left_out: Why something was left out, and how often.
         notes: What else the user should know.
+        attributes: Those of the trace that it is, without secrets.
         first_ns: The earliest time.
         last_ns: The latest one.
         size: How many events there are.
+        without_length: How many spans had a negative duration, or none that is a number, and became moments.
+        replaced: How many times were beyond all times, or no numbers, and gave way to another one of their event.
         since_ns: What began before is left out, and not counted.
     """
 
@@ -92,11 +97,14 @@ class Timeline:
     records: Sorter = field(default_factory=Sorter)
     left_out: Counter[str] = field(default_factory=Counter[str])
     notes: list[str] = field(default_factory=list[str])
+    attributes: Mapping[str, object] = field(default_factory=dict[str, object])
     first_ns: int = OPEN_NS
     last_ns: int = -OPEN_NS
     _processes: dict[Hashable, Process] = field(default_factory=dict[Hashable, Process])
     _threads: dict[tuple[Hashable, Hashable], int] = field(default_factory=dict[tuple[Hashable, Hashable], int])
     size: int = 0
+    without_length: int = 0
+    replaced: int = 0
     since_ns: int = -MAX_NS
     _phases: Counter[str] = field(default_factory=Counter[str])
 
@@ -110,6 +118,10 @@ class Timeline:
         if name:
             process.name = name
         return process
+
+    def about(self, process: Hashable, what: str, args: Mapping[str, object]) -> None:
+        """Take what is known of a process, once: metadata of this name."""
+        self.process(process).about[rest_of(what, "", args)] = None
 
     def track(self, process: Hashable, thread: Hashable, name: str = "", *, async_id: int = 0) -> int:
         """The number of a thread's track; a name that is given replaces the one it has."""
@@ -159,6 +171,13 @@ class Timeline:
         self.last_ns = max(self.last_ns, last_ns)
         self.records.appended(rest_bytes, count)
 
+    def length_ns(self, dur_ns: int) -> int:
+        """A duration; a negative one counts as none, and is counted."""
+        if dur_ns < 0:
+            self.without_length += 1
+            return 0
+        return dur_ns
+
     def span(
         self,
         track: int,
@@ -169,7 +188,8 @@ class Timeline:
         cat: str = "",
     ) -> None:
         """Take a span; without a duration it has not ended, and a negative one counts as none."""
-        self.add("X", track, start_ns, OPEN_NS if dur_ns is None else max(dur_ns, 0), rest_of(name, cat, args))
+        dur_ns = OPEN_NS if dur_ns is None else self.length_ns(dur_ns)
+        self.add("X", track, start_ns, dur_ns, rest_of(name, cat, args))
 
     def instant(
         self, track: int, name: str, at_ns: int, args: Mapping[str, object] | None = None, cat: str = ""
@@ -182,17 +202,17 @@ class Timeline:
         labels = {"id": series} if series else {}
         self.add("C", track, at_ns, 0, _rest_of({**labels, "name": name, "args": {"value": value}}))
 
-    def arrow(self, track: int, at_ns: int, to_track: int, to_ns: int) -> None:
+    def arrow(self, track: int, at_ns: int, to_track: int, to_ns: int, name: bytes = b"child") -> None:
         """Take an arrow from a span to another one, which are those that run there at these times."""
-        number = text_id("arrow", self.size)
-        self.add("s", track, at_ns, 0, b'"id":%d,"name":"child","cat":"child"}\n' % number)
-        self.add("f", to_track, to_ns, 0, b'"id":%d,"name":"child","cat":"child"}\n' % number)
+        rest = b'"id":%d,"name":"%b","cat":"%b"}\n' % (text_id("arrow", self.size), name, name)
+        self.add("s", track, at_ns, 0, rest)
+        self.add("f", to_track, to_ns, 0, rest)
 
     def counts(self) -> dict[str, int]:
         """How many there are of what a person counts."""
         counts: Counter[str] = Counter()
         for phase, count in sorted(self._phases.items()):
-            if phase in "tf":  # the other ends of arrows
+            if phase in "tfM" or not count:  # the other ends of arrows, and what is no event
                 continue
             counts[_COUNTED.get(phase, "moment")] += count
         return counts

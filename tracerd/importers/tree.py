@@ -48,6 +48,7 @@ class Tree:
         self._spans: list[_Span] = []
         self._by_key: dict[Hashable, _Span] = {}
         self._moments: list[tuple[Hashable, int, bytes]] = []
+        self._links: list[tuple[Hashable, Hashable]] = []
 
     def span(
         self,
@@ -75,7 +76,7 @@ class Tree:
             cat: Its category.
             rows: What the rows of its process are called.
         """
-        end_ns = OPEN_NS if dur_ns is None else start_ns + max(dur_ns, 0)
+        end_ns = OPEN_NS if dur_ns is None else start_ns + self._timeline.length_ns(dur_ns)
         span = _Span(key, parent, (process, rows), start_ns, end_ns, rest_of(name, cat, args))
         self._spans.append(span)
         self._by_key.setdefault(key, span)
@@ -83,6 +84,10 @@ class Tree:
     def moment(self, key: Hashable, name: str, at_ns: int, args: dict[str, object] | None = None) -> None:
         """Take what happened at a moment within the span of this key."""
         self._moments.append((key, at_ns, rest_of(name, "", args)))
+
+    def link(self, key: Hashable, other: Hashable) -> None:
+        """Take that the span of this key came about by another one, which may be in no file."""
+        self._links.append((key, other))
 
     def processes(self) -> list[Hashable]:
         """The processes so far."""
@@ -101,6 +106,11 @@ class Tree:
             timeline.add("X", span.track, span.start_ns, dur_ns, span.rest)
             if parent and parent.track >= 0 and parent.group[0] != span.group[0] and _holds(parent, span):
                 timeline.arrow(parent.track, span.start_ns, span.track, span.start_ns)
+        for key, other in self._links:
+            later, cause = self._by_key.get(key), self._by_key.get(other)
+            if later and cause and cause.start_ns < cause.end_ns and cause.start_ns <= later.start_ns < later.end_ns:
+                at_ns = min(later.start_ns, cause.end_ns)
+                timeline.arrow(cause.track, at_ns, later.track, later.start_ns, b"link")
         for key, at_ns, rest in self._moments:
             if (found := self._by_key.get(key)) and found.track >= 0:
                 timeline.add("i", found.track, at_ns, 0, rest)

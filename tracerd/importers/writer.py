@@ -200,8 +200,9 @@ class Writer:
         if pid is None:
             pid = self._pids[id(process)] = self._numbers.pid(process.number)
             name = process.name or (f"process {process.number}" if process.number > 1 else "")
-            full = f"{name} ({self._default_name})" if name else self._default_name
+            full = f"{name} ({self._default_name})" if name and self._default_name else name or self._default_name
             self._names.append(_named("process_name", b'"pid":%d' % pid, full))
+            self._names += [b'{"ph":"M","pid":%d,%b' % (pid, rest) for rest in process.about]
         return pid
 
     def _head(self, row: _Row, lane: int) -> bytes:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from tracerd.query.groups import NO_KEY
 from tracerd.query.keys import key_text, value_text
 from tracerd.query.result import MetricValue, Result
 from tracerd.query.tracker_fields import expected
@@ -73,9 +74,9 @@ class Computation:
         self._max_alerts = max_alerts
         self._event_id = event_id
         self._groups = groups_of(plan)
-        self._cells = [groups.cells for groups in self._groups]
+        self._cells = [groups.by_part for groups in self._groups]
         self._news = [groups.new for groups in self._groups]
-        self._first_cells = [groups.cells.get(()) for groups in self._groups]
+        self._first_cells = [groups.by_part.get(NO_KEY) for groups in self._groups]
         self._pending = 0
         self._nulls = [0] * len(plan.counted)
         self._total = self._valid = self._invalid = self._alert_count = 0
@@ -143,5 +144,5 @@ class Computation:
         groups = self._groups[metric.group]
         if not metric.is_grouped:
             return metric.aggregate(groups, ())
-        keys = sorted((key_text((key,) if isinstance(key, str) else key), key) for key in groups.cells)
+        keys = sorted((key_text((key,) if isinstance(key, str) else key), key) for key in groups)
         return {text: metric.aggregate(groups, key) for text, key in keys}

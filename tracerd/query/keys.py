@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from tracerd.query.grammar import Parser
 from tracerd.query.lexer import END, Text
 from tracerd.query.program import Code, Input
 from tracerd.query.scope import Columns
 from tracerd.query.tree import Args, Name
+
+_MAX_TEXTS: Final = 1 << 16
 
 
 def parse_keys(text: str, relation: str, types: Mapping[str, str], *, source: str = "--by") -> tuple[Input, ...]:
@@ -59,6 +62,17 @@ def part_text(value: object) -> str:
     if value.__class__ is str or value.__class__ is int:
         return str(value)
     return value_text(value)
+
+
+class IntTexts(dict[int, str]):
+    """The text of each integer: the same object each time, whose hash is known."""
+
+    def __missing__(self, value: int) -> str:
+        """Make a text; most keys are pids, so of the first it is kept."""
+        text = str(value)
+        if len(self) < _MAX_TEXTS:
+            self[value] = text
+        return text
 
 
 def value_text(value: object) -> str:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from fnmatch import translate
+from functools import lru_cache
+from types import CodeType
 from typing import Any, Final, NamedTuple, assert_never
 
 from tracerd.query import operators
@@ -31,9 +33,9 @@ _HELPERS: Final[dict[str, Callable[..., object]]] = {
     "at_most": operators.at_most,
     "truth": operators.truth,
 }
-_LIMITS: Final = {"LOWEST": operators.LOWEST, "LARGEST": operators.LARGEST}
 _SMALL: Final = 2**53
 """An integer up to here is a double, too."""
+_LIMITS: Final = {"LOWEST": operators.LOWEST, "LARGEST": operators.LARGEST, "SMALL": _SMALL}
 
 _NO_NAMES: Final[Mapping[str, object]] = {}
 _ARITHMETIC: Final[dict[str, str]] = dict(
@@ -121,7 +123,7 @@ class Code:
         lines = ["def make(constants):", *([f"    {constants}= constants"] if constants else [])]
         lines += [f"    def run({', '.join(parameters)}):", *body, "    return run"]
         namespace: dict[str, Any] = {**_HELPERS, **_LIMITS, **names}
-        exec(compile("\n".join(lines), "<query>", "exec"), namespace)  # noqa: S102  no text of a user is in it
+        exec(_code("\n".join(lines)), namespace)  # noqa: S102  no text of a user is in it
         make = namespace["make"]
         run: Callable[..., Any] = make(tuple(self._constants))
         return run
@@ -180,8 +182,10 @@ class Code:
         if not isinstance(number, int | float) or isinstance(number, bool) or not left.kinds & FLOAT:
             return call
         plain = f"{left.text} {node.operator} {right.text}"
+        is_plain = f"{left.text}.__class__ is float"
         if node.operator == "/" and abs(number) >= 1:  # such a quotient is no larger
             fast = plain
+            is_plain += f" or {left.text}.__class__ is int and -SMALL < {left.text} < SMALL"
         elif node.operator in "+-*" and abs(number) < _SMALL:
             self._steps += 1
             name = f"t{self._steps}"
@@ -189,7 +193,7 @@ class Code:
         else:
             return call
         slow = f"None if {left.text} is None else {call}" if left.kinds & NULL else call
-        return f"{fast} if {left.text}.__class__ is float else {slow}"
+        return f"{fast} if {is_plain} else {slow}"
 
     def _if(self, node: If) -> Atom:
         self._steps += 1
@@ -242,6 +246,12 @@ class Code:
     def _glob(self, value: Atom, pattern: str) -> str:
         matches = f"{self.constant(re.compile(translate(pattern)).match)}({value.text}) is not None"
         return matches if value.kinds == TEXT else f"{value.text}.__class__ is str and {matches}"
+
+
+@lru_cache(maxsize=64)
+def _code(text: str) -> CodeType:
+    """A program, compiled; who watches many traces has the same one for each."""
+    return compile(text, "<query>", "exec")
 
 
 def _result_kinds(function: str, kinds: list[int]) -> int:

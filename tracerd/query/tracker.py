@@ -9,9 +9,10 @@ from tracerd.errors import InvalidEventError
 from tracerd.query.computation import MAX_ALERTS, Computation, Window
 from tracerd.query.lexer import NEWLINE, Text
 from tracerd.query.program import Input
+from tracerd.query.rules import check_rules
 from tracerd.query.scope import RELATIONS
 from tracerd.query.tracker_fields import expected, fits, is_int
-from tracerd.query.tracker_grammar import parse_metric, parse_tracker
+from tracerd.query.tracker_grammar import parse_metric, parse_tracker, parse_trackers
 from tracerd.query.tracker_program import Plan, Rows, WindowColumn, compile_tracker
 from tracerd.query.tracker_scope import EVENT_ID
 from tracerd.query.tracker_tree import TrackerTree
@@ -49,6 +50,7 @@ class Tracker:
         self.text = text
         self._plans: dict[WindowColumn | None, Plan] = {None: compile_tracker(tree, text)}
         self.views = check_views(tree, RELATIONS[tree.relation], text)
+        check_rules(tree, text)
 
     @classmethod
     def parse(cls, text: str, source: str = "tracker") -> "Tracker":
@@ -63,6 +65,20 @@ class Tracker:
         """
         whole = Text(text, source)
         return cls(parse_tracker(whole), whole)
+
+    @classmethod
+    def parse_all(cls, text: str, source: str = "rules") -> "list[Tracker]":
+        """The trackers of a text: one or several, each with a name of its own.
+
+        Args:
+            text: The text.
+            source: What it is called in an error: its file.
+
+        Raises:
+            QueryError: It is none; the message begins with source, line and column.
+        """
+        whole = Text(text, source)
+        return [cls(tree, whole) for tree in parse_trackers(whole)]
 
     @classmethod
     def of_metric(cls, text: str, source: str) -> "Tracker":

@@ -10,23 +10,42 @@ from typing import Final, TypeVar
 from tracerd.query.grammar import KEYWORDS
 from tracerd.query.lexer import END, NAME, NEWLINE, NUMBER, STRING, Text, shown, string_value
 from tracerd.query.metric_grammar import MetricParser
-from tracerd.query.tracker_tree import TYPES, Derived, Field, Json, Metric, TrackerTree, ViewText
+from tracerd.query.tracker_tree import TYPES, Derived, Field, Json, Metric, Rule, TrackerTree, ViewText
 from tracerd.query.tree import Expr, Literal
+from tracerd.query.watch_grammar import WatchParser
 
-SECTIONS: Final = ("from", "fields", "derive", "metrics", "alerts", "views")
+SECTIONS: Final = ("from", "fields", "derive", "metrics", "alerts", "watch", "views")
 
 _VERSION: Final = re.compile(r"v?([0-9]{1,9})(?:\.([0-9]{1,9}))?(?:\.([0-9]{1,9}))?")
 _OTHER_NAMES: Final = {"string": "text", "number": "float", "boolean": "bool"}
 _MAX_JSON_DEPTH: Final = 20
 
-Statement = TypeVar("Statement", Field, Derived, Metric, ViewText)
+Statement = TypeVar("Statement", Field, Derived, Metric, Rule, ViewText)
 
 
-class TrackerParser(MetricParser):
-    """Reads one tracker."""
+class TrackerParser(WatchParser):
+    """Reads trackers."""
 
-    def tracker(self) -> TrackerTree:
-        """Take the whole text."""
+    def only_tracker(self) -> TrackerTree:
+        """Take the whole text, which is one tracker."""
+        tree = self._tracker()
+        if self.token.kind != END:
+            raise self.unexpected("nothing after the tracker")
+        return tree
+
+    def trackers(self) -> list[TrackerTree]:
+        """Take the whole text: one tracker or several, each with a name of its own."""
+        found: dict[str, TrackerTree] = {}
+        while not found or self.token.kind != END:
+            self._skip_separators(newlines_only=True)
+            at = self.ahead().at
+            tree = self._tracker()
+            if tree.name in found:
+                raise self.text.error(at, f'a second tracker "{tree.name}"')
+            found[tree.name] = tree
+        return [*found.values()]
+
+    def _tracker(self) -> TrackerTree:
         self._skip_separators(newlines_only=True)
         self.expect("tracker")
         token = self.advance()
@@ -41,8 +60,6 @@ class TrackerParser(MetricParser):
         self.expect("{")
         tree = self._sections(name, version)
         self._skip_separators(newlines_only=True)
-        if self.token.kind != END:
-            raise self.unexpected("nothing after the tracker")
         return tree
 
     def _version(self) -> tuple[int, int, int]:
@@ -66,6 +83,7 @@ class TrackerParser(MetricParser):
         metrics: tuple[Metric, ...] = ()
         alerts: tuple[Derived, ...] = ()
         views: tuple[ViewText, ...] = ()
+        rules: tuple[Rule, ...] = ()
         seen: dict[str, int] = {}
         self._skip_separators()
         while not self.accept("}"):
@@ -87,10 +105,12 @@ class TrackerParser(MetricParser):
                     metrics = self._block(self._metric, "a metric")
                 case "alerts":
                     alerts = self._block(self._derived, "an alert")
+                case "watch":
+                    rules = self._block(self.rule, "a rule")
                 case _:
                     views = self._block(self._view, "a view")
             self._skip_separators()
-        return TrackerTree(name, version, relation, where, relation_at, fields, derived, metrics, alerts, views)
+        return TrackerTree(name, version, relation, where, relation_at, fields, derived, metrics, alerts, views, rules)
 
     def _from(self) -> tuple[str, Expr | None, int]:
         token = self.token
@@ -216,7 +236,16 @@ def parse_tracker(text: Text) -> TrackerTree:
     Raises:
         QueryError: It is none.
     """
-    return TrackerParser(text, newlines=True).tracker()
+    return TrackerParser(text, newlines=True).only_tracker()
+
+
+def parse_trackers(text: Text) -> list[TrackerTree]:
+    """The trees of a text that is one tracker or several.
+
+    Raises:
+        QueryError: It is none.
+    """
+    return TrackerParser(text, newlines=True).trackers()
 
 
 def parse_metric(text: Text, name: str) -> Metric:
@@ -227,6 +256,7 @@ def parse_metric(text: Text, name: str) -> Metric:
     """
     parser = MetricParser(text, newlines=False)
     metric = parser.metric(name, 0)
-    if parser.token.kind != END:
-        parser.end_of_statement()
+    parser.end_of_statement()
+    if parser.token.kind != END:  # a comma or a semicolon, which part the metrics of a tracker
+        raise parser.unexpected("the end of the only metric; a tracker may have several")
     return metric

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from tracerd.query.grains import label, width_us
-from tracerd.query.groups import Aggregate, Groups
-from tracerd.query.keys import part_text
+from tracerd.query.groups import NO_KEY, Aggregate, Groups
+from tracerd.query.keys import IntTexts, part_text
 from tracerd.query.kinds import FLOAT, INT, JSON, NULL, TEXT
 from tracerd.query.lexer import Text, did_you_mean
 from tracerd.query.program import Atom, Code, Input
@@ -70,13 +70,14 @@ class Plan:
 class _Writer:
     """Writes the program of one tracker."""
 
-    def __init__(self, tree: TrackerTree, text: Text, window: WindowColumn | None) -> None:
+    def __init__(self, tree: TrackerTree, text: Text, window: WindowColumn | None, *, slides: bool) -> None:
         if tree.relation not in RELATIONS:
             hint = did_you_mean(tree.relation, RELATIONS)
             raise text.error(tree.relation_at, f'there are no rows "{tree.relation}"{hint}')
         self._tree = tree
         self._text = text
         self._window = window
+        self._slides = slides
         self._types = RELATIONS[tree.relation]
         self._scope = TrackerScope(tree, self._types, text)
         self._code = Code(self._scope.resolve, 12)
@@ -94,7 +95,11 @@ class _Writer:
         self._write_fields()
         if self._window is not None:
             time = code.read(self._window).text
-            code.add(f"if {time} is None or not low <= {time} < high: continue")
+            low = "low[0]" if self._slides else "low"
+            late = f" and low[3]({time})" if self._slides else ""
+            code.add(f"if {time} is None or not {low} <= {time} < high{late}: continue")
+            if self._slides:
+                code.add(f"if {time} >= low[1]: low[2]({time})")
         chooses = bool(tree.fields) or self._window is not None
         if chooses:
             code.add("valid += 1")
@@ -172,7 +177,7 @@ class _Writer:
             if parts:
                 key = parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
                 # Most keys are there: then `try` costs nothing, and a call of `get` twice the time.
-                code.add(f"try: g{number} = groups{number}[{key}]")
+                code.add(f"try: g{number} = groups{number}[{']['.join(parts)}]")
                 code.add(f"except KeyError: g{number} = new{number}({key})")
             found = self._write_slots(metrics, number)
         code.on_null = ""
@@ -186,7 +191,7 @@ class _Writer:
             return self._code.step(f'"null" if {value.text} is None else {value.text}', TEXT).text
         text = f"{self._helper(part_text)}({value.text})"
         if value.kinds & INT:  # most are pids
-            text = f'f"{{{value.text}}}" if {value.text}.__class__ is int else {text}'
+            text = f"{self._helper(IntTexts())}[{value.text}] if {value.text}.__class__ is int else {text}"
         return self._code.step(text, TEXT).text
 
     def _bucket(self, grain: str | int | None) -> str:
@@ -206,7 +211,7 @@ class _Writer:
             needs[metric.target] = needs.get(metric.target, Needs()).with_function(metric.function)
         counts: dict[Expr | None, int] = {}
         columns: dict[Expr | None, int] = {}
-        values: dict[Expr, Atom] = {}
+        values: dict[Expr | None, Atom] = {}
         found: dict[str, Aggregate] = {}
         for metric in metrics:
             target = metric.target
@@ -216,12 +221,20 @@ class _Writer:
             if target not in slot_of:
                 slot_of[target] = len(slots)
                 slots.append(None if metric.function == "count" else needs[target])
-                value = Atom("", INT) if target is None else values[target]
-                place = f"g{number}[{slot_of[target]}]"
-                act = f"{place} += 1" if metric.function == "count" else f"{place}({value.text})"
-                code.add(f"if {value.text} is not None: {act}" if value.kinds & NULL else act)
+                self._write_act(f"g{number}", slot_of[target], metric, values.get(target))
             found[metric.name] = _aggregate(metric, slot_of[target], None if target is None else values[target])
         return found
+
+    def _write_act(self, group: str, slot: int, metric: Metric, value: Atom | None) -> None:
+        code, count = self._code, f"{group}[{2 * slot}]"
+        if value is None:
+            code.add(f"{count} += 1")
+        elif metric.function == "count":
+            code.add(f"if {value.text} is not None: {count} += 1" if value.kinds & NULL else f"{count} += 1")
+        else:
+            code.add(f"if {value.text}.__class__ is float: {count}({value.text})")
+            if value.kinds & ~(FLOAT | NULL):
+                code.add(f"elif {value.text} is not None: {group}[{2 * slot + 1}]({value.text})")
 
     # ------------------------------------------------------------------ alerts
 
@@ -249,24 +262,33 @@ def _aggregate(metric: Metric, slot: int, target: Atom | None) -> Aggregate:
     return lambda groups, key: groups.values(key, slot).reduced(function, as_float=as_float)
 
 
-def compile_tracker(tree: TrackerTree, text: Text, window: WindowColumn | None = None) -> Plan:
+def compile_tracker(
+    tree: TrackerTree,
+    text: Text,
+    window: WindowColumn | None = None,
+    *,
+    slides: bool = False,
+) -> Plan:
     """The program of a tracker.
 
     Args:
         tree: The tracker.
         text: What it is written in, for the places of errors.
         window: Which column a window is of; None without one.
+        slides: Whether the window moves on with the rows: `low` is then a list, of its begin, of the time from which on
+            it moves, of what is then called with the time of the row, to set both anew, and of what is called with that
+            of a row that is left out, and is true.
 
     Raises:
         QueryError: A name is not known, or defined twice, or a default does not fit its type.
     """
-    return _Writer(tree, text, window).plan()
+    return _Writer(tree, text, window, slides=slides).plan()
 
 
 def groups_of(plan: Plan) -> list[Groups]:
     """Empty groups for a computation; without keys there is one group from the start."""
     found = [Groups(slots) for slots in plan.slots]
     for metric in plan.metrics.values():
-        if not metric.is_grouped and () not in found[metric.group].cells:
-            found[metric.group].new(())
+        if not metric.is_grouped and NO_KEY not in found[metric.group].by_part:
+            found[metric.group].new(NO_KEY)
     return found

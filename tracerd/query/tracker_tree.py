@@ -1,12 +1,18 @@
 """What a tracker is, once it has been read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from tracerd.query.tree import Args, At, Expr, Literal, Name, Value
 
 TYPES: Final = ("text", "string", "int", "float", "number", "bool", "boolean", "duration", "timestamp", "enum")
 """The types of fields; `string`, `number` and `boolean` are other names of `text`, `float` and `bool`."""
+
+SEVERITIES: Final = ("low", "medium", "high", "critical")
+"""Of an alert, from the least to the most severe."""
+
+PRESENCE: Final = ("silence", "unfinished")
+"""What a rule can be of beside a metric: connected processes that write nothing, and gone ones with open spans."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,43 @@ class ViewText:
 
 
 @dataclass(frozen=True, slots=True)
+class Threshold:
+    """A window with more than this is bad, and how severe that is."""
+
+    above: int | float
+    severity: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When to alert.
+
+    Attributes:
+        name: The name.
+        source: A metric of the tracker, or one of PRESENCE.
+        by: The keys; each group has its own alert.
+        seconds: The length of a window; None for `unfinished`.
+        thresholds: From the least on; of PRESENCE one.
+        minimum: Fewer samples make no window bad; None for the usual number.
+        bad_windows: So many bad windows in a row fire.
+        good_windows: So many good ones in a row resolve.
+        at: Where it stands.
+        source_at: Where its source stands.
+    """
+
+    name: str
+    source: str
+    by: tuple[Name | Args, ...]
+    seconds: int | None
+    thresholds: tuple[Threshold, ...]
+    minimum: int | None
+    bad_windows: int
+    good_windows: int
+    at: At = field(default=0, compare=False)
+    source_at: At = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class TrackerTree:
     """A whole tracker.
 
@@ -101,6 +144,7 @@ class TrackerTree:
         metrics: The metrics.
         alerts: The alerts.
         views: The views.
+        rules: The rules of its section `watch`.
     """
 
     name: str
@@ -113,3 +157,4 @@ class TrackerTree:
     metrics: tuple[Metric, ...]
     alerts: tuple[Derived, ...]
     views: tuple[ViewText, ...]
+    rules: tuple[Rule, ...] = ()

@@ -100,3 +100,9 @@ def takes_at_least(dur_us: float) -> Expr:
 def is_one_of(column: str, values: Sequence[str]) -> Expr:
     """That a column has one of these values."""
     return any_of([Binary("==", Name((column,)), Literal(value)) for value in values])
+
+
+def is_within(column: str, start: float | None, end: float | None) -> list[Expr]:
+    """That a time lies in `[start, end)`; None is no bound."""
+    bounds = ((">=", start), ("<", end))
+    return [Binary(operator, Name((column,)), Literal(bound)) for operator, bound in bounds if bound is not None]

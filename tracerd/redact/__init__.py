@@ -8,9 +8,9 @@ HIDDEN = "***"
 
 HINTS = (
     "pass", "pwd", "token", "secret", "key", "credential", "auth", "cookie", "earer", "asic ", "://", "-u",
-    "-pin", "-otp", "sig=", "signature=", "from-literal",
+    "-pin", "-otp", "extraheader", "sig=", "signature=", "from-literal",
     "sk-", "gh", "github_pat_", "aiza", "akia", "asia", "xox", "sg.", "npm_", "pypi-", "glpat", "eyj",
-    "curl", "maria", "mysql", "openssl", "redis", "docker", "podman",
+    "curl", "maria", "mysql", "openssl", "redis", "docker", "podman", "ssh",
 )  # fmt: skip
 """In lower case; what holds none of them holds nothing that a rule would hide."""
 
@@ -43,9 +43,14 @@ def line(data: bytes) -> bytes:
     A line that holds no secret is returned as it is. In others all else keeps its meaning: numbers keep their digits,
     keys their order, and a repeated key stays. What is no JSON is treated as a text.
     """
-    low = data.lower().decode("latin-1")
-    if not any(hint in low for hint in HINTS) and not any(escape in low for escape in ESCAPES):
+    if not may_hold_secret(data):
         return data
     from tracerd.redact.json_line import redacted
 
     return redacted(data)
+
+
+def may_hold_secret(data: bytes) -> bool:
+    """Whether any line of this JSON has to be examined; false means that `line` would change none."""
+    low = data.lower().decode("latin-1")
+    return any(hint in low for hint in HINTS) or any(escape in low for escape in ESCAPES)

@@ -33,6 +33,7 @@ _SAME: dict[bytes, Pattern] = {
     b"mysql": _PASSWORD,
     b"mysqladmin": _PASSWORD,
     b"mysqldump": _PASSWORD,
+    b"ssh": re.compile(rb"(?!-)[^\s:/@]++:(?=[^\s@]++@)"),  # as git hands on the login of a URL
     b"sshpass": _PASSWORD,
 }
 """By program: what precedes a secret in the same argument."""
@@ -79,6 +80,7 @@ def _program(word: bytes, program: bytes) -> bytes:
 def _following(word: bytes, low: bytes, before: bytes, program: bytes) -> Pattern | None:
     """What precedes a secret in the next argument; None if none is to be expected."""
     is_name = OPTION.fullmatch(low) or (before and low == b"password") or (before == b"set" and NAME.fullmatch(low))
+    is_name = is_name or low.endswith(b"extraheader")
     if is_name:
         return _ALL
     for option, preceding in _NEXT.get(program, ()):

@@ -29,7 +29,7 @@ class Rule(NamedTuple):
 
 STEMS = (
     b"password", b"passwd", b"passphrase", b"pwd", b"token", b"secret", b"credential", b"authorization", b"cookie",
-    b"bearer", b"key",
+    b"bearer", b"extraheader", b"key",
 )  # fmt: skip
 """What the names of secrets end in."""
 
@@ -38,9 +38,17 @@ _KEYS = (
     b"storage"
 ).split()
 
+_LAST = b"".join(sorted({kind[-1:] for kind in _KEYS}))
+
 _CONDITIONS = {
-    # An access key is a secret, the key of a cache is none.
-    b"key": b"(?:%s)" % b"|".join(b"(?<=%skey)|(?<=%s[_-]key)" % (kind, kind) for kind in _KEYS),
+    # An access key is a secret, the key of a cache is none. One letter tells most of the others.
+    b"key": b"(?:(?<=[%s]key)(?:%s)|(?<=[_-]key)(?<=[%s].key)(?:%s))"
+    % (
+        _LAST,
+        b"|".join(b"(?<=%skey)" % kind for kind in _KEYS),
+        _LAST,
+        b"|".join(b"(?<=%s.key)" % kind for kind in _KEYS),
+    ),
     b"pwd": b"(?!=/)",  # the working directory
     b"token": rb"(?<!expected token)(?!s[\\\"']{0,2}[ \t]{0,8}[=:][ \t]{0,8}\d)",  # of a parser; a number of them
 }
@@ -109,6 +117,8 @@ _ANYWHERE = (
     _known(b"npm_", rb"([A-Za-z0-9]{30,}+)"),
     _known(b"pypi-", rb"([\w-]{40,}+)"),
     _known(b"eyJ", rb"([\w-]{8,}+(?:\.[\w-]*+){2,4})"),  # JSON web tokens
+    Rule((b"extraheader",), rb"extraheader[ \t]{0,8}[=:][ \t]{0,8}[\\\"']{0,2}([^\\\r\n\"']++)"),  # a header of git's
+    Rule((b"sshpass",), rb"sshpass[ \t]{1,8}-p[ \t]{0,8}" + _WORD),
     Rule((b"--from-literal",), rb"--from-literal(?:=|\s{1,8})[^\s=]{1,64}=" + _WORD),
     Rule(  # a login, but no pair of numbers
         (b"-u",),
@@ -200,7 +210,7 @@ def hide(data: bytes, rules: Iterable[Rule]) -> bytes:
             continue
         compiled = re.compile(pattern, re.DOTALL)
         found = compiled.finditer(data if cased else low)
-        hidden = replaced(data, (match.span(compiled.groups) for match in found))
+        hidden = replaced(data, [match.span(compiled.groups) for match in found])
         if hidden is not data:
             data, low = hidden, hidden.lower()
     return data

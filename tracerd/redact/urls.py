@@ -6,13 +6,18 @@ from collections.abc import Iterator
 from tracerd.redact.rules import HIDDEN, replaced
 
 _STOP = rb" \t-\r\"'<>\\"
-_HOST = rb"@[^%s@:]*+(?![@:])" % _STOP
+_HOST = rb"@[^%s@:]*+(?::\d++[^%s@:]*+)?+(?![@:])" % (_STOP, _STOP)
 _LONE = re.compile(
     rb"://(?:(?<=[Hh][Tt][Tt][Pp][Ss]://)|(?<=[Hh][Tt][Tt][Pp]://))(?!@)[^%s/?#@:]*+(?::[^%s/?#@:]*+)?+(?=%s)"
     % (_STOP, _STOP, _HOST)
 )
 """The login of a web address of the usual form, to the end of its word."""
-_RUN = re.compile(rb"://(?!%s%s)[^%s]++" % (re.escape(HIDDEN), _HOST, _STOP))
+_USER_NAME = rb"[^%s\[/?#@:]*+:" % _STOP
+_LONE_PASSWORD = re.compile(
+    rb"(://%s)(?!\d*+[,;)]|%s%s)[^%s/?#@:]++(?=%s)" % (_USER_NAME, re.escape(HIDDEN), _HOST, _STOP, _HOST)
+)
+"""The password of any other address of that form, behind its user."""
+_RUN = re.compile(rb"://(?!(?:%s)?+%s%s)[^%s]++" % (_USER_NAME, re.escape(HIDDEN), _HOST, _STOP))
 """A word that holds other URLs, from its first scheme on."""
 _HOST_END = re.compile(rb"[/?#]")
 _USER = re.compile(rb"[^\[:/?#]*+:(?!\d*+(?:[/?#,;)]|\Z))")
@@ -25,6 +30,7 @@ def hide_logins(data: bytes) -> bytes:
     Of a web address nothing of the login stays, for the name may be a token.
     """
     data = _LONE.sub(b"://" + HIDDEN, data)
+    data = _LONE_PASSWORD.sub(rb"\1" + HIDDEN, data)
     runs = (run.span() for run in _RUN.finditer(data) if b"@" in run[0])
     return replaced(data, (secret for run in runs for secret in _secrets(data, *run)))
 

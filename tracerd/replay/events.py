@@ -11,8 +11,8 @@ from typing import Final
 import msgspec
 
 from tracerd.core.json_text import NUMBER, mask, outside_strings
-from tracerd.core.tef import MAX_EXPONENT, TIME_FIELDS
 from tracerd.replay.order import INT64_MAX, wrapped
+from tracerd.trace_json.tef import MAX_EXPONENT, TIME_FIELDS
 
 UNSET: Final = msgspec.UNSET
 Unset = msgspec.UnsetType
@@ -246,13 +246,12 @@ def pairs(args: msgspec.Raw) -> tuple[tuple[str, object], ...]:
     return found
 
 
-def bad_counter_values(args: msgspec.Raw) -> list[str]:
-    """The keys of a counter's values that are no numbers to Perfetto."""
+def bad_counter_values(args: msgspec.Raw) -> list[str] | None:
+    """The keys of a counter's values that are no numbers to Perfetto; None if there are no values at all."""
     try:
-        _NUMBERS.decode(args)
+        return [] if _NUMBERS.decode(args) else None
     except msgspec.ValidationError:
         return [key for key, value in pairs(args) if not _is_counter_value(value)]
-    return []
 
 
 def _is_counter_value(value: object) -> bool:

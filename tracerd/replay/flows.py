@@ -7,6 +7,7 @@ from typing import Literal
 from tracerd.replay.kinds import (
     FLOW_DIRECTION,
     FLOW_DUPLICATE,
+    FLOW_NOT_ENDED,
     FLOW_WITHOUT_END,
     FLOW_WITHOUT_SLICE,
     FLOW_WITHOUT_START,
@@ -69,10 +70,11 @@ class Flows:
         self._steps.append((ts, rank, line_no, len(self._steps), step, id_, reported_line_no))
 
     def finish(self) -> None:
-        """Play the arrows, and report those that start twice or never."""
+        """Play the arrows, and report those that start twice or never, or do not end."""
         numbers: dict[Id, int] = {}
         started: set[int] = set()
         real: set[int] = set()
+        open_: dict[int, int] = {}  # the lines of arrows that have only started
         for _ts, _rank, _line_no, _number, step, id_, line_no in sorted(self._steps):
             # v52 counts s, t, f from 0 as it meets them, among the same numbers that a bind_id gives.
             number = id_ if isinstance(id_, int) else numbers.setdefault(id_, len(numbers))
@@ -84,14 +86,20 @@ class Flows:
                         else "an arrow with this id has ended before it starts"
                     )
                     self._report(Finding(line_no, FLOW_DUPLICATE, reason))
+                else:
+                    open_[number] = line_no
                 started.add(number)
                 real.add(number)
-            elif step == "arrive":
+                continue
+            open_.pop(number, None)
+            if step == "arrive":
                 if number not in real:
                     self._missing(line_no)
                 started.add(number)  # v52 then takes it for one that starts at the first span of the trace
             elif step != "await" and number not in real:
                 self._missing(line_no)
+        for line_no in open_.values():
+            self._report(Finding(line_no, FLOW_NOT_ENDED, "the arrow that starts here ends nowhere: no arrow"))
 
     def _missing(self, line_no: int) -> None:
         self._report(Finding(line_no, FLOW_WITHOUT_START, "an arrow ends here that has not started: no arrow"))

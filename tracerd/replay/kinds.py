@@ -117,6 +117,7 @@ NEGATIVE_DUR = _error(
 )
 ASYNC_WITHOUT_ID = _error("async-without-id", "json_parser_failure", "give b, n and e a pid and an id (or id2)")
 COUNTER_WITHOUT_ARGS = _error("counter-without-args", "json_parser_failure", 'give C an object args, as {"value":1}')
+EMPTY_COUNTER = _warning("empty-counter", 'give C a number in args, as {"value":1}')
 COUNTER_VALUE = _error("counter-value", "json_parser_failure", "write counter values as numbers")
 INSTANT_WITHOUT_TID = _error(
     "instant-without-tid", "json_parser_failure", 'give i a tid, or "s":"p" for the process, "s":"g" for all'
@@ -176,6 +177,7 @@ FLOW_WITHOUT_START = _warning("flow-without-start", "write the s with the same c
 FLOW_WITHOUT_END = _warning(
     "flow-without-end", 'begin a span after it on its thread, or write "bp":"e" for the one around it'
 )
+FLOW_NOT_ENDED = _warning("flow-not-ended", "write an f with the same cat, name and id, at a later ts")
 
 # ------------------------------------------------------------------ whole traces
 

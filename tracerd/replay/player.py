@@ -4,9 +4,8 @@ import re
 
 import msgspec
 
-from tracerd.core.begin_marks import read_mark
 from tracerd.core.lines import BadLine, check_line, decode_run
-from tracerd.core.tef import BEGIN_NAME, CLOCK_NAME, CLOCK_PREFIX, COMPLETE, COUNTER, CPU_PROFILE, METADATA
+from tracerd.core.own_prefixes import BEGIN_NAME, CLOCK_NAME, CLOCK_PREFIX
 from tracerd.replay.clocks import Clock, clock_at
 from tracerd.replay.events import (
     ORDINARY,
@@ -38,7 +37,9 @@ from tracerd.replay.observer import Observer
 from tracerd.replay.slices import Names
 from tracerd.replay.trace import Trace
 from tracerd.store.own_lines import decode_clock
+from tracerd.trace_json.begin_marks import read_mark
 from tracerd.trace_json.perfetto import export_line
+from tracerd.trace_json.tef import COMPLETE, COUNTER, CPU_PROFILE, METADATA
 
 NO_ARGS = msgspec.Raw(b"{}")
 _BLANKS = b" \t\r\n"

@@ -27,6 +27,7 @@ from tracerd.replay.kinds import (
     COARSE_TIME,
     COUNTER_VALUE,
     COUNTER_WITHOUT_ARGS,
+    EMPTY_COUNTER,
     FLOW_ID,
     IGNORED_PHASE,
     INSTANT_WITHOUT_PID,
@@ -123,12 +124,15 @@ class Trace:
         self._report(Finding(self._line_no, kind, reason))
 
     def _check_pid(self, phase: str, event: Event) -> None:
-        if phase in "XBECstf" or (phase in "iIR" and event.s not in "gp"):
+        if phase == "M" and event.name in ("process_name", "thread_name"):
+            self._lacks_pid = True
+            self._add_finding(NO_PID, f"{event.name} has no pid: it names a process 0")
+        elif phase in "XBECstf" or (phase in "iIR" and event.s not in "gp"):
             self._lacks_pid = True
             self._add_finding(NO_PID, f"{phase} has no pid: it is shown in a process 0, as all events without one")
 
     def _check_complete(self, event: Event, thread: Thread, ts: int, dur: int) -> None:
-        if event.cat == PROCESS_CAT and has_ended(event):
+        if event.cat == PROCESS_CAT and event.pid == event.tid and has_ended(event):  # on lanes they have other rows
             self._lives.setdefault(thread.process.pid, []).append((ts, ts + dur, self._line_no))
         if dur < 0:
             self._add_finding(NEGATIVE_DUR, f"dur {event.dur} is negative")
@@ -187,9 +191,11 @@ class Trace:
         args = object_args(event)
         if args is None:
             self._add_finding(COUNTER_WITHOUT_ARGS, "C has no object args: dropped")
-            return
-        for key in bad_counter_values(args):
-            self._add_finding(COUNTER_VALUE, f'"{key[:60]}" is no number: dropped')
+        elif (bad := bad_counter_values(args)) is None:
+            self._add_finding(EMPTY_COUNTER, "C has empty args, so no value: nothing is drawn")
+        else:
+            for key in bad:
+                self._add_finding(COUNTER_VALUE, f'"{key[:60]}" is no number: dropped')
 
     def _async(self, event: Event, phase: str, thread: Thread, ts: int) -> None:
         id_ = async_id(event.id, event.id2)
@@ -220,13 +226,8 @@ class Trace:
         if number is None:
             self._add_finding(BIND_ID, "bind_id is neither an integer nor hex digits: no arrow")
             return
-        step: Step | None = None
-        if event.flow_in and event.flow_out:
-            step = "step"
-        elif event.flow_out:
-            step = "start"
-        elif event.flow_in:
-            step = "end"
+        into, out = event.flow_in, event.flow_out
+        step: Step | None = "step" if into and out else "start" if out else "end" if into else None
         bound[self._line_no] = Bound(number, step)
 
     # ---------------------------------------------------------- the whole trace

@@ -7,6 +7,7 @@ pieces, and sorted again, which is fast, as it consists of few runs.
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Final
 
 WINDOW: Final = 64 * 1024
@@ -39,9 +40,8 @@ def sorted_windows(numbers: Sequence[int], key: Callable[[int], int] | None = No
 def _merged(
     runs: "list[array[int]]", starts: list[int], ends: list[int], key: Callable[[int], int] | None
 ) -> list[int]:
-    return sorted(
-        (number for run, start, end in zip(runs, starts, ends, strict=True) for number in run[start:end]), key=key
-    )
+    parts = (run[start:end] for run, start, end in zip(runs, starts, ends, strict=True))
+    return sorted(chain.from_iterable(parts), key=key)
 
 
 def sort(numbers: "array[int]") -> None:

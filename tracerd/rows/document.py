@@ -4,6 +4,7 @@ Documents are read as leniently as Perfetto reads them: see `brackets` for what 
 control characters in strings become escapes here; `nan` and the like are for the reader of lines, as in a log.
 """
 
+import math
 import re
 import zlib
 from collections.abc import Container, Iterable, Iterator
@@ -28,14 +29,20 @@ class Document:
     Args:
         pieces: Its text.
         wanted: Keys beside the events whose values are kept; see `Elements`.
+        max_bytes: Longer events and values are left out.
 
     Attributes:
         is_complete: Whether it has its end; known after `blocks`.
     """
 
-    def __init__(self, pieces: Iterable[bytes], wanted: Container[bytes] = ()) -> None:
+    def __init__(self, pieces: Iterable[bytes], wanted: Container[bytes] = (), max_bytes: float = math.inf) -> None:
         self.is_complete = False
-        self._elements = Elements(pieces, wanted)
+        self._elements = Elements(pieces, wanted, max_bytes)
+
+    @property
+    def too_long(self) -> int:
+        """How many events were left out so far."""
+        return self._elements.too_long
 
     @property
     def is_closed(self) -> bool:

@@ -9,6 +9,7 @@ an array of strict JSON once it has brackets around it, then that `}` ends an el
 depth. Where no such `}` is found in a piece, its elements are followed bracket by bracket, which is exact.
 """
 
+import math
 import re
 from collections.abc import Container, Generator, Iterable, Iterator
 from typing import Final
@@ -39,6 +40,9 @@ _BLANKS: Final = re.compile(rb"\s*+")
 _COMMAS: Final = re.compile(rb"[,\s]*+")
 _COLON: Final = re.compile(rb"[:\s]*+")
 
+_LONG_KEY: Final = b'""'
+"""A key that is too long to be held is none that has a meaning."""
+
 _QUOTE: Final = ord('"')
 _BACKSLASH: Final = ord("\\")
 _BEGINS_NESTED: Final = b'"{['
@@ -48,14 +52,19 @@ _DEPTH: Final = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}
 class _Text:
     """The document, of which only the piece at hand is there.
 
+    Args:
+        pieces: The document.
+        max_bytes: The text of longer values is not held.
+
     Attributes:
         piece: What is at hand.
         at: The next byte of it that has not been taken.
         is_strict: Whether the piece may be strict JSON.
     """
 
-    def __init__(self, pieces: Iterable[bytes]) -> None:
+    def __init__(self, pieces: Iterable[bytes], max_bytes: float = math.inf) -> None:
         self._pieces = iter(pieces)
+        self._max_bytes = max_bytes
         self.piece = b""
         self.at = 0
         self.is_strict = True
@@ -100,7 +109,7 @@ class _Text:
             if self.value(keep=False) is None:  # there is no key before it
                 return b""
         if byte == b'"':
-            return self.value() or b""
+            return b"" if (key := self.value()) is None else key or _LONG_KEY
         self.at += len(byte)
         return byte
 
@@ -111,11 +120,12 @@ class _Text:
             keep: Whether the text is needed.
 
         Returns:
-            The text, or nothing of it; None if the document ends first.
+            The text; nothing of it if it is not needed, or too long; None if the document ends first.
         """
         if self.piece[self.at] not in _BEGINS_NESTED:
             return self._word()
         parts: list[bytes] = []
+        size = 0
         start = self.at
         depth = 0
         if in_string := self.piece[start] == _QUOTE:
@@ -125,6 +135,10 @@ class _Text:
             self.at = match.end() if match else self.at
             byte = self.piece[self.at] if self.at < len(self.piece) else _BACKSLASH
             if byte == _BACKSLASH:  # which is in a string, at the end of a piece
+                size += self.at - start
+                if size > self._max_bytes:
+                    keep = False
+                    parts.clear()
                 if keep:
                     parts.append(self.piece[start : self.at])
                 if not self.next_piece():
@@ -159,20 +173,23 @@ class Elements:
     Args:
         pieces: The document, cut anywhere; none of them is empty.
         wanted: Other keys of an object whose values are kept, each with its quotes.
+        max_bytes: Elements and values that are longer by a piece are left out.
 
     Attributes:
+        too_long: How many elements were left out.
         is_complete: Whether the document has its end; known when all elements have been taken. An array needs no `]`,
             since programs that may be killed leave it out, but its last element must be whole.
         is_closed: Whether an array has its `]`.
         values: What was wanted and met so far, as JSON.
     """
 
-    def __init__(self, pieces: Iterable[bytes], wanted: Container[bytes] = ()) -> None:
+    def __init__(self, pieces: Iterable[bytes], wanted: Container[bytes] = (), max_bytes: float = math.inf) -> None:
+        self.too_long = 0
         self.is_complete = False
         self.is_closed = True
         self.values: dict[bytes, bytes] = {}
         self._wanted = wanted
-        self._text = _Text(pieces)
+        self._text = _Text(pieces, max_bytes)
 
     def __iter__(self) -> Iterator[list[bytes] | list[msgspec.Raw]]:
         """Take the elements; once."""
@@ -202,7 +219,7 @@ class Elements:
             keep = key in self._wanted
             if not byte or (value := text.value(keep=keep)) is None:
                 return
-            if keep:
+            if value:
                 self.values[key] = value
         self.is_complete = key == b"}"
 
@@ -216,7 +233,10 @@ class Elements:
             element = text.value()
             if element is None:
                 return None
-            yield [element]
+            if element:
+                yield [element]
+            else:
+                self.too_long += 1
         text.at += len(byte)
         return byte
 

@@ -6,7 +6,7 @@ from typing import Final, Protocol, cast
 
 import msgspec
 
-from tracerd.core.tef import CLOCK_PREFIX, has_own_line
+from tracerd.core.own_prefixes import CLOCK_PREFIX, has_own_line
 from tracerd.rows.columns import COLUMNS
 from tracerd.rows.error_events import is_error
 from tracerd.rows.event import Event, level_of

@@ -14,7 +14,8 @@ from pathlib import Path
 from tracerd.errors import UnsafePathError
 from tracerd.store.files import is_file_at, open_for_reading
 from tracerd.store.log import BLOCK_BYTES, read_blocks, start_of_last_line
-from tracerd.store.traces import SUFFIX, StoredTrace, list_logs, stored_trace
+from tracerd.store.snapshot import SUFFIX
+from tracerd.traces.stored import StoredTrace, list_logs, stored_trace
 
 MAX_OPEN = 200
 """Logs kept open at a time: those that grew last."""
@@ -68,6 +69,15 @@ class Growing:
     def size(self) -> int:
         """How long it is now."""
         return os.fstat(self._fd).st_size
+
+    def written_us(self) -> int:
+        """When it was written last, in microseconds since 1970."""
+        return os.fstat(self._fd).st_mtime_ns // 1000
+
+    @property
+    def is_at_begin(self) -> bool:
+        """Whether the block that `new_blocks` gave last is its first."""
+        return not self._block_at
 
     def blocks_before(self, end: int) -> Iterator[bytes]:
         """Its lines up to a byte, in blocks."""
@@ -137,15 +147,22 @@ class Live:
     Args:
         directory: All of it is followed; a log that is there already, from its end on.
         path: Of the one log to follow instead, which need not be there yet.
+        since_s: Logs that were written since this time are read from their begin on; None for all from their end on,
+            if a directory is followed.
+        at_end: Whether the one log is followed from its end on, too.
     """
 
-    def __init__(self, directory: Path, path: Path | None = None) -> None:
+    def __init__(
+        self, directory: Path, path: Path | None = None, since_s: float | None = None, *, at_end: bool = False
+    ) -> None:
         self._directory = directory
         self._path = path
         self._open: dict[Path, Growing] = {}  # the one that grew last is the last
         self._lengths: dict[Path, int] = {}  # of those not open
         self.list_at = 0.0
-        if path is None:
+        if since_s is not None:
+            self._lengths = {log.path: log.log_size for log in self._list() if log.last_write_s < since_s}
+        elif path is None or at_end:
             self._lengths = {log.path: log.log_size for log in self._list()}
             for known in [*self._lengths][-MAX_OPEN:]:
                 self._follow_from(known, self._lengths[known])
@@ -183,10 +200,9 @@ class Live:
                     yield from self._finish(next(iter(self._open)))
 
     def _list(self) -> list[StoredTrace]:
-        if self._path is None:
-            return list_logs(self._directory)
-        log = stored_trace(self._path)
-        return [log] if log and log.has_log else []
+        """Logs that can grow: what is packed does not."""
+        logs = list_logs(self._directory) if self._path is None else [stored_trace(self._path)]
+        return [log for log in logs if log and log.has_log and (log.log_size or not log.packed_size)]
 
     def _follow_from(self, path: Path, offset: int) -> None:
         with contextlib.suppress(OSError, UnsafePathError):  # gone already, or not readable

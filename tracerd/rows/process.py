@@ -37,6 +37,8 @@ class Process:
         if self.start is None:
             self.start = start
             self.end = end
-        else:
-            self.start = min(start, self.start)
-            self.end = max(end, self.end)
+            return
+        if start < self.start:
+            self.start = start
+        if end > self.end:
+            self.end = end

@@ -11,7 +11,7 @@ from operator import add as plus
 from typing import Final
 
 from tracerd.core.lines import BadLine, decode_run
-from tracerd.core.tef import CLOCK_PREFIX, COMPLETE, METADATA
+from tracerd.core.own_prefixes import CLOCK_PREFIX
 from tracerd.replay.events import EXACT_US, UNSET, USUAL_US, Unset, has_many_digits, middle_of, nanoseconds
 from tracerd.replay.kinds import Finding
 from tracerd.replay.slices import PENDING, UNNAMED, Names
@@ -24,6 +24,7 @@ from tracerd.rows.spans import Id, Spans
 from tracerd.rows.track_events import ERROR_BIT, Columns
 from tracerd.rows.tracks import Tracks
 from tracerd.trace_json.perfetto import export_line
+from tracerd.trace_json.tef import COMPLETE, METADATA
 
 _BLANKS: Final = b" \t\r\n"
 

@@ -13,15 +13,17 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Final
 
-from tracerd.core.begin_marks import resolved
 from tracerd.errors import NoSuchTraceError, UnsafePathError, ViewError
 from tracerd.rows.document import GZIP_MAGIC, Decompressed, Document
 from tracerd.rows.elements import HEAD_BYTES, is_document
-from tracerd.store.attributes import logs_of_command
 from tracerd.store.files import open_for_reading
 from tracerd.store.log import BLOCK_BYTES
-from tracerd.store.traces import SUFFIX, Snapshot, StoredTrace, find_log, list_logs, snapshot
+from tracerd.store.packed import log_length
+from tracerd.store.snapshot import SUFFIX, Snapshot, snapshot
+from tracerd.trace_json.begin_marks import resolved
 from tracerd.trace_json.export import Summary, log_blocks
+from tracerd.traces.attributes import logs_of_command
+from tracerd.traces.stored import StoredTrace, find_log, list_logs
 
 STDIN: Final = "-"
 
@@ -88,7 +90,7 @@ class Source:
     def blocks(self, source: Snapshot | None = None) -> Iterator[bytes]:
         """Its events in blocks of whole lines; only the very last may lack its newline.
 
-        Spans that only have begun, by their marks, are at the end: see `core.begin_marks`.
+        Spans that only have begun, by their marks, are at the end: see `trace_json.begin_marks`.
 
         Args:
             source: How much of a log to read; without it, what is there now.
@@ -199,7 +201,7 @@ def find_trace(directory: Path, name: str) -> Source:
         else:
             raise
     if _is_log(log):
-        source = Source(log.trace_id, log.path, log.log_size, log)
+        source = Source(log.trace_id, log.path, log_length(log.path) if log.packed_size else log.log_size, log)
         source.note = note if len(logs) > 1 else ""
         return source
     return Source(name, log.path, log.log_size, None)

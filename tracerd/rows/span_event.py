@@ -5,9 +5,10 @@ from typing import Final
 
 import msgspec
 
-from tracerd.core.tef import CLOCK_NAME, COMPLETE, COUNTER, CPU_PROFILE, METADATA
+from tracerd.core.own_prefixes import CLOCK_NAME
 from tracerd.replay.events import UNSET, Unset, exact_event
 from tracerd.rows.error_events import ErrorArgs
+from tracerd.trace_json.tef import COMPLETE, COUNTER, CPU_PROFILE, METADATA
 
 
 class Args(ErrorArgs, gc=False):

@@ -48,33 +48,34 @@ class Table:
         trace: What the trace is called.
         names: The names of processes, complete before the first row is read; only the columns NAMED need them.
         in_order: Whether spans come in the order of their lines, else of their ends.
+        events: Reads at least what `events_for` this relation and these inputs does; without it the table has its own.
 
     Attributes:
         events: Where its reader stands, and what it has found wrong.
     """
 
     def __init__(
-        self, relation: str, inputs: Sequence[Input], trace: str, names: ProcessNames, *, in_order: bool
+        self,
+        relation: str,
+        inputs: Sequence[Input],
+        trace: str,
+        names: ProcessNames,
+        *,
+        in_order: bool,
+        events: TableEvents | None = None,
     ) -> None:
         self._relation = relation
         self._inputs = inputs
         self._trace = trace
         self._names = names
-        keys = keys_of(inputs)
-        is_span = relation == "spans"
-        is_whole = relation == "points" or "args" in inputs or any(map(_UNFIT.search, keys))
-        fields = fields_of(inputs) | _NEEDED[relation]
-        if is_span:
-            keys = dict.fromkeys(keys, UNSET)
-        if keys or is_whole:
-            fields.add("args")
-        self._has_args = "args" in fields
-        self.events = TableEvents(fields, None if is_whole else keys, SPAN_FIELDS if is_span else ())
-        self._attributes = None if is_whole else {key: self.events.attribute(key) for key in keys}
+        self.events = events or events_for([(relation, inputs)])
+        self._has_args = _needs_args(relation, inputs)
+        self._attributes = self.events.attributes
         self._pairs: Pairs | None = None
-        if is_span:
+        if relation == "spans":
             nests = any(what in NESTING for what in inputs)
-            self._pairs = Pairs(nests=nests, in_order=in_order, keys=tuple((self._attributes or {}).values()))
+            keys = tuple((self._attributes or {}).values())
+            self._pairs = Pairs(nests=nests, in_order=in_order, keys=keys)
 
     def rows(self, blocks: Iterable[bytes]) -> Iterator[tuple[Any, ...]]:
         """A tuple for each row."""
@@ -102,13 +103,49 @@ class Table:
         return events_loop(head, self._inputs, locals_, self._attributes, self._trace, self._names, own)
 
     def events_of(self, blocks: Iterable[bytes]) -> Iterator[tuple[list[Any], int, int | None]]:
-        """The events, or spans, of each block, with the line before it and the clock there."""
+        """The events, or spans, of each block, with the line before it and the clock there; at last, open spans."""
         reader, pairs = self.events, self._pairs
-        for events in reader.read(blocks):
-            some = events if pairs is None else pairs.take(events, reader.line, reader.offset_us)
-            yield some, reader.line, reader.offset_us
+        yield from self.more_events_of(blocks)
         if pairs is not None:
             yield pairs.finish(), reader.line, reader.offset_us
 
+    def more_events_of(self, blocks: Iterable[bytes]) -> Iterator[tuple[list[Any], int, int | None]]:
+        """As `events_of`, of a log that goes on: a span comes when it ends."""
+        reader = self.events
+        for events in reader.read(blocks):
+            yield self.taken(events), reader.line, reader.offset_us
 
-__all__ = ["NAMED", "Table"]
+    def taken(self, events: list[Any]) -> list[Any]:
+        """Of the events that were read last those that are rows, or the spans that end with them.
+
+        Of spans this changes the events: what else is made of them comes first.
+        """
+        return events if self._pairs is None else self._pairs.take(events, self.events.line, self.events.offset_us)
+
+
+def _needs_args(relation: str, inputs: Sequence[Input]) -> bool:
+    return relation == "points" or "args" in inputs or bool(keys_of(inputs))
+
+
+def events_for(tables: Iterable[tuple[str, Sequence[Input]]], fields: Iterable[str] = ()) -> TableEvents:
+    """The reader of all that tables need.
+
+    Args:
+        tables: Of each its relation and its inputs.
+        fields: Fields of events that are needed beside it.
+    """
+    found = set(fields)
+    keys: dict[str, object] = {}
+    is_whole, has_spans = False, False
+    for relation, inputs in tables:
+        found |= fields_of(inputs) | _NEEDED[relation]
+        keys |= dict.fromkeys(keys_of(inputs), UNSET)
+        is_whole |= relation == "points" or "args" in inputs
+        has_spans |= relation == "spans"
+        if _needs_args(relation, inputs):
+            found.add("args")
+    is_whole |= any(map(_UNFIT.search, keys))
+    return TableEvents(found, None if is_whole else keys, SPAN_FIELDS if has_spans else ())
+
+
+__all__ = ["NAMED", "Table", "events_for"]

@@ -5,11 +5,12 @@ line is out of the ordinary is decoded line by line, and what is still none is r
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, cast
 
 import msgspec
 
-from tracerd.core.tef import CLOCK_PREFIX, OWN_PREFIXES, has_own_line
+from tracerd.core.own_prefixes import CLOCK_PREFIX, OWN_PREFIXES, has_own_line
 from tracerd.rows.document import repaired
 from tracerd.store.own_lines import decode_clock
 
@@ -43,8 +44,7 @@ class TableEvents:
 
     Args:
         fields: Which FIELDS are wanted.
-        keys: Which keys of args, and what a missing one is; None for all of args. The attribute of a key is
-            `attribute(key)`.
+        keys: Which keys of args, and what a missing one is; None for all of args.
         more: Attributes of each event beside these fields, for the reader; None at first.
 
     Attributes:
@@ -52,6 +52,7 @@ class TableEvents:
         offset_us: What added to a ts is the time since 1970; None without a clock line before.
         bad_lines: How many lines are no JSON objects.
         first_bad_line: Which is the first of them; 0 for none.
+        attributes: The attribute of args that has each key; None if args are a whole object.
     """
 
     def __init__(self, fields: Collection[str], keys: Mapping[str, object] | None, more: Sequence[str] = ()) -> None:
@@ -60,23 +61,9 @@ class TableEvents:
         self.bad_lines = 0
         self.first_bad_line = 0
         self._fields = [field for field in FIELDS if field in fields]
-        self._attributes = None if keys is None else {key: f"a{at}" for at, key in enumerate(keys)}
-        types = dict(_TYPES)
-        self._args: Any = None
-        if self._attributes is not None:
-            args = [(self._attributes[key], object, missing) for key, missing in (keys or {}).items()]
-            rename = {attribute: key for key, attribute in self._attributes.items()}
-            self._args = msgspec.defstruct("Args", args, rename=rename, gc=False)
-            types["args"] = self._args | None
-        members = [(field, types[field], _DEFAULTS.get(field)) for field in self._fields]
-        # A key of JSON that is like one of these is no harm: who asks for more sets all of them.
-        members += [(name, object, None) for name in more]
-        self._event: Any = msgspec.defstruct("Event", members, rename={name: f" {name}" for name in more}, gc=False)
-        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(self._event)
-
-    def attribute(self, key: str) -> str:
-        """The attribute of args that has a key that was asked for."""
-        return "" if self._attributes is None else self._attributes[key]
+        self.attributes = None if keys is None else {key: f"a{at}" for at, key in enumerate(keys)}
+        members = None if keys is None else tuple(keys.items())
+        self._args, self._event, self._decoder = _structs(tuple(self._fields), members, tuple(more))
 
     def read(self, blocks: Iterable[bytes]) -> Iterator[list[Any]]:
         """The events of each block; None for a line that is none, or the daemon's own."""
@@ -121,15 +108,34 @@ class TableEvents:
             value = _value(raw[field]) if field in raw else None
             is_bool = isinstance(value, bool) and field not in ("args", "id2")
             found[field] = value if isinstance(value, _LENIENT[field]) and not is_bool else _DEFAULTS.get(field)
-        if self._attributes is not None and "args" in found:
+        if self.attributes is not None and "args" in found:
             found["args"] = self._args_of(found["args"])
         return self._event(**found)
 
     def _args_of(self, args: object) -> Any:
-        if self._attributes is None or not isinstance(args, dict):
+        if self.attributes is None or not isinstance(args, dict):
             return None
         members = cast("dict[str, object]", args)
-        return self._args(**{name: members[key] for key, name in self._attributes.items() if key in members})
+        return self._args(**{name: members[key] for key, name in self.attributes.items() if key in members})
+
+
+@lru_cache
+def _structs(
+    fields: tuple[str, ...], keys: tuple[tuple[str, object], ...] | None, more: tuple[str, ...]
+) -> tuple[Any, Any, "msgspec.json.Decoder[Any]"]:
+    """The structs of args and of an event, and a decoder of events: the same for each of many traces."""
+    types = dict(_TYPES)
+    args: Any = None
+    if keys is not None:
+        names = {f"a{at}": key for at, (key, _) in enumerate(keys)}
+        args_members = [(name, object, missing) for name, (_, missing) in zip(names, keys, strict=True)]
+        args = msgspec.defstruct("Args", args_members, rename=names, gc=False)
+        types["args"] = args | None
+    members = [(field, types[field], _DEFAULTS.get(field)) for field in fields]
+    # A key of JSON that is like one of these is no harm: who asks for more sets all of them.
+    members += [(name, object, None) for name in more]
+    event: Any = msgspec.defstruct("Event", members, rename={name: f" {name}" for name in more}, gc=False)
+    return args, event, msgspec.json.Decoder(event)
 
 
 def _pieces(block: bytes) -> Iterator[bytes]:

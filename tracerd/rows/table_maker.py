@@ -4,6 +4,8 @@ No text of a user is in it: keys of args are attributes that are numbered, and p
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from types import CodeType
 from typing import Any, Final, NamedTuple
 
 from msgspec import UNSET
@@ -22,6 +24,9 @@ NAMED: Final = ("process", "thread", "service")
 
 _ERROR_KEYS: Final = ("error", "level", "exit_code", "signal", "outcome")
 
+_TIME: Final = "(round(e.ts) + {0} if {0} is not None and e.ts is not None and e.ts < WALL_US else time_of(e.ts, {0}))"
+"""Without a call in the usual case."""
+
 _COLUMNS: Final[Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]]] = {
     "trace": ("trace", (), ()),
     "line": ("line", (), ()),
@@ -33,10 +38,10 @@ _COLUMNS: Final[Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]]] = {
     "tid": ("e.tid", ("tid",), ()),
     "ts_us": ("e.ts", ("ts",), ()),
     "dur_us": ("e.dur", ("dur",), ()),
-    "time": ("time_of(e.ts, offset)", ("ts",), ()),
+    "time": (_TIME.format("offset"), ("ts",), ()),
     "process": ("processes.get(e.pid, '')", ("pid",), ()),
     "thread": ("threads.get((e.pid, e.tid), '')", ("pid", "tid"), ()),
-    "service": ("service_of({}, processes.get(e.pid, ''))", ("pid",), ("service",)),
+    "service": ("(s if (s := {}).__class__ is str and s else processes.get(e.pid, ''))", ("pid",), ("service",)),
     "error": ("error_of({}, {}, {}, {}, {})", (), _ERROR_KEYS),
     "level": ("level_of({})", (), ("level",)),
     "message": ("message_of({}, e.name)", ("name",), ("message",)),
@@ -46,7 +51,7 @@ _COLUMNS: Final[Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]]] = {
 """Of each column how it is computed, of which fields of an event `e`, and of which keys of its args `a`."""
 
 SPAN_COLUMNS: Final[Mapping[str, str]] = {
-    "line": "e.line", EVENT_ID: "event_id(trace, e.line)", "time": "time_of(e.ts, e.offset)",
+    "line": "e.line", EVENT_ID: "event_id(trace, e.line)", "time": _TIME.format("e.offset"),
     "self_us": "e.self_us", "depth": "e.depth", "parent": "e.parent",
 }  # fmt: skip
 POINT_COLUMNS: Final[Mapping[str, str]] = {"name": "point[0]", "value": "point[1]"}
@@ -57,15 +62,14 @@ def fields_of(inputs: Sequence[Input]) -> set[str]:
     return {field for what in inputs if isinstance(what, str) and what in _COLUMNS for field in _COLUMNS[what][1]}
 
 
-def keys_of(inputs: Sequence[Input]) -> dict[str, object]:
-    """The keys of args that some columns and paths are made of, and what a missing one is: a path must know."""
-    found: dict[str, object] = {}
+def keys_of(inputs: Sequence[Input]) -> list[str]:
+    """The keys of args that some columns and paths are made of."""
+    found: list[str] = []
     for what in inputs:
         if isinstance(what, tuple):
-            found.setdefault(what[0], None)
+            found += (what[0], ".".join(what))
         elif what in _COLUMNS:
-            found.update(dict.fromkeys(_COLUMNS[what][2]))
-    found.update((".".join(what), UNSET) for what in inputs if isinstance(what, tuple) and len(what) > 1)
+            found += _COLUMNS[what][2]
     return found
 
 
@@ -165,11 +169,17 @@ def make_rows(loop: Loop, locals_: Sequence[str]) -> Callable[..., Any]:
     row = "".join(f"{local}, " for local in locals_)
     lines = [f"def make({', '.join(loop.parameters)}):", *loop.lines, f"{BODY}yield ({row})"]
     namespace: dict[str, Any] = {**loop.names}
-    exec(compile("\n".join(lines), "<rows>", "exec"), namespace)  # noqa: S102  no text of a user is in it
+    exec(_compiled("\n".join(lines)), namespace)  # noqa: S102  no text of a user is in it
     made: Callable[..., Any] = namespace["make"]
     return made
 
 
+@lru_cache
+def _compiled(text: str) -> CodeType:
+    """The code of a text: it is the same for each of many traces."""
+    return compile(text, "<rows>", "exec")
+
+
 _HELPERS: Final = (
-    "at_path", "error_of", "event_id", "labels_of", "level_of", "message_of", "points_of", "service_of", "time_of",
+    "WALL_US", "at_path", "error_of", "event_id", "labels_of", "level_of", "message_of", "points_of", "time_of",
 )  # fmt: skip

@@ -20,6 +20,9 @@ SPAN_FIELDS: Final = ("line", "offset", *NESTING)
 
 _Track = tuple[object, ...]
 
+_FAR_NS: Final = 2**1100
+"""Stands for times that no float holds in ns."""
+
 
 class Pairs:
     """Makes the spans of one log.
@@ -40,21 +43,21 @@ class Pairs:
     def take(self, events: list[Any], line: int, offset: int | None) -> list[Any]:
         """Take the events of a block, and give the spans that are complete."""
         found: list[Any] = []
-        for event in events:
-            line += 1
+        add = found.append
+        for at, event in enumerate(events, line + 1):
             if event is None:
                 continue
             phase = event.ph
             if phase == "X":
-                event.line, event.offset = line, offset
-                if event.dur is not None and event.dur < 0:
+                event.line, event.offset = at, offset
+                if (dur := event.dur) is not None and dur < 0:
                     event.dur = None
-                found.append(event)
+                add(event)
             elif phase in ("B", "b"):
-                event.line, event.offset, event.dur = line, offset, None
+                event.line, event.offset, event.dur = at, offset, None
                 self._open.setdefault(_track(event), []).append(event)
             elif phase in ("E", "e") and (span := self._ended(event)) is not None:
-                found.append(span)
+                add(span)
         if not self._keeps:
             return found
         self._kept += found
@@ -153,4 +156,7 @@ def _begin(span: Any) -> tuple[int, float, int]:
 
 
 def _ns(time_us: int | float) -> int:
-    return round(time_us * 1000)
+    try:
+        return round(time_us * 1000)
+    except OverflowError:  # beyond what a float holds
+        return _FAR_NS if time_us > 0 else -_FAR_NS

@@ -8,7 +8,7 @@ from tracerd.rows.levels import ERROR_LEVELS, known_level
 Path = tuple[str, ...]
 
 WALL_US: Final = 1e15
-"""A ts from here on is taken for the time since 1970 if there is no clock line before it."""
+"""A ts from here on is the time since 1970, as in imports of old files: no machine runs for 32 years."""
 
 USUAL_LEVEL: Final = "info"
 
@@ -37,9 +37,9 @@ def time_of(ts: int | float | None, offset_us: int | None) -> int | None:
     """The time in microseconds since 1970; null if it is not known."""
     if ts is None:
         return None
-    if offset_us is not None:
-        return round(ts) + offset_us
-    return round(ts) if ts >= WALL_US else None
+    if ts >= WALL_US:
+        return round(ts)
+    return None if offset_us is None else round(ts) + offset_us
 
 
 def service_of(service: object, process: str) -> str:

@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 
 from tracerd.daemon.listeners import peer_of, welcome_uids
-from tracerd.errors import NoDaemonError, UnsafePathError
+from tracerd.errors import NoAnswerError, NoDaemonError, UnsafePathError
 from tracerd.store.lock import holder, lock_path
 from tracerd.store.paths import check_private
 
@@ -36,7 +36,8 @@ def ask(path: Path, request: bytes, answer_s: float = ANSWER_S) -> bytes:
         answer_s: How long it may take to answer.
 
     Raises:
-        NoDaemonError: There is none, or it does not answer.
+        NoDaemonError: There is none, or it cannot be asked.
+        NoAnswerError: It does not answer in time.
         UnsafePathError: Another user has put the socket there, or could have.
     """
     pid = daemon_pid(path)
@@ -52,7 +53,7 @@ def ask(path: Path, request: bytes, answer_s: float = ANSWER_S) -> bytes:
             while data := connection.recv(65536):
                 reply += data
         except TimeoutError:
-            raise NoDaemonError(f"the daemon with pid {pid} does not answer; is it stopped?") from None
+            raise NoAnswerError(f"the daemon with pid {pid} does not answer; is it stopped?") from None
         except OSError as error:
             raise NoDaemonError(f"the daemon with pid {pid} cannot be asked on {path}: {error.strerror}") from None
     return reply

@@ -30,9 +30,9 @@ from tracerd.store.directory import LOCK_NAME, TraceDirectory
 from tracerd.store.lock import Lock, lock_path
 from tracerd.store.paths import check_private, make_private
 from tracerd.store.rejects import rejects_path
-from tracerd.store.retention import Limits
 from tracerd.text import printable
 from tracerd.trace_id import TraceId
+from tracerd.traces.retention import Limits
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -54,6 +54,7 @@ class Config:
         fsync: When logs are brought to the disk.
         limits: What may stay in the directory.
         log_level: The least level that is logged.
+        log_json: Whether each line of the log is a JSON object.
     """
 
     sockets: Sequence[Path]
@@ -66,6 +67,7 @@ class Config:
     fsync: Fsync
     limits: Limits
     log_level: str
+    log_json: bool
 
 
 def serve(config: Config, passed: Sequence[socket.socket], parent: Parent) -> None:
@@ -81,10 +83,8 @@ def serve(config: Config, passed: Sequence[socket.socket], parent: Parent) -> No
     """
     # A signal waits until we listen to it. This comes before the first thread, which would take it otherwise.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    handler = StderrHandler()
-    logging.basicConfig(
-        format="%(asctime)s %(levelname)s %(message)s", level=config.log_level.upper(), handlers=[handler], force=True
-    )
+    handler = StderrHandler(as_json=config.log_json)
+    logging.basicConfig(level=config.log_level.upper(), handlers=[handler], force=True)
     _raise_descriptor_limit()
     with parent.sent_errors(), ExitStack() as stack:
         stack.callback(handler.close)

@@ -26,6 +26,19 @@ def close(fd: int) -> str:
     return ""
 
 
+def sync_directory(directory: Path) -> None:
+    """Bring the names in a directory to the disk.
+
+    Raises:
+        OSError: They may not be there.
+    """
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        close(fd)
+
+
 def open_for_append(path: Path, *, readable: bool = False) -> int:
     """A descriptor of a regular file of ours that only ever grows; made with mode 0600 if it is not there.
 
@@ -94,21 +107,35 @@ def open_shared(path: Path) -> int:
         close(fd)
 
 
-def pause() -> None:
-    """Between two tries for a lock."""
-    time.sleep(LOCK_PAUSE_S)
-
-
 def _lock_shared(fd: int, path: Path) -> None:
     """Take a shared lock. Wait only as long as the removal of this file takes: then it is begun again."""
-    for _ in range(LOCK_TRIES):
+    if not try_lock(fd, fcntl.LOCK_SH, LOCK_TRIES, LOCK_PAUSE_S):
+        raise BlockingIOError(errno.EWOULDBLOCK, "another process has locked it", str(path))
+
+
+def try_lock(fd: int, kind: int, tries: int, pause_s: float) -> bool:
+    """Take a lock with so many tries; False if another process holds it.
+
+    Args:
+        fd: The file.
+        kind: `fcntl.LOCK_SH` or `fcntl.LOCK_EX`.
+        tries: How often to try; one does not wait.
+        pause_s: The time between two tries.
+    """
+    for left in reversed(range(tries)):
         try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(fd, kind | fcntl.LOCK_NB)
         except BlockingIOError:
-            pause()
+            if left:
+                pause(pause_s)
         else:
-            return
-    raise BlockingIOError(errno.EWOULDBLOCK, "another process has locked it", str(path))
+            return True
+    return False
+
+
+def pause(pause_s: float) -> None:
+    """Between two tries for a lock."""
+    time.sleep(pause_s)
 
 
 def pin(path: Path) -> int | None:

@@ -6,11 +6,10 @@ The lock, not a connect, shows whether a daemon is alive: a hung daemon still ac
 import fcntl
 import os
 import stat
-import time
 from pathlib import Path
 
 from tracerd.errors import InUseError, UnsafePathError
-from tracerd.store.files import close, is_file_at
+from tracerd.store.files import close, is_file_at, try_lock
 
 LOCK_TRIES = 5
 LOCK_PAUSE_S = 0.02
@@ -43,7 +42,7 @@ class Lock:
                 raise UnsafePathError(
                     f"the lock {path} is not a regular file of ours; remove it or choose another path"
                 )
-            if not _try_lock(self._fd, tries):
+            if not try_lock(self._fd, fcntl.LOCK_EX, tries, LOCK_PAUSE_S):
                 raise InUseError(f"{what} is in use by the tracerd with pid {_pid_in(self._fd)}")
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
@@ -62,18 +61,6 @@ class Lock:
     def release(self) -> None:
         """Unlock it."""
         close(self._fd)
-
-
-def _try_lock(fd: int, tries: int) -> bool:
-    for left in reversed(range(tries)):
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if left:
-                time.sleep(LOCK_PAUSE_S)
-        else:
-            return True
-    return False
 
 
 def lock_path(socket_path: Path) -> Path:

@@ -5,12 +5,13 @@ The daemon is the only writer of a log, so its length is known without asking an
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from tracerd.core.limits import DEFAULT_MAX_LINE_BYTES
 from tracerd.core.lines import check_line
-from tracerd.store.files import close, is_file_at, open_shared
+from tracerd.speedups import Burst, Pumped, burst, pump
+from tracerd.store.files import close, is_file_at, open_shared, sync_directory
 
 BLOCK_BYTES = 64 * 1024
 """Bytes a reader handles per C call: during larger ones the daemon would wait too long for the interpreter."""
@@ -38,7 +39,8 @@ class LogWriter:
         except BaseException:
             close(self.fd)
             raise
-        self._torn = 0  # bytes of a block that could not be written to its end
+        self.torn = 0
+        """Bytes of a block that could not be written to its end, and are still there."""
         self._synced = -1
         self._sync_error: OSError | None = None
 
@@ -64,7 +66,7 @@ class LogWriter:
         Raises:
             OSError: Nothing was written.
         """
-        if self._torn:
+        if self.torn:
             self._undo()
         written = 0
         try:
@@ -73,17 +75,33 @@ class LogWriter:
                 written += os.write(self.fd, memoryview(block)[written:])
         except OSError:
             if written:
-                self._torn = written
+                self.torn = written
                 with contextlib.suppress(OSError):  # then it is undone before the next write
                     self._undo()
             raise
         self.size += len(block)
 
+    def pump(self, socket_fd: int, partial: bytearray) -> Pumped | None:
+        """See `speedups.pump`. If it reports a write that failed, `append` must be the next call."""
+        if done := pump and pump(socket_fd, self.fd, partial):
+            self._moved(done[2], done[3])
+        return done
+
+    def burst(self, listener_fd: int, hello: bytes, most: int) -> Burst | None:
+        """See `speedups.burst`. If it reports a write that failed, `append` must be the next call."""
+        if done := burst and burst(listener_fd, self.fd, hello, most):
+            self._moved(done[2], done[3])
+        return done
+
+    def _moved(self, written: int, torn: int) -> None:
+        self.size += written
+        self.torn = torn
+
     def _undo(self) -> None:
         """Take back what was written of a block. The length is read again: another program may have cut the log."""
-        self.size = max(0, os.fstat(self.fd).st_size - self._torn)
+        self.size = max(0, os.fstat(self.fd).st_size - self.torn)
         os.ftruncate(self.fd, self.size)
-        self._torn = 0
+        self.torn = 0
 
     def sync(self) -> None:
         """Bring what was written to the disk, and the file's name too.
@@ -101,11 +119,7 @@ class LogWriter:
             self._sync_error = error  # the kernel reports it once, drops the pages, and succeeds the next time
             raise
         if self._synced < 0:
-            directory = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(directory)
-            finally:
-                close(directory)
+            sync_directory(self.path.parent)
         self._synced = self.size
 
     def was_removed(self) -> bool:
@@ -137,14 +151,25 @@ def read_blocks(fd: int, length: int | None = None, block_bytes: int = BLOCK_BYT
         length: Stop after so many bytes; None reads to the end.
         block_bytes: How much is read at a time.
     """
-    partial: list[bytes] = []
+    yield from whole_lines(read_pieces(fd, length, block_bytes))
+
+
+def read_pieces(fd: int, length: int | None, block_bytes: int) -> Iterator[bytes]:
+    """What is read of a file from its current position, in pieces; see `read_blocks`."""
     left = length
     while left is None or left > 0:
         data = os.read(fd, block_bytes if left is None else min(block_bytes, left))
         if not data:
-            break
+            return
         if left is not None:
             left -= len(data)
+        yield data
+
+
+def whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes, in blocks of whole lines; only the very last may lack its newline."""
+    partial: list[bytes] = []
+    for data in pieces:
         end = data.rfind(b"\n") + 1
         if not end:
             partial.append(data)

@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 import orjson
 
-from tracerd.core.tef import CLOCK_PREFIX, FULL_PREFIX, LOST_PREFIX
+from tracerd.core.own_prefixes import CLOCK_PREFIX, FULL_PREFIX, LOST_PREFIX
 
 # ------------------------------------------------------------------ the clock line
 
@@ -51,16 +51,6 @@ def decode_clock(line: bytes) -> ClockReadings | None:
         return None
 
 
-def first_clock(path: Path) -> ClockReadings | None:
-    """The readings in a log's first line; None if there are none.
-
-    Raises:
-        OSError: The log cannot be read.
-    """
-    with path.open("rb") as file:
-        return decode_clock(file.readline(4096))
-
-
 @cache
 def boot_id() -> str:
     """Which boot of the machine this is; empty if that is unknown."""
@@ -79,6 +69,17 @@ def clock_line() -> bytes:
         boot_id=boot_id(),
     )
     return CLOCK_PREFIX + b'"args":' + msgspec.json.encode(readings) + b"}\n"
+
+
+def wall_offset_us() -> int:
+    """What the wall clock is ahead of `CLOCK_MONOTONIC` now, as exactly as three tries show it."""
+    tries: list[tuple[int, int]] = []
+    for _ in range(3):
+        before = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+        wall = time.clock_gettime_ns(time.CLOCK_REALTIME)
+        took = time.clock_gettime_ns(time.CLOCK_MONOTONIC) - before
+        tries.append((took, wall - before - took // 2))
+    return min(tries)[1] // 1000
 
 
 # ------------------------------------------------------------------ where a log is full, and where events are missing
@@ -109,7 +110,7 @@ def lost_line(events: int, one: bytes) -> bytes:
         events: How many.
         one: One of them.
     """
-    return LOST_PREFIX + b'%d events lost",' % events + _rest_of_line(one, {"events": events})
+    return LOST_PREFIX + b'%d event%b lost",' % (events, b"s" * (events != 1)) + _rest_of_line(one, {"events": events})
 
 
 def _rest_of_line(neighbour: bytes, args: dict[str, int]) -> bytes:

@@ -10,26 +10,25 @@ import os
 import stat
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from itertools import chain
 from typing import Protocol
 
 import msgspec
 
 from tracerd import __version__
-from tracerd.core.begin_marks import PASSED_OVER, resolved
 from tracerd.core.lines import BadLine, check_line
-from tracerd.core.tef import CLOCK_PREFIX, HEAD, SEPARATOR, tail
+from tracerd.core.own_prefixes import CLOCK_PREFIX
 from tracerd.errors import ExportError, UnsafePathError
 from tracerd.speedups import plain_events
-from tracerd.store.directory import Forbidden
-from tracerd.store.files import close, open_for_reading
-from tracerd.store.log import BLOCK_BYTES, read_blocks
+from tracerd.store.log import BLOCK_BYTES
 from tracerd.store.own_lines import ClockReadings, decode_clock
-from tracerd.store.paths import real_path
+from tracerd.store.packed import parts
 from tracerd.store.rejects import read_rejects, rejects_path
+from tracerd.store.snapshot import Snapshot
 from tracerd.store.temporary import replacing
-from tracerd.store.traces import Snapshot
+from tracerd.trace_json.begin_marks import PASSED_OVER, OpenMarks
 from tracerd.trace_json.perfetto import export_elements, export_line, export_run, join_events
+from tracerd.trace_json.tef import HEAD, SEPARATOR, tail
 
 EXPORT_BLOCK_BYTES = 4 * BLOCK_BYTES if plain_events else BLOCK_BYTES
 """With the extension the interpreter is free for others while a block is scanned: then fewer turns cost them less."""
@@ -93,7 +92,7 @@ def write_tef(
         source: Which log, and how much of it.
         sink: Where to.
         progress: Called after each block.
-        blocks: What to read instead of the log, in blocks of whole lines, without begin marks.
+        blocks: What to read instead of the log, in blocks of whole lines.
         verify: Called before the document is ended, and begun if there is no event.
 
     Raises:
@@ -102,7 +101,7 @@ def write_tef(
     """
     summary = Summary()
     head = HEAD
-    for text in _events(resolved(log_blocks(source)) if blocks is None else blocks, summary, source, progress):
+    for text in _events(log_blocks(source) if blocks is None else blocks, summary, source, progress):
         if head:
             sink.write(head + text.removeprefix(SEPARATOR))
             head = b""
@@ -129,27 +128,27 @@ def metadata(source: Snapshot, summary: Summary, missing: str) -> dict[str, obje
 
 def _events(blocks: Iterable[bytes], summary: Summary, source: Snapshot, progress: Progress) -> Iterator[bytes]:
     """The events of a log as pieces of a JSON array; all have a comma before them, the first one too."""
+    marks = OpenMarks()
     line_no = 1
-    for stored in blocks:
-        block = source.transform(stored) if source.transform else stored
+    for stored in chain(blocks, marks.unfinished()):
+        # The extension stops at what concerns marks: so most blocks need not be searched for them.
+        is_resolved = not plain_events or source.transform is not None
+        block = marks.taken_out_of(stored) if is_resolved else stored
+        if source.transform:
+            block = source.transform(block)
         at = 0
-        # rfind: in Python 3.11 it takes a tenth of what `in` and `find` do.
-        clock = len(block) if block.rfind(CLOCK_PREFIX) < 0 else -1
         while at < len(block):
-            if clock < at:
-                clock = _find_clock(block, at)
-            count, at, text, doubtful = export_elements(block, at, clock)
+            count, at, text, doubtful = export_elements(block, at)
             line_no += count
             summary.events += count
             if text:
                 yield text
-            if at == clock and block.startswith(_PASSED_OVER_LINE, at):
+            if not is_resolved and at < len(block):
+                block, at, is_resolved = marks.taken_out_of(block[at:]), 0, True
+            elif block.startswith(_PASSED_OVER_LINE, at):
                 at += len(_PASSED_OVER_LINE)
                 line_no += 1
-                continue
-            if at == clock:
-                doubtful = block.find(b"\n", at) + 1 or len(block)
-            if at < doubtful:
+            elif at < doubtful:
                 lines = _pick(block[at:doubtful], line_no, summary)
                 good = [line + b"\n" for line in lines if line]
                 at = doubtful
@@ -158,13 +157,6 @@ def _events(blocks: Iterable[bytes], summary: Summary, source: Snapshot, progres
                 if good:
                     yield join_events(b"".join(good))
         progress(len(stored))
-
-
-def _find_clock(block: bytes, at: int) -> int:
-    """Where the next clock line begins; the block's length if there is none. A line begins at `at`."""
-    if block.startswith(CLOCK_PREFIX, at):
-        return at
-    return block.find(b"\n" + CLOCK_PREFIX, at) + 1 or len(block)
 
 
 def readable_lines(block: bytes, line_no: int, summary: Summary) -> list[bytes]:
@@ -183,17 +175,13 @@ def readable_lines(block: bytes, line_no: int, summary: Summary) -> list[bytes]:
 def log_blocks(source: Snapshot) -> Iterator[bytes]:
     """The blocks of a log; nothing if there is no log."""
     try:
-        fd = open_for_reading(source.path)
+        with parts(source.path) as opened:
+            yield from opened.blocks(source.log_length, EXPORT_BLOCK_BYTES)
     except FileNotFoundError:
         if source.log_length:
             raise ExportError(f"the log {source.path} has been removed") from None
-        return
     except (OSError, UnsafePathError) as error:
         raise ExportError(f"cannot read the log: {error}") from None
-    try:
-        yield from read_blocks(fd, source.log_length, EXPORT_BLOCK_BYTES)
-    finally:
-        close(fd)
 
 
 def _pick(block: bytes, line_no: int, summary: Summary) -> list[bytes]:
@@ -219,33 +207,6 @@ def _left_out(number: int, line: bytes, bad: BadLine) -> LeftOut:
 
 
 # ------------------------------------------------------------------ to a file, atomically
-
-
-def resolve_target(path: str, forbidden: Forbidden | None = None) -> str:
-    """The file that an export to `path` would replace or make, symbolic links followed.
-
-    Raises:
-        ExportError: It must not be written; the message is the reason.
-    """
-    if os.path.basename(path) in ("", ".", ".."):
-        raise ExportError(f"{path} names a directory; give the path of a file")
-    try:
-        target = real_path(path)
-    except UnsafePathError as error:
-        raise ExportError(f"cannot write {path}: {error}") from None
-    if forbidden and (target in forbidden.files or Path(target).is_relative_to(forbidden.directory)):
-        raise ExportError(f"{path} belongs to tracerd itself; choose a file outside of its directory")
-    directory = os.path.dirname(target)
-    try:
-        if not os.path.isdir(directory):
-            raise ExportError(f"there is no directory {directory}; make it first")
-        if not stat.S_ISREG(os.stat(target).st_mode):
-            raise ExportError(f"{path} is not a regular file")
-    except FileNotFoundError:
-        pass
-    except (OSError, ValueError) as error:
-        raise ExportError(f"cannot check {path}: {error}") from None
-    return target
 
 
 def export_to_file(

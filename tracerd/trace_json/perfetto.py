@@ -11,13 +11,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from tracerd.core.json_text import NUMBER, mask, may_overflow, outside_strings
+from tracerd.core.json_text import MAX_DECIMALS, NUMBER, mask, may_overflow, outside_strings
 from tracerd.core.lines import TOO_DEEP, BadLine, check_line, decode_run, shortened
-from tracerd.core.tef import (
+from tracerd.core.own_prefixes import CLOCK_PREFIX
+from tracerd.speedups import plain_events
+from tracerd.trace_json.tef import (
     COMPLETE,
     COUNTER,
     CPU_PROFILE,
-    MAX_DECIMALS,
     MAX_EXPONENT,
     METADATA,
     SEPARATOR,
@@ -25,7 +26,6 @@ from tracerd.core.tef import (
     Phase,
     perfetto_text,
 )
-from tracerd.speedups import plain_events
 
 # ------------------------------------------------------------------ runs of lines
 
@@ -51,10 +51,11 @@ _EVENTS = msgspec.json.Decoder(_Event)
 def export_run(block: bytes) -> int | None:
     """As `check_run`, but for what may enter a trace.json, as `export_line` decides.
 
-    Numbers in strings and unusual phases are left to `export_line`.
+    Numbers in strings, unusual phases and, with the extension, what concerns clocks and begin marks are left to
+    `export_line`.
     """
     if plain_events:
-        count, length, _ = plain_events(block, 0, len(block))
+        count, length, _ = plain_events(block, 0)
         return count if length == len(block) else None
     events = decode_run(block, _EVENTS)
     if events is None:
@@ -77,7 +78,7 @@ class Elements(NamedTuple):
         lines: How many.
         stop: Where the next line begins.
         text: What to write of them: elements of a JSON array, with a comma and a newline before each.
-        doubtful: Where the next lines end that `export_line` has to check one by one; `stop` if there are none.
+        doubtful: Where the next lines end that have to be checked one by one; `stop` if there are none.
     """
 
     lines: int
@@ -86,16 +87,32 @@ class Elements(NamedTuple):
     doubtful: int
 
 
-def export_elements(block: bytes, start: int, stop: int) -> Elements:
-    """Of the whole lines between two places in a block: the first ones, which are good, and those to be checked."""
+def export_elements(block: bytes, start: int) -> Elements:
+    """Of the lines of a block from this place on: the first ones, which are good, and those to be checked.
+
+    No clock line is among the first ones, nor, with the extension, a begin mark or a line that names one.
+    """
     if plain_events:
-        count, length, text = plain_events(block, start, stop)
+        count, length, text = plain_events(block, start)
         end = start + length
         text = join_events(block[start:end]) if text is None else text
-        return Elements(count, end, text, end if end == stop else block.find(b"\n", end, stop) + 1 or stop)
+        return Elements(count, end, text, block.find(b"\n", end) + 1 or len(block))
+    stop = _next_clock(block, start)
+    if start == stop:
+        return Elements(0, start, b"", block.find(b"\n", start) + 1 or len(block))
     run = block[start:stop]
     count = export_run(run) or 0
     return Elements(count, stop, join_events(run), stop) if count else Elements(0, start, b"", stop)
+
+
+def _next_clock(block: bytes, start: int) -> int:
+    """Where the next clock line begins; the block's length if there is none. A line begins at `start`."""
+    # rfind: in Python 3.11 it takes a tenth of what `in` and `find` do.
+    if block.rfind(CLOCK_PREFIX, start) < 0:
+        return len(block)
+    if block.startswith(CLOCK_PREFIX, start):
+        return start
+    return block.find(b"\n" + CLOCK_PREFIX, start) + 1 or len(block)
 
 
 def join_events(lines: bytes) -> bytes:

@@ -8,19 +8,22 @@ from tracerd.errors import ViewError
 INSTEAD = "`tracerd open --no-browser` prints the address instead"
 
 
-def find_browser() -> webbrowser.BaseBrowser:
+def find_browser(instead: str = INSTEAD) -> webbrowser.BaseBrowser:
     """The browser to use.
+
+    Args:
+        instead: What a person can do without one.
 
     Raises:
         ViewError: There is none, or no screen for it.
     """
     # Without a screen, Python would take a browser of the terminal, and none of these can show Perfetto.
     if not any(os.environ.get(name) for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")):
-        raise ViewError(f"no browser can be opened here, as neither DISPLAY nor WAYLAND_DISPLAY is set; {INSTEAD}")
+        raise ViewError(f"no browser can be opened here, as neither DISPLAY nor WAYLAND_DISPLAY is set; {instead}")
     try:
         return webbrowser.get()
     except webbrowser.Error:
-        raise ViewError(f"no browser was found; {INSTEAD}") from None
+        raise ViewError(f"no browser was found; {instead}") from None
 
 
 def forwarding(port: int) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 LISTEN = "0A"
 
 Address = tuple[str, int]
-"""An IPv4 address and a port."""
+"""An address, of IPv4 or IPv6, and a port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,12 @@ def owner(client: Address, server: Address) -> int | None:
     """The user id of the process that made this connection; None if the kernel does not list it."""
     ends = _hex(client), _hex(server)
     return next((row.uid for row in _rows() if (row.local, row.remote) == ends), None)
+
+
+def listening_uid(address: Address) -> int | None:
+    """The user id of the process that listens at an address; None if none does, at just this one."""
+    local = _hex(address)
+    return next((row.uid for row in _rows() if (row.local, row.state) == (local, LISTEN)), None)
 
 
 def listener(port: int) -> str | None:
@@ -50,7 +56,9 @@ def _rows() -> Iterator[_Row]:
 
 def _hex(address: Address) -> str:
     host, port = address
-    return f"{int.from_bytes(socket.inet_aton(host), sys.byteorder):08X}:{port:04X}"
+    packed = socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host)
+    words = (int.from_bytes(packed[at : at + 4], sys.byteorder) for at in range(0, len(packed), 4))
+    return f"{''.join(f'{word:08X}' for word in words)}:{port:04X}"
 
 
 _MAPPED = "".join(f"{int.from_bytes(word, sys.byteorder):08X}" for word in (b"\0\0\0\0", b"\0\0\0\0", b"\0\0\xff\xff"))

@@ -31,6 +31,7 @@ class BuildDiff(BuildComparison):
         for letter, trace_id, summary in zip("AB", ids, (self.a, self.b), strict=True):
             whole = f" ({percent_text(self.whole)})" if letter == "B" and self.whole is not None else ""
             yield f"{letter}  {printable(trace_id)}: {build_text(summary)}{whole}"
+        yield from _cpu_text(self)
         yield ""
         yield f"steps: {_steps_text(self)}"
         if self.changes:
@@ -65,6 +66,17 @@ def _steps_text(found: BuildComparison) -> str:
     if found.recounted:
         facts.append(f"{plural(len(found.recounted), 'name')} not as often as before")
     return f"{', '.join(facts)}; {len(found.slower) or 'none'} slower, {len(found.faster) or 'none'} faster"
+
+
+def _cpu_text(found: BuildComparison) -> Iterator[str]:
+    """The processor time of both, and whether one of them took longer for it."""
+    a, b = found.a.cpu_s, found.b.cpu_s
+    if a is None or b is None or found.cpu is None:
+        return
+    text = f"cpu: {a:,.2f} s -> {b:,.2f} s ({percent_text(found.cpu)})"
+    if found.waited:
+        text += f"; the steps of {found.waited} waited longer: the machine was busier, or a disk slower"
+    yield text
 
 
 def _row(change: Change) -> list[str]:

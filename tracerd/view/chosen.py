@@ -6,12 +6,13 @@ from copy import copy
 
 from tracerd.builds.reader import STEP_CATS
 from tracerd.builds.steps import Build
-from tracerd.core.begin_marks import UNFINISHED_CAT
 from tracerd.query.where import Where
 from tracerd.replay.observer import NO_PARENT
 from tracerd.rows.recording import Recording
 from tracerd.rows.spans import INSTANT, Id, Spans
+from tracerd.trace_json.begin_marks import UNFINISHED_CAT
 from tracerd.view.span_columns import rows
+from tracerd.view.tree import is_log
 
 
 class ChosenSpans(Spans):
@@ -58,24 +59,40 @@ def _no_tick() -> None:
     pass
 
 
-def choose(recording: Recording, where: Where | None) -> Recording:
+def choose(recording: Recording, where: Where | None, *, with_logs: bool = False) -> Recording:
     """A trace with some of its spans, and of its processes those that have one of them.
 
     Args:
         recording: The trace.
         where: The condition, on span_columns.TYPES; None keeps all.
+        with_logs: Whether the log events in a span that is kept are kept with it.
     """
     if where is None:
         return recording
 
     def kept(track: Spans) -> "array[int]":
-        if where.inputs:
-            passes = where.passes
-            values = rows(recording, track, where.inputs)
-            return array("i", (at for at, row in enumerate(values) if passes(*row)))
-        return array("i", range(len(track.flags)) if where.passes() else ())  # the condition is a constant
+        if not where.inputs:  # the condition is a constant
+            return array("i", range(len(track.flags)) if where.passes() else ())
+        passes = where.passes
+        values = rows(recording, track, where.inputs)
+        kept = array("i", (at for at, row in enumerate(values) if passes(*row)))
+        return _with_logs(recording, track, kept) if with_logs else kept
 
     return _keeping(recording, kept)
+
+
+def _with_logs(recording: Recording, track: Spans, kept: "array[int]") -> "array[int]":
+    """Some spans of a track, and the log events that lie in them, at any depth."""
+    is_inside = bytearray(len(track.flags))
+    for at in kept:
+        is_inside[at] = True
+    found = array("i")
+    chosen = set(kept)
+    for at, parent in enumerate(track.parent):
+        is_inside[at] |= parent != NO_PARENT and is_inside[parent]
+        if at in chosen or (is_inside[at] and is_log(recording, track, at)):
+            found.append(at)
+    return found
 
 
 def without_steps(recording: Recording, build: Build) -> Recording:

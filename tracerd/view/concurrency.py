@@ -4,6 +4,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from itertools import compress, count
+from operator import add
 
 from tracerd.replay.observer import NO_PARENT
 from tracerd.replay.windows import WINDOW, sort
@@ -63,7 +64,8 @@ class Intervals:
         while at < len(self.starts):
             ended = bisect_right(self.ends, self.starts[at], ended, at + 1)
             running = at + 1 - ended
-            peak = max(peak, running)
+            if running > peak:
+                peak = running
             at += peak - running + 1  # so many more must begin before there are more than at the peak
         return peak
 
@@ -121,4 +123,6 @@ def _add(found: Intervals, recording: Recording, track: Spans, chosen: bytes) ->
                 found.add(start, start + dur if dur >= 0 else recording.end_of(track.pid_of(at)))
             continue
         found.starts.fromlist(starts)
-        found.ends.fromlist([start + (dur or 1) for start, dur in zip(starts, durs, strict=True)])
+        if 0 in durs:
+            durs = [dur or 1 for dur in durs]
+        found.ends.fromlist(list(map(add, starts, durs)))

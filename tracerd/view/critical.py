@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from tracerd.builds.critical import Because, PathStep
+from tracerd.builds.failures import is_failure
 from tracerd.builds.summary import Summary
 from tracerd.text import plural, printable
 from tracerd.view.tables import duration_text, microseconds
@@ -18,6 +19,12 @@ WAITED: dict[Because, str] = {
 
 _NOTEWORTHY = 0.1
 """The part of the build that a wait must have taken to be named."""
+
+_SHORT = 0.01
+"""Steps that took a smaller part of the build are folded into the row of the step after them."""
+
+_AT_LEAST = 10
+"""So many of the longest steps have a row in any case."""
 
 _ADVICE = 3
 """How many of the longest steps it is about."""
@@ -44,8 +51,14 @@ def link_json(link: PathStep) -> dict[str, object]:
     }
 
 
-def as_text(trace_id: str, summary: Summary) -> Iterator[str]:
-    """The path in lines, the first step first, and what could have run meanwhile."""
+def as_text(trace_id: str, summary: Summary, *, with_short: bool = False) -> Iterator[str]:
+    """The path in lines, the first step first, and what could have run meanwhile.
+
+    Args:
+        trace_id: The trace.
+        summary: The build.
+        with_short: Give short steps a row too.
+    """
     build, path = summary.build, summary.path
     took = sum(link.step.dur for link in path)
     yield (
@@ -56,15 +69,34 @@ def as_text(trace_id: str, summary: Summary) -> Iterator[str]:
         return
     yield ""
     yield _row("start", "gap", "took", "at once", "step")
+    shown = set(path) if with_short else _shown(summary)
+    end, folded = build.start, list[PathStep]()
     for link in path:
         step = link.step
+        if link not in shown:
+            folded.append(link)
+            continue
         mean = summary.running.mean(step.start, step.end)
-        name = printable(step.title)
-        times = [duration_text(time) for time in (step.start - build.start, link.gap, step.dur)]
-        yield _row(*times, f"{mean:.1f}", f"{name:<32}  {WAITED[link.because]}")
-    tail = build.end - path[-1].step.end
-    yield _row(duration_text(path[-1].step.end - build.start), duration_text(tail), "", "", "the end")
+        times = [duration_text(time) for time in (step.start - build.start, step.start - end, step.dur)]
+        why = WAITED[(folded or [link])[0].because] + (f"; {_short(folded)}" if folded else "")
+        yield _row(*times, f"{mean:.1f}", f"{printable(step.title):<32}  {why}")
+        end, folded = step.end, []
+    after = f"; {_short(folded)}" if folded else ""
+    yield _row(duration_text(end - build.start), duration_text(build.end - end), "", "", f"the end{after}")
     yield from _advice(summary)
+
+
+def _shown(summary: Summary) -> set[PathStep]:
+    """The steps that have a row of their own: the long ones, and what failed."""
+    longest = sorted(summary.path, key=lambda link: -link.step.dur)
+    least = summary.wall * _SHORT
+    return {
+        link for at, link in enumerate(longest) if at < _AT_LEAST or link.step.dur >= least or is_failure(link.step)
+    }
+
+
+def _short(folded: list[PathStep]) -> str:
+    return f"{plural(len(folded), 'short step')} between ({duration_text(sum(link.step.dur for link in folded))})"
 
 
 def _row(*cells: str) -> str:

@@ -5,12 +5,13 @@ from typing import Final
 
 import msgspec
 
-from tracerd.core.tef import METADATA
 from tracerd.rows.error_events import is_error, may_have_errors
 from tracerd.rows.event import LOG, Event, given_name, level_of
 from tracerd.rows.levels import ERROR_LEVELS
+from tracerd.rows.table_values import time_of
 from tracerd.store.own_lines import decode_clock
 from tracerd.text import printable
+from tracerd.trace_json.tef import METADATA
 from tracerd.view.tables import duration_text
 
 MAX_TEXT = 200
@@ -53,9 +54,9 @@ class Clock:
 
     def epoch_us(self, ts: int | float | None) -> int | None:
         """When that was, in microseconds since 1970; None if that is not known."""
-        if ts is None or self._offset_us is None or abs(ts) >= MAX_US:
+        if ts is None or abs(ts) >= MAX_US:
             return None
-        return round(ts) + self._offset_us
+        return time_of(ts, self._offset_us)
 
     def text(self, ts: int | float | None) -> str:
         """The time of day, or if that is not known, the time as the event has it."""

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tracerd.builds.failures import is_failure
 from tracerd.builds.steps import Build, Step
 from tracerd.builds.work import cpu_s, work_ns
 from tracerd.rows.spans import Id
 from tracerd.text import plural, printable
-from tracerd.view.summary import ending_text, rounded_s, valid
+from tracerd.view.summary import command_text, ending_text, rounded_s, valid
 from tracerd.view.tables import duration_text, microseconds
 
 _INDENT = "  "
@@ -37,7 +38,7 @@ class Wish:
         """Whether a process is to be shown by itself."""
         return (
             step.dur >= self.min_dur
-            and (not self.errors or bool(step.outcome))
+            and (not self.errors or is_failure(step))
             and (not self.running or step.is_open)
             and (not self.pids or any(one.pid in self.pids for one in (step, *step.ancestors())))
         )
@@ -77,11 +78,9 @@ def as_text(tree: ProcessTree, trace_id: str) -> Iterator[tuple[str, bool]]:
         yield _line("start", "duration", "self", "pid", ""), False
         yield "", False
     for step in tree.rows:
-        command = printable(step.command if step.main.argv else step.main.label)
+        command = command_text(step, _MAX_COMMAND)
         if step.main.argv and step.main.is_named:
             command = f"{printable(step.main.label)}: {command}"
-        if len(command) > _MAX_COMMAND:
-            command = f"{command[:_MAX_COMMAND]}..."
         times = (step.start - tree.build.start, step.dur, work_ns(step))
         text = _INDENT * step.depth + _ending(step) + command
         start, dur, work = map(duration_text, times)

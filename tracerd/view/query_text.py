@@ -95,8 +95,8 @@ def warnings(result: Result) -> Iterator[str]:
     for line in result.first_invalid:
         yield printable(line)
     if more := result.invalid - len(result.first_invalid):
-        yield f"and {more:,} more invalid {'event' if more == 1 else 'events'}"
+        yield f"and {plural(more, 'more invalid event')}"
     for name, count in result.nulls.items():
         yield f"{printable(name)}: arithmetic had no result {'once' if count == 1 else f'{count:,} times'}: it is null"
     if more := result.alert_count - len(result.alerts):
-        yield f"{more:,} more alerts; --max-alerts {result.alert_count} prints them"
+        yield f"{plural(more, 'more alert')}; --max-alerts {result.alert_count} prints them"

@@ -4,14 +4,20 @@ from collections.abc import Iterator
 
 from tracerd.builds.repeated import wasted_ns
 from tracerd.builds.steps import Build, Step
-from tracerd.builds.summary import Summary
+from tracerd.builds.summary import Summary, Total
+from tracerd.builds.work import work_ns
 from tracerd.text import plural, printable, size_text
 from tracerd.view.critical import link_json
-from tracerd.view.tables import duration_text, microseconds
+from tracerd.view.tables import duration_text, microseconds, shortened
 
 _SLOWEST = 5
 _SHOWN = 3
 """How many failed or repeated steps are shown."""
+
+_MANY = 4
+"""If so many command lines have one name, it does not tell which step was slow."""
+
+_WAITED = "; enough steps ran, but waited: for busy processors, a disk, a network or a sleep"
 
 _MAX_COMMAND = 120
 
@@ -31,13 +37,7 @@ def facts(summary: Summary, trace_id: str) -> Iterator[Fact]:
     yield "wall", f"{duration_text(summary.wall)} for {_name(build.name)}, {ending_text(build)}; {counted}"
     yield "cpu", cpu_text(summary)
     yield "parallel", _parallel(summary)
-    yield (
-        "slowest",
-        ", ".join(
-            f"{_name(total.name)} {duration_text(total.work)}" + (f" ({total.count} times)" if total.count > 1 else "")
-            for total in summary.slowest[:_SLOWEST]
-        ),
-    )
+    yield "slowest", ", ".join(_total(total, summary.steps) for total in summary.slowest[:_SLOWEST])
     yield "failed", _failed(summary.failed)
     yield "again", _again(summary)
     yield "critical path", path_text(summary)
@@ -46,9 +46,17 @@ def facts(summary: Summary, trace_id: str) -> Iterator[Fact]:
 
 def ending_text(build: Build) -> str:
     """How a build ended."""
-    if build.root is None:
+    if build.root is not None:
+        return _ending(build.root)
+    if not build.commands:
         return "whose command is not recorded"
-    return "not ended" if build.root.is_open else build.root.outcome or "ended well"
+    *others, last = build.commands
+    after = f" after {plural(len(others), 'other command')}" if others else ""
+    return f"{_name(last.name)} {_ending(last)}{after}"
+
+
+def _ending(command: Step) -> str:
+    return "not ended" if command.is_open else command.outcome or "ended well"
 
 
 def as_text(summary: Summary, trace_id: str) -> Iterator[str]:
@@ -133,7 +141,7 @@ def cpu_text(summary: Summary) -> str:
         used += f" of {there:,.2f} s on {plural(cpus, 'processor')} ({100 * summary.cpu_s / max(there, 1e-9):.0f} %)"
     peaks = [step.peak_bytes for step in summary.steps if step.peak_bytes is not None]
     memory = f"; {size_text(max(peaks))} of memory at most" if peaks else ""
-    return used + memory + ("" if summary.has_step_cpu else "; of single steps it was not recorded")
+    return f"{used}{memory}{_WAITED if summary.has_waited else ''}"
 
 
 def _parallel(summary: Summary) -> str:
@@ -147,10 +155,22 @@ def _parallel(summary: Summary) -> str:
     return f"{text}; fewer than {limit} for {duration_text(summary.below)}, in which {steps}"
 
 
+def _total(total: Total, steps: list[Step]) -> str:
+    """The steps of one name; of many that did different things also the longest of them."""
+    text = f"{_name(total.name)} {duration_text(total.work)}"
+    if total.count == 1:
+        return text
+    named = [step for step in steps if step.name == total.name]
+    if len({step.command for step in named}) < _MANY:
+        return f"{text} ({total.count} times)"
+    longest = max(named, key=work_ns)
+    return f"{text} ({total.count} times; pid {longest.pid} {duration_text(total.longest)})"
+
+
 def _failed(steps: list[Step]) -> str:
     if not steps:
         return "nothing"
-    shown = "; ".join(f"{step.outcome}: {_command(step)}" for step in steps[:_SHOWN])
+    shown = "; ".join(f"{_name(step.title)}: {command_text(step, _MAX_COMMAND)}" for step in steps[:_SHOWN])
     return shown + _more(len(steps))
 
 
@@ -159,11 +179,15 @@ def _again(summary: Summary) -> str:
     groups = [group for group in summary.again if wasted_ns(group) * 100 >= summary.wall]
     if not groups:
         return "nothing ran twice"
+    named: dict[str, list[list[Step]]] = {}
+    for group in groups:
+        named.setdefault(group[0].name, []).append(group)
     shown = ", ".join(
-        f"{_name(group[0].name)} {len(group)} times ({duration_text(wasted_ns(group))} more)"
-        for group in groups[:_SHOWN]
+        f"{_name(name)} {' + '.join(str(len(group)) for group in same)} times"
+        f" ({duration_text(sum(map(wasted_ns, same)))} more)"
+        for name, same in [*named.items()][:_SHOWN]
     )
-    return shown + _more(len(groups))
+    return shown + _more(len(named))
 
 
 def path_text(summary: Summary) -> str:
@@ -182,9 +206,9 @@ def _more(count: int) -> str:
     return f"; and {count - _SHOWN} more" if count > _SHOWN else ""
 
 
-def _command(step: Step) -> str:
-    command = printable(step.command)
-    return command if len(command) <= _MAX_COMMAND else command[: _MAX_COMMAND - 3] + "..."
+def command_text(step: Step, most: int) -> str:
+    """A command line of at most so many characters, cut in its middle: the file that it is about mostly stands last."""
+    return shortened(printable(step.command), most)
 
 
 def _name(name: str) -> str:

@@ -63,12 +63,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
         yield f"{name:<{widths[0]}}{right}".rstrip()
 
 
-def shortened(name: str) -> str:
-    """A name that fits into a table; its end often tells more than its middle."""
-    if len(name) <= MAX_NAME:
+def shortened(name: str, most: int = MAX_NAME) -> str:
+    """A name of at most so many characters, so that it fits; its end often tells more than its middle."""
+    if len(name) <= most:
         return name
-    half = (MAX_NAME - 3) // 2
-    return f"{name[: MAX_NAME - 3 - half]}...{name[-half:]}"
+    half = (most - 3) // 2
+    return f"{name[: most - 3 - half]}...{name[-half:]}"
 
 
 def more_text(count: int, top: int) -> Iterator[str]:

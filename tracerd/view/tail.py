@@ -5,15 +5,13 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
-import orjson
-
-from tracerd.core.begin_marks import MAX_OPEN, Mark, ended_mark, ended_marks, open_marks, read_mark, without_end
-from tracerd.core.tef import CLOCK_PREFIX
+from tracerd.core.own_prefixes import CLOCK_PREFIX
 from tracerd.rows.document import repaired
-from tracerd.rows.event import Event, decode_line, decode_lines
+from tracerd.rows.event import decode_line, decode_lines
 from tracerd.rows.event_columns import EventTest, Surroundings
-from tracerd.text import printable_json
+from tracerd.trace_json.begin_marks import MAX_OPEN, Mark, ended_mark, ended_marks, open_marks, read_mark
 from tracerd.view.event_text import MAX_NAMES, Clock, Lines
+from tracerd.view.trace_lines import TraceLines
 
 _PROCESS_NAME = b'"process_name"'
 
@@ -84,7 +82,7 @@ class Output:
         self._with_trace = with_trace
         self._colour = colour
         self._warn = warn
-        self._logs: WeakKeyDictionary[Shown, _Log] = WeakKeyDictionary()
+        self._logs: WeakKeyDictionary[Shown, TraceLines] = WeakKeyDictionary()
         self._ended: set[str] = set()
         self._begun: dict[str, bytes] = {}  # the marks of spans that have not ended
         self._running: dict[str, _Running] = {}  # spans that have begun since, by their marks
@@ -180,7 +178,7 @@ class Output:
                 printed.append(self._begun_text(span.log, span.mark, span.line_no))
         return b"".join(printed)
 
-    def _begun_text(self, log: "_Log", mark: Mark, line_no: int = 0) -> bytes:
+    def _begun_text(self, log: "TraceLines", mark: Mark, line_no: int = 0) -> bytes:
         """A span that has begun, if it was asked for. Its process may have no name yet but that of the mark."""
         if name := decode_line(mark.process_name()):
             log.lines.learn(name)
@@ -190,14 +188,14 @@ class Output:
             return b""
         return log.json(line, event) if self._as_json else log.text(line, event)
 
-    def _new_log(self, trace: Shown) -> "_Log":
+    def _new_log(self, trace: Shown) -> "TraceLines":
         title = trace.trace_id if self._with_trace else ""
         lines = Lines(title, Clock(trace.first_line()), colour=self._colour)
         if not self._as_json:
             for event in map(decode_line, trace.earlier_lines(_PROCESS_NAME)):
                 if event is not None and event.ph == "M":
                     lines.learn(event)
-        log = self._logs[trace] = _Log(trace.trace_id, lines)
+        log = self._logs[trace] = TraceLines(trace.trace_id, lines)
         if self._needs_others:
             for block in trace.earlier_blocks():
                 log.around.take(block)
@@ -209,7 +207,7 @@ class _Running:
 
     __slots__ = ("line_no", "log", "mark", "since_s")
 
-    def __init__(self, log: "_Log", mark: Mark, line_no: int) -> None:
+    def __init__(self, log: "TraceLines", mark: Mark, line_no: int) -> None:
         self.log = log
         self.mark = mark
         self.line_no = line_no
@@ -268,21 +266,3 @@ class LastLines:
     def block(self) -> bytes:
         """The last lines."""
         return b"".join(line + b"\n" for line in self._lines)
-
-
-class _Log:
-    def __init__(self, trace_id: str, lines: Lines) -> None:
-        self.lines = lines
-        self.around = Surroundings(trace_id)
-        self.is_faulty = False
-        self._head = b'{"trace_id":%s,"time_s":' % printable_json(
-            orjson.dumps(trace_id.encode(errors="backslashreplace").decode())
-        )
-
-    def text(self, _line: bytes, event: Event) -> bytes:
-        return self.lines.text(event).encode() + b"\n"
-
-    def json(self, line: bytes, event: Event) -> bytes:
-        epoch_us = self.lines.clock.epoch_us(event.ts)
-        time_s = b"null" if epoch_us is None else b"%.6f" % (epoch_us / 1e6)
-        return b'%s%s,"event":%s}\n' % (self._head, time_s, printable_json(without_end(line.strip())))

@@ -3,11 +3,14 @@
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from tracerd.replay.observer import NO_PARENT
+from tracerd.rows.event import LOG
 from tracerd.rows.process import Process
 from tracerd.rows.recording import Recording
 from tracerd.rows.spans import ERROR, INSTANT, OVERLAPPING, Id, Spans
+from tracerd.rows.table_values import at_path, level_of, message_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,33 @@ class SpanRow:
     is_async: bool
 
 
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """A log event, below the span in which it was written.
+
+    Attributes:
+        pid: The process.
+        tid: The thread; None for one of the whole process.
+        depth: How many of the levels that are shown it lies in.
+        level: One of `rows.levels.LEVELS`.
+        message: What it says.
+        start: When it was written, in ns.
+        is_error: Whether it reports an error.
+        is_async: Whether it is of no thread.
+    """
+
+    pid: Id
+    tid: Id | None
+    depth: int
+    level: str
+    message: str
+    start: int
+    is_error: bool
+    is_async: bool
+
+
+Row = ProcessRow | SpanRow | LogRow
+
 Piece = tuple[Spans, int, int]
 """A part of a track: from an outermost span on, up to another one."""
 
@@ -69,6 +99,7 @@ class Tree:
         max_depth: Of so many levels; None for all, 0 for processes only.
         min_dur: Leave out shorter spans, in ns; one that was never ended is taken to last as long as its process.
         pids: Of these processes only; none for all.
+        logs: Show log events too, whose args were read: `LOG_INPUTS` of the recording's details.
         hidden: How many spans were too short, when all rows have been taken.
     """
 
@@ -76,9 +107,10 @@ class Tree:
     max_depth: int | None = None
     min_dur: int = 0
     pids: frozenset[Id] = frozenset()
+    logs: bool = False
     hidden: int = 0
 
-    def rows(self) -> Iterator[ProcessRow | SpanRow]:
+    def rows(self) -> Iterator[Row]:
         """Processes by their start, each with its spans: thread after thread, each in the order of time."""
         pieces: dict[Id, list[Piece]] = {}
         for track in self.recording.tracks:
@@ -92,13 +124,16 @@ class Tree:
                     for piece in own:
                         yield from self._spans(process, *piece)
 
-    def _spans(self, process: Process, track: Spans, first: int, end: int) -> Iterator[SpanRow]:
+    def _spans(self, process: Process, track: Spans, first: int, end: int) -> Iterator[SpanRow | LogRow]:
         self_times = track.self_times(first, end)
         depths = array("i")
         for at in range(first, end):
             ts, dur, parent, flags = track.ts[at], track.dur[at], track.parent[at], track.flags[at]
             depth = 0 if parent == NO_PARENT else depths[parent - first] + 1
             depths.append(depth)
+            if self.logs and is_log(self.recording, track, at):
+                yield self._log(process, track, at, depth)
+                continue
             if (self.max_depth is not None and depth >= self.max_depth) or (flags & INSTANT and not flags & ERROR):
                 continue
             if not flags & INSTANT and (dur if dur >= 0 else process.end - ts) < self.min_dur:
@@ -119,6 +154,29 @@ class Tree:
                 bool(flags & INSTANT),
                 track.is_async,
             )
+
+    def _log(self, process: Process, track: Spans, at: int, depth: int) -> LogRow:
+        details = self.recording.details
+        args = details.args(track.line[at], track.end_line[at]) if details else None
+        return LogRow(
+            process.pid,
+            track.tid,
+            depth if self.max_depth is None else min(depth, self.max_depth),
+            level_of(at_path(args, ("level",))),
+            message_of(at_path(args, ("message",)), self.recording.names.text(track.name[at])),
+            track.ts[at],
+            bool(track.flags[at] & ERROR),
+            track.is_async,
+        )
+
+
+LOG_INPUTS: Final = (("level",), ("message",))
+"""The paths in args that log rows are made of."""
+
+
+def is_log(recording: Recording, track: Spans, at: int) -> bool:
+    """Whether something on a track is a log event."""
+    return bool(track.flags[at] & INSTANT) and recording.names.text(track.cat[at]) == LOG
 
 
 def _start(process: Process) -> tuple[bool, int]:

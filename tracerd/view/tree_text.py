@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator
 
+from tracerd.rows.levels import ERROR_LEVELS
 from tracerd.rows.process import Process
 from tracerd.rows.spans import Id
 from tracerd.text import plural, printable
 from tracerd.view.attributes import attribute_lines
-from tracerd.view.tables import duration_text, microseconds, process_json, process_label
-from tracerd.view.tree import ProcessRow, SpanRow, Tree
+from tracerd.view.tables import duration_text, microseconds, process_json, process_label, shortened
+from tracerd.view.tree import LogRow, ProcessRow, Row, SpanRow, Tree
 
 _INDENT = "  "
+
+MAX_MESSAGE = 200
+"""Characters of a message that are shown."""
 
 
 Lines = Iterator[tuple[str, bool]]
@@ -43,7 +47,7 @@ def as_text(tree: Tree) -> Lines:
         if (row.pid, row.tid, row.is_async) != thread:
             thread = (row.pid, row.tid, row.is_async)
             yield _line("", "", "", _INDENT + _thread_label(tree.recording.processes[row.pid], row)), False
-        yield _span_line(tree, row), row.is_error
+        yield _log_line(tree, row) if isinstance(row, LogRow) else _span_line(tree, row), row.is_error
     if tree.hidden:
         yield "", False
         yield f"{plural(tree.hidden, 'shorter span')} not shown", False
@@ -64,7 +68,7 @@ def _process_line(tree: Tree, row: ProcessRow) -> str:
     return _line(duration_text(process.start - tree.recording.start), duration_text(process.dur), "", what)
 
 
-def _thread_label(process: Process, row: SpanRow) -> str:
+def _thread_label(process: Process, row: SpanRow | LogRow) -> str:
     if row.tid is None:
         return "async" if row.is_async else "of the process"
     name = process.threads.get(row.tid, "")
@@ -89,10 +93,27 @@ def _span_line(tree: Tree, row: SpanRow) -> str:
     return _line(start, duration_text(row.dur), duration_text(row.self_time), what)
 
 
-def as_json(row: ProcessRow | SpanRow) -> dict[str, object]:
+def _log_line(tree: Tree, row: LogRow) -> str:
+    mark = " [error]" if row.is_error and row.level not in ERROR_LEVELS else ""
+    what = f"{_INDENT * (row.depth + 2)}{row.level}: {shortened(printable(row.message), MAX_MESSAGE)}{mark}"
+    return _line(duration_text(row.start - tree.recording.start), "", "", what)
+
+
+def as_json(row: Row) -> dict[str, object]:
     """A row, as in docs/view.md."""
     if isinstance(row, ProcessRow):
         return {"type": "process"} | process_json(row.process, row.spans)
+    if isinstance(row, LogRow):
+        return {
+            "type": "log",
+            "pid": row.pid,
+            "tid": row.tid,
+            "depth": row.depth,
+            "level": row.level,
+            "message": row.message,
+            "start_us": microseconds(row.start),
+            "error": row.is_error,
+        }
     return {
         "type": "instant" if row.is_instant else "span",
         "pid": row.pid,

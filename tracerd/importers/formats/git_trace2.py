@@ -1,33 +1,25 @@
 """git's trace2 events in a file: a process a git, with its regions and children; all of a tree append to one file."""
 
 import re
-from dataclasses import dataclass, field
 from typing import Final
 
-from tracerd.importers.fields import fields, nanoseconds, text, texts, wall_ns, without_empty
+import msgspec
+
+from tracerd.git_trace2.process import Event, GitProcess
+from tracerd.importers.fields import decoded
 from tracerd.importers.head import Head
 from tracerd.importers.source import Source
 from tracerd.importers.timeline import Clock, Timeline
 from tracerd.importers.tree import Tree
 
-_SECOND: Final = 1_000_000_000
 _PID: Final = re.compile(r".*-P([0-9a-f]{8})", re.DOTALL)
 
-_Line = dict[str, object]
+
+class _Sid(msgspec.Struct):
+    sid: str
 
 
-@dataclass(slots=True)
-class _Git:
-    """A git that has begun."""
-
-    start_ns: int
-    name: str = "git"
-    args: dict[str, object] = field(default_factory=dict[str, object])
-    end_ns: int | None = None
-    regions: dict[str, list[tuple[int, str]]] = field(default_factory=dict[str, list[tuple[int, str]]])
-    children: dict[object, tuple[int, str, dict[str, object]]] = field(
-        default_factory=dict[object, tuple[int, str, dict[str, object]]]
-    )
+_SID: Final = msgspec.json.Decoder(_Sid)
 
 
 def fits(head: Head) -> bool:
@@ -39,114 +31,71 @@ def read(source: Source, timeline: Timeline) -> None:
     """Read a file."""
     timeline.tool = "git"
     timeline.clock = Clock.WALL
-    reader = _Reader(timeline)
-    for value in source.values():
-        line = fields(value)
-        if not line:
-            timeline.left_out["lines that are no JSON"] += 1
-        else:
-            reader.take(line)
-    reader.finish()
-
-
-class _Reader:
-    """Reads the events."""
-
-    def __init__(self, timeline: Timeline) -> None:
-        self._timeline = timeline
-        self._gits: dict[str, _Git] = {}
-        self._tree = Tree(timeline)  # of the children, which may run at the same time
-
-    def take(self, line: _Line) -> None:
-        """Read an event."""
-        sid, at_ns = text(line.get("sid")), wall_ns(line.get("time"))
-        git = self._gits.get(sid)
+    tree = Tree(timeline)  # of the children, which may run at the same time
+    gits: dict[str, _Git] = {}
+    for line in source.lines():
+        try:
+            sid = _SID.decode(line).sid
+        except msgspec.DecodeError:
+            timeline.left_out["lines that are no events of git"] += 1
+            continue
+        git = gits.get(sid)
         if git is None:
-            if at_ns is None:
-                self._timeline.left_out["events of a git whose begin is missing"] += 1
-                return
-            git = self._gits[sid] = _Git(at_ns)
-        event = text(line.get("event"))
-        match event:
-            case "start":
-                git.start_ns = (at_ns or git.start_ns) - (nanoseconds(line.get("t_abs"), _SECOND) or 0 if at_ns else 0)
-                git.args["argv"] = texts(line.get("argv"))
-            case "cmd_name":
-                git.name = f"git {text(line.get('name'))}"
-            case "region_enter" | "region_leave" | "child_start" | "child_exit" if at_ns is None:
-                self._timeline.left_out["events without a time"] += 1
-            case "region_enter":
-                git.regions.setdefault(text(line.get("thread")), []).append((at_ns or 0, _region(line)))
-            case "region_leave":
-                self._region_ended(sid, git, line)
-            case "child_start":
-                argv = texts(line.get("argv"))
-                git.children[line.get("child_id")] = (at_ns or 0, f"child: {' '.join(argv[:2])}", {"argv": argv})
-            case "child_exit":
-                self._child_ended(sid, git, line)
-            case "data" | "data_json" | "error" if at_ns is not None:
-                self._moment(sid, line, at_ns)
-            case "exit" | "atexit" | "signal":
-                git.args["code"] = line.get("code", line.get("signo"))
-                git.end_ns = git.start_ns + (nanoseconds(line.get("t_abs"), _SECOND) or 0)
+            git = gits[sid] = _Git(sid, timeline, tree)
+        git.take(line)
+    for git in gits.values():
+        git.finish()
+    tree.put()
+
+
+class _Git:
+    """A process of git: its events, as it hands them out."""
+
+    def __init__(self, sid: str, timeline: Timeline, tree: Tree) -> None:
+        self._sid = sid
+        self._timeline = timeline
+        self._tree = tree
+        self._process = GitProcess(with_monitors=True)
+        self._begun: dict[int, Event] = {}  # children
+        pid = _PID.fullmatch(sid)
+        timeline.process(sid, number=int(pid[1], 16) if pid else 0)
+
+    def take(self, line: bytes) -> None:
+        """Take a line."""
+        for event in self._process.take(line):
+            if isinstance(event, str):
+                self._timeline.left_out[event] += 1
+            else:
+                self._put(event)
+
+    def finish(self) -> None:
+        """Take what the end of the lines means."""
+        for event in self._process.finish():
+            self._put(event)
+
+    def _put(self, event: Event) -> None:
+        track = self._timeline.track(self._sid, event.thread, "" if event.thread == "main" else event.thread)
+        at_ns, args = event.at_us * 1000, {key: _value(value) for key, value in event.args.items()}
+        match event.ph:
+            case "M":
+                self._timeline.process(self._sid, event.name)
+            case "X":
+                is_open = event.cat == "git" and not self._process.is_seen
+                self._timeline.span(track, event.name, at_ns, None if is_open else event.dur_us * 1000, args, event.cat)
+            case "i":
+                self._timeline.instant(track, event.name, at_ns, args, event.cat)
+            case "b":
+                self._begun[event.child] = event
+            case "e":
+                begun = self._begun.pop(event.child)
+                start_ns, key = begun.at_us * 1000, (self._sid, event.child, begun.at_us)
+                dur_ns, args = at_ns - start_ns, begun.args | args
+                self._tree.span(
+                    self._sid, key, None, event.name, start_ns, dur_ns, args, cat=event.cat, rows="children"
+                )
             case _:
                 pass
 
-    def finish(self) -> None:
-        """Take what has begun: a process ends once, and what has not ended before ends with it."""
-        for sid, git in self._gits.items():
-            process = self._process(sid)
-            self._timeline.process(process, git.name)
-            dur_ns = None if git.end_ns is None else git.end_ns - git.start_ns
-            self._timeline.span(self._track(sid, "main"), git.name, git.start_ns, dur_ns, git.args, "git")
-            for thread, regions in git.regions.items():
-                for start_ns, name in regions:
-                    dur_ns = None if git.end_ns is None else git.end_ns - start_ns
-                    self._timeline.span(self._track(sid, thread), name, start_ns, dur_ns, cat="region")
-            for child, (start_ns, name, args) in git.children.items():
-                dur_ns = None if git.end_ns is None else git.end_ns - start_ns
-                self._child(sid, child, start_ns, name, dur_ns, args)
-        self._tree.put()
 
-    def _region_ended(self, sid: str, git: _Git, line: _Line) -> None:
-        thread = text(line.get("thread"))
-        if not git.regions.get(thread):
-            self._timeline.left_out["regions whose begin is missing"] += 1
-            return
-        start_ns, name = git.regions[thread].pop()
-        args = without_empty(message=line.get("msg"))
-        track = self._track(sid, thread)
-        self._timeline.span(track, name, start_ns, nanoseconds(line.get("t_rel"), _SECOND) or 0, args, "region")
-
-    def _child_ended(self, sid: str, git: _Git, line: _Line) -> None:
-        child = line.get("child_id")
-        if child not in git.children:
-            self._timeline.left_out["children whose begin is missing"] += 1
-            return
-        start_ns, name, args = git.children.pop(child)
-        args |= without_empty(code=line.get("code"), pid=line.get("pid"))
-        self._child(sid, child, start_ns, name, nanoseconds(line.get("t_rel"), _SECOND), args)
-
-    def _child(
-        self, sid: str, child: object, start_ns: int, name: str, dur_ns: int | None, args: dict[str, object]
-    ) -> None:
-        key = (sid, str(child), start_ns)
-        self._tree.span(self._process(sid), key, None, name, start_ns, dur_ns, args, cat="child", rows="children")
-
-    def _moment(self, sid: str, line: _Line, at_ns: int) -> None:
-        name = "/".join(filter(None, [text(line.get("category")), text(line.get("key"))])) or text(line.get("event"))
-        args = without_empty(value=line.get("value"), message=line.get("msg"))
-        self._timeline.instant(self._track(sid, text(line.get("thread"))), name, at_ns, args)
-
-    def _process(self, sid: str) -> str:
-        number = _PID.fullmatch(sid)
-        self._timeline.process(sid, number=int(number[1], 16) if number else 0)
-        return sid
-
-    def _track(self, sid: str, thread: str) -> int:
-        process = self._process(sid)
-        return self._timeline.track(process, thread, "" if thread == "main" else thread)
-
-
-def _region(line: _Line) -> str:
-    return "/".join(filter(None, [text(line.get("category")), text(line.get("label"))])) or "region"
+def _value(value: object) -> object:
+    return decoded(bytes(value)) if isinstance(value, msgspec.Raw) else value

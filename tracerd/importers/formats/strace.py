@@ -3,13 +3,17 @@
 A call that was interrupted has two lines: the first has its start, and the second its duration.
 """
 
+import json
+import os
 import re
 from typing import Final
 
+from tracerd import redact
 from tracerd.importers.fields import without_empty
 from tracerd.importers.head import Head
 from tracerd.importers.source import Source
 from tracerd.importers.timeline import Clock, Timeline
+from tracerd.text import plural
 
 _LINE: Final = re.compile(
     rb"(?:\[pid +)?(\d{1,10}\b(?!\.|:))?\]? *(?:(\d{9,11})\.(\d{6})|(\d\d):(\d\d):(\d\d)\.(\d{6})) (.*)"
@@ -19,8 +23,14 @@ _RESUMED: Final = re.compile(rb"<\.\.\. (\w+) resumed> ?(.*)")
 _END: Final = re.compile(rb"(.*?)\) += +(.*?)(?: <(\d+)\.(\d{6})>)?", re.DOTALL)
 _SIGNAL: Final = re.compile(rb"--- (.*) ---|\+\+\+ (.*) \+\+\+")
 _EXEC: Final = re.compile(rb'"((?:[^"\\]|\\.)*+)"(?:\.\.\.)?, \[(?:"(?:[^"\\]|\\.)*+"(?:\.\.\.)?(?:, )?|\.\.\.)*+\]')
+_WITHIN: Final = re.compile(rb"\[.*\]\Z", re.DOTALL)
+_WORD: Final = re.compile(rb'"((?:[^"\\]|\\.)*+)"', re.DOTALL)
 _UNFINISHED: Final = b"<unfinished ...>"
 _MAX_TEXT: Final = 1000
+_SECOND: Final = 1_000_000_000
+_DAY_NS: Final = 24 * 3600 * _SECOND
+_BACK_NS: Final = 2 * 3600 * _SECOND
+"""Lines are in the order of time: what is earlier by more, which no change of the clock is, is of the next day."""
 
 _Open = tuple[str, int, bytes]
 """A call that has not returned: its name, its start in ns, and its arguments."""
@@ -49,6 +59,8 @@ class _Reader:
         self._timeline = timeline
         self._open: dict[int, _Open] = {}
         self._untimed = 0
+        self._midnight_ns = 0  # before the line at hand, since that before the first one
+        self._last_ns = 0
 
     def take(self, line: bytes) -> None:
         """Read a line."""
@@ -77,14 +89,18 @@ class _Reader:
         for pid, (name, start_ns, arguments) in self._open.items():
             self._timeline.span(self._track(pid), name, start_ns, None, _args(name, arguments, b""), "syscall")
         if self._untimed:
-            self._timeline.notes.append(f"{self._untimed:,} calls without a duration: strace writes it with -T")
+            self._timeline.notes.append(f"{plural(self._untimed, 'call')} without a duration: strace writes it with -T")
 
     def _time(self, match: re.Match[bytes]) -> int:
         if match[2]:
             self._timeline.clock = Clock.WALL
             return int(match[2] + match[3]) * 1000
         hours, minutes, seconds = int(match[4]), int(match[5]), int(match[6])
-        return ((hours * 60 + minutes) * 60 + seconds) * 1_000_000_000 + int(match[7]) * 1000
+        of_day_ns = ((hours * 60 + minutes) * 60 + seconds) * _SECOND + int(match[7]) * 1000
+        if of_day_ns + self._midnight_ns < self._last_ns - _BACK_NS:
+            self._midnight_ns += _DAY_NS
+        self._last_ns = of_day_ns + self._midnight_ns
+        return self._last_ns
 
     def _track(self, pid: int) -> int:
         track = self._timeline.track(pid, pid)
@@ -131,8 +147,28 @@ class _Reader:
 def _args(name: str, arguments: bytes, result: bytes) -> dict[str, object]:
     if name.startswith("execve"):  # with -v an environment follows
         program = _EXEC.search(arguments)
-        arguments = program[0] if program else b""
-    return without_empty(args=_text(arguments.strip())[:_MAX_TEXT], result=_text(result)[:_MAX_TEXT])
+        arguments = _WITHIN.sub(_without_secrets, program[0]) if program else b""
+    (hidden,) = redact.argv([_text(arguments.strip())])  # what is written may be a command line, too
+    return without_empty(args=hidden[:_MAX_TEXT], result=_text(result)[:_MAX_TEXT])
+
+
+def _without_secrets(command: re.Match[bytes]) -> bytes:
+    """A command line, as strace prints it, with the options hidden that are secrets of its program."""
+    words = [_decoded(word) for word in _WORD.findall(command[0])]
+    hidden = iter(zip(words, redact.argv(words), strict=True))
+
+    def quoted(word: re.Match[bytes]) -> bytes:
+        before, after = next(hidden)
+        return word[0] if before == after else json.dumps(after, ensure_ascii=False).encode(errors="surrogateescape")
+
+    return _WORD.sub(quoted, command[0])
+
+
+def _decoded(word: bytes) -> str:
+    try:
+        return os.fsdecode(word.decode("unicode_escape").encode("latin-1"))
+    except ValueError:  # an escape that is none
+        return os.fsdecode(word)
 
 
 def _text(data: bytes) -> str:

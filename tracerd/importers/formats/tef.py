@@ -3,21 +3,33 @@
 Most files are nearly all plain spans, which take a short way through `_take_block`; what is odd takes the long one.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from tracerd import redact
-from tracerd.importers.formats.tef_event import DECODER, Event, clean_name, lenient, nanoseconds, number_of
+from tracerd.importers.formats.tef_event import (
+    BOUND_DECODER,
+    DECODER,
+    Bound,
+    Event,
+    clean_name,
+    lenient,
+    nanoseconds,
+    number_of,
+)
 from tracerd.importers.formats.tef_pairs import MAX_OPEN, Pairs
 from tracerd.importers.formats.tef_tool import WANTED, recognise
 from tracerd.importers.head import Head
 from tracerd.importers.secrets import may_hold_secrets
 from tracerd.importers.source import Source
 from tracerd.importers.timeline import MAX_NS, Clock, Timeline, body_of, text_id
-from tracerd.rows.document import Document, repaired
+from tracerd.rows.attributes import Attributes
+from tracerd.rows.document import repaired
 from tracerd.rows.elements import is_document
 from tracerd.store.own_lines import ClockReadings
+from tracerd.trace_json.begin_marks import resolved
 
 WALL_US: Final = 10**15
 """Times from here on count from 1970, whatever the clock line is: it is the year 2001."""
@@ -41,23 +53,26 @@ class Reader:
         self._tracks: dict[tuple[int | str | None, int | str | None], int] = {}
         self._pairs = Pairs(timeline)
         self._cats: dict[bytes, bytes] = {}
+        self._attributes = Attributes()
         self._wall_ns = 0  # what the file's own clock line adds
         self._may_hold_secrets = False
+        self._has_bound = False
 
     def read(self, source: Source) -> None:
         """Read all of a file, and recognise its tool."""
         timeline = self._timeline
         values: dict[bytes, bytes] = {}
         if source.head.lstrip().startswith(b"[") or is_document(source.head):  # a comma may come first
-            document = Document(source.pieces(), WANTED)
+            document = source.events(WANTED)
             for block in document.blocks():
                 self._take_block(block)
             values = document.values
             source.end(document)
         else:
-            for block in source.line_blocks():
+            for block in resolved(source.line_blocks()):
                 self._take_block(block)
         self._pairs.finish()
+        timeline.attributes = self._attributes.values
         recognise(timeline, values, has_clock=bool(self._wall_ns))
 
     # ---------------------------------------------------------- lines
@@ -65,7 +80,7 @@ class Reader:
     def _take_block(self, block: bytes) -> None:
         self._may_hold_secrets = may_hold_secrets(block)
         events = self._events(block)
-        if self._may_hold_secrets:
+        if self._may_hold_secrets or self._has_bound:
             for event in events:
                 self._take_any(event)
             return
@@ -81,9 +96,10 @@ class Reader:
                 self._take_any(event)
                 wall_ns = self._wall_ns
                 continue
-            if isinstance(ts, int) and isinstance(dur, int):
-                start_ns, dur_ns = ts * 1000, dur * 1000
-            else:
+            if isinstance(ts, int):
+                start_ns = ts * 1000
+                dur_ns = dur * 1000 if isinstance(dur, int) else round(dur * 1000)
+            else:  # by the end, so that what lies within another span does so when rounded
                 start_ns = round(ts * 1000)
                 dur_ns = round((ts + dur) * 1000) - start_ns
             rest = b"".join((b'"name":', event.name, cat, b',"args":' if args else b"", args, b"}\n"))
@@ -107,14 +123,16 @@ class Reader:
         except (ValueError, OverflowError):  # a number that is none
             self._timeline.left_out["events without a time"] += 1
 
-    def _events(self, block: bytes) -> list[Event]:
+    def _events(self, block: bytes) -> Sequence[Event]:
+        self._has_bound = block.rfind(b'"bind_id"') >= 0
+        decoder = BOUND_DECODER if self._has_bound else DECODER
         try:
             block.decode()
-            return DECODER.decode_lines(block)
+            return decoder.decode_lines(block)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             pass
         lines = repaired(block).removesuffix(b"\n").split(b"\n")
-        events = [event for line in lines if (event := lenient(line)) is not None]
+        events = [event for line in lines if (event := lenient(line, decoder)) is not None]
         if len(events) < len(lines):
             self._timeline.left_out["values that are no events"] += len(lines) - len(events)
         return events
@@ -127,9 +145,10 @@ class Reader:
                 timeline.left_out['rows "Total"'] += 1  # sums of clang's, which no thread has run
                 return
             start_ns = self._ns(event.ts)
-            end_ns = self._ns((event.ts or 0) + event.dur) if event.dur and event.ts is not None else start_ns
-            track = self._track(event)
-            timeline.add("X", track, start_ns, max(end_ns - start_ns, 0), self._rest(event))
+            dur_ns = self._dur_ns(event, start_ns)
+            timeline.add("X", self._track(event), start_ns, dur_ns, self._rest(event))
+            if isinstance(event, Bound) and event.bind_id:
+                self._bound(event, start_ns)
         elif phase == "B":
             self._pairs.begin(self._track(event), bytes(event.name), self._ns(event.ts), self._rest(event))
         elif phase == "E":
@@ -157,6 +176,13 @@ class Reader:
             raise ValueError
         ns = ts * 1000 if isinstance(ts, int) else nanoseconds(ts)
         return ns + self._wall_ns if self._wall_ns and ts < WALL_US else ns
+
+    def _dur_ns(self, event: Event, start_ns: int) -> int:
+        if event.dur is None or event.ts is None:
+            self._timeline.without_length += 1
+            return 0
+        ns = nanoseconds(event.dur) if isinstance(event.ts, int) else self._ns(event.ts + event.dur) - start_ns
+        return self._timeline.length_ns(ns)
 
     def _track(self, event: Event) -> int:
         key = (event.pid, event.tid)
@@ -200,11 +226,18 @@ class Reader:
         elif phase == "b":
             self._pairs.async_begin(at, (number, bytes(event.name)), at_ns, self._rest(event))
         else:
-            self._pairs.async_end((number, bytes(event.name)), at_ns)
+            name = bytes(event.name)
+            self._pairs.async_end((number, name if len(name) > len(b'""') and name != b"null" else b""), at_ns)
 
     def _flow(self, event: Event, phase: str) -> None:
         number = text_id(bytes(event.cat), bytes(event.name), bytes(event.id) or bytes(event.id2))
         self._timeline.add(phase, self._track(event), self._ns(event.ts), 0, self._rest(event, b'"id":%d,' % number))
+
+    def _bound(self, event: Bound, at_ns: int) -> None:
+        """The ends of arrows that a span names itself: they lie at its begin."""
+        if phase := event.arrow_phase:
+            rest = b'"id":%d,"name":"flow","cat":"flow"}\n' % text_id("bind_id", bytes(event.bind_id))
+            self._timeline.add(phase, self._track(event), at_ns, 0, rest)
 
     # ---------------------------------------------------------- all others
 
@@ -225,6 +258,10 @@ class Reader:
         what = bytes(event.name)
         if what == b'"tracerd_clock"':
             self._own_clock(event)
+            return
+        if what == b'"tracerd_trace"':
+            line = self._without_secrets(b'{"name":"tracerd_trace","ph":"M","args":%b}' % event.args)
+            self._attributes.feed(b"{" + line)
             return
         if what not in (b'"process_name"', b'"thread_name"'):
             return

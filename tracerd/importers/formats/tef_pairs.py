@@ -8,6 +8,9 @@ from tracerd.importers.timeline import OPEN_NS, Timeline
 MAX_OPEN: Final = 100_000
 """Spans that are open at once; more would fill the memory, and are written without their end."""
 
+MAX_OPEN_BYTES: Final = 16 * 1024 * 1024
+"""Of their names and args, likewise."""
+
 _FAR: Final = 100
 """So many open spans of a thread are compared with an end."""
 
@@ -34,16 +37,18 @@ class Pairs:
         self._timeline = timeline
         self._stacks: defaultdict[int, list[tuple[bytes, _Begin]]] = defaultdict(list)
         self._asyncs: defaultdict[tuple[int, bytes], list[_Begin]] = defaultdict(list)
+        self._names: defaultdict[int, set[bytes]] = defaultdict(set)  # of what is open, by its id
         self._early_ends: dict[tuple[int, bytes], list[int]] = {}
         self._open = 0
+        self._open_bytes = 0
 
     def begin(self, track: int, name: bytes, start_ns: int, rest: bytes) -> None:
         """A span of a thread begins."""
         begin = _Begin(start_ns, track, rest)
-        if self._open >= MAX_OPEN:
+        if self._is_full():
             self._never_ended(begin)
             return
-        self._open += 1
+        self._opened(begin)
         self._stacks[track].append((name, begin))
 
     def end(self, track: int, name: bytes, end_ns: int) -> None:
@@ -61,23 +66,32 @@ class Pairs:
     def async_begin(self, track: int, key: tuple[int, bytes], start_ns: int, rest: bytes) -> None:
         """An async span begins; its end may stand before it, for threads may write at different times."""
         begin = _Begin(start_ns, track, rest)
-        ends = self._early_ends.get(key)
+        ends = self._early_ends.get(key) or self._early_ends.get((key[0], b""))
         if ends and ends[0] >= start_ns:
-            self._open += 1
+            self._opened(begin)
             self._ended(begin, ends.pop(0))
-        elif self._open >= MAX_OPEN:
+            self._open_bytes -= len(key[1])
+        elif self._is_full():
             self._never_ended(begin)
         else:
-            self._open += 1
+            self._opened(begin)
             self._asyncs[key].append(begin)
+            self._names[key[0]].add(key[1])
 
     def async_end(self, key: tuple[int, bytes], end_ns: int) -> None:
-        """The latest async span with this key ends."""
+        """The latest async span with this key ends; of this id alone, if the end has no name."""
+        if not key[1]:
+            names = self._names.get(key[0], ())
+            key = max(((key[0], name) for name in names), key=lambda key: self._asyncs[key][-1].start_ns, default=key)
         if begins := self._asyncs.get(key):
             self._ended(begins.pop(), end_ns)
             if not begins:
                 del self._asyncs[key]
-        elif len(self._early_ends) < MAX_OPEN:
+                self._names[key[0]].discard(key[1])
+                if not self._names[key[0]]:
+                    del self._names[key[0]]
+        elif len(self._early_ends) < MAX_OPEN and not self._is_full():
+            self._open_bytes += len(key[1])
             self._early_ends.setdefault(key, []).append(end_ns)
         else:
             self._timeline.left_out[_NO_BEGIN] += 1
@@ -93,9 +107,18 @@ class Pairs:
         if ends := sum(map(len, self._early_ends.values())):
             self._timeline.left_out[_NO_BEGIN] += ends
 
+    def _is_full(self) -> bool:
+        return self._open >= MAX_OPEN or self._open_bytes >= MAX_OPEN_BYTES
+
+    def _opened(self, begin: _Begin) -> None:
+        self._open += 1
+        self._open_bytes += len(begin.rest)
+
     def _ended(self, begin: _Begin, end_ns: int) -> None:
         self._open -= 1
-        self._timeline.add("X", begin.track, begin.start_ns, max(end_ns - begin.start_ns, 0), begin.rest)
+        self._open_bytes -= len(begin.rest)
+        dur_ns = self._timeline.length_ns(end_ns - begin.start_ns)
+        self._timeline.add("X", begin.track, begin.start_ns, dur_ns, begin.rest)
 
     def _never_ended(self, begin: _Begin) -> None:
         self._timeline.add("X", begin.track, begin.start_ns, OPEN_NS, begin.rest)

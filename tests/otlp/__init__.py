@@ -1,0 +1,1 @@
+"""The messages of OpenTelemetry's protocol."""

@@ -1,0 +1,1 @@
+"""Rules, windows, states and channels of `tracerd watch`."""

@@ -1,0 +1,1 @@
+"""The SDKs of OpenTelemetry, as programs that send something of each kind."""

@@ -1,0 +1,1 @@
+"""The pages in a real browser: Chromium, driven by playwright, with no way but to this machine."""

@@ -1,0 +1,15 @@
+"""Whether a log can be about a build at all; apart from what lays builds out, which takes a while to import."""
+
+from collections.abc import Iterable
+from typing import Final
+
+_STEP: Final = b'"process"'
+"""What each line holds that shows a process of a build: it is its category."""
+
+
+def may_have_lanes(blocks: Iterable[bytes]) -> bool:
+    """Whether `laid_out` has to see these blocks: without a process of `tracerd exec` it changes nothing.
+
+    To read a log once more, for this, takes a tenth of the time in which `laid_out` looks at it.
+    """
+    return any(block.rfind(_STEP) >= 0 for block in blocks)

@@ -1,0 +1,1 @@
+"""Rules over the windows of traces to alerts, and alerts to channels."""
