@@ -45,11 +45,18 @@ mutants *names:
     python -m tests.mutants {{names}}
 
 # How much of the core, the store and the rows is run; fails below what it should be.
-coverage:
+coverage: coverage-run coverage-report
+
+[private]
+coverage-run:
     coverage erase
     # Not what another user runs, who may not write the data here; and not what only starts other programs for long.
     coverage run -m pytest -n auto -k 'not users_daemon and not perfetto and not sanitizers' tests/core tests/exporters tests/rows tests/store tests/trace_json tests/traces tests/view
+
+[private]
+coverage-report:
     coverage combine --quiet
+    rm -f .coverage.*  # of processes that were killed while they wrote theirs
     coverage report --include 'tracerd/core/*' --fail-under 96
     coverage report --include 'tracerd/store/*,tracerd/traces/*' --fail-under 90
     coverage report --include 'tracerd/rows/*' --fail-under 95
