@@ -9,7 +9,7 @@ import msgspec
 from tracerd.core.own_prefixes import CLOCK_PREFIX, has_own_line
 from tracerd.rows.columns import COLUMNS
 from tracerd.rows.error_events import is_error
-from tracerd.rows.event import Event, level_of
+from tracerd.rows.event import Event, log_level
 from tracerd.rows.names import ProcessNames
 from tracerd.rows.table_values import Path, at_path, message_of, service_of, time_of
 from tracerd.store.own_lines import decode_clock
@@ -122,7 +122,7 @@ _COLUMNS: Final[Mapping[str, Column]] = {
     "process": lambda row: row.process,
     "thread": lambda row: row.thread,
     "service": lambda row: service_of(at_path(row.args, ("service",)), row.process),
-    "level": lambda row: level_of(row.event),
+    "level": lambda row: log_level(row.event),
     "message": lambda row: message_of(at_path(row.args, ("message",)), row.event.name),
     "args": lambda row: row.args,
 }
