@@ -11,9 +11,9 @@ from tracerd.rows.levels import LEVELS
 
 if TYPE_CHECKING:
     from tracerd.query.computation import Window
-    from tracerd.query.program import Input
     from tracerd.query.tree import Expr
     from tracerd.query.where import Where
+    from tracerd.rows.columns import Input
 
 
 class _OptionError(click.ClickException):

@@ -19,9 +19,9 @@ from tracerd.text import printable
 
 if TYPE_CHECKING:
     from tracerd.builds.steps import Build
+    from tracerd.rows.columns import Input
     from tracerd.rows.recording import Recording
     from tracerd.rows.source import Source
-    from tracerd.rows.table_maker import Input
 
 _READ = 0.55
 _SPAN_BYTES = 150

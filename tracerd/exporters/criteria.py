@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from tracerd.query.where import Where
-from tracerd.rows.event_columns import ARGS_COLUMNS, NESTING
+from tracerd.rows.columns import NESTING
+from tracerd.rows.event_columns import ARGS_COLUMNS
 from tracerd.rows.moment import Moment
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Final
 
-Number = int | float
+from tracerd.query.kinds import Number
 
 PER_PERCENT: Final = 10
 """Percentiles are given in tenths of a percent: p99.9 is 999."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from tracerd.errors import QueryError
+from tracerd.query.kinds import MAX_INT, MIN_INT
 from tracerd.query.lexer import (
     END,
     NAME,
@@ -39,8 +40,6 @@ from tracerd.query.tree import (
 MAX_DEPTH: Final = 50
 """Levels of an expression: enough for people, and few enough for the compiler of Python."""
 
-MIN_INT: Final = -(2**63)
-MAX_INT: Final = 2**63 - 1
 _MAX_DIGITS: Final = 19
 
 KEYWORDS: Final = ("if", "then", "else", "true", "false", "null")

@@ -8,15 +8,14 @@ from typing import Final, cast
 from tracerd.errors import InvalidEventError
 from tracerd.query.computation import MAX_ALERTS, Computation, Window
 from tracerd.query.lexer import NEWLINE, Text
-from tracerd.query.program import Input
 from tracerd.query.rules import check_rules
 from tracerd.query.scope import RELATIONS
 from tracerd.query.tracker_fields import expected, fits, is_int
 from tracerd.query.tracker_grammar import parse_metric, parse_tracker, parse_trackers
 from tracerd.query.tracker_program import Plan, Rows, WindowColumn, compile_tracker
-from tracerd.query.tracker_scope import EVENT_ID
 from tracerd.query.tracker_tree import TrackerTree
 from tracerd.query.views import check_views
+from tracerd.rows.columns import EVENT_ID, Input
 from tracerd.rows.table_values import at_path
 
 Event = dict[str, object]

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tracerd.query.grammar import MAX_INT, MIN_INT
-from tracerd.query.kinds import NULL
+from tracerd.query.kinds import MAX_INT, MIN_INT, NULL
 from tracerd.query.lexer import Text
 from tracerd.query.program import Atom, Code
 from tracerd.query.tracker_tree import Field

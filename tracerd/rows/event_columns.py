@@ -7,11 +7,11 @@ from typing import Final, Protocol, cast
 import msgspec
 
 from tracerd.core.own_prefixes import CLOCK_PREFIX, has_own_line
-from tracerd.rows.columns import COLUMNS
+from tracerd.rows.columns import COLUMNS, NESTING, Path
 from tracerd.rows.error_events import is_error
 from tracerd.rows.event import Event, log_level
 from tracerd.rows.names import ProcessNames
-from tracerd.rows.table_values import Path, at_path, message_of, service_of, time_of
+from tracerd.rows.table_values import at_path, message_of, service_of, time_of
 from tracerd.store.own_lines import decode_clock
 
 _ANYTHING: Final = msgspec.json.Decoder()
@@ -130,11 +130,8 @@ _COLUMNS: Final[Mapping[str, Column]] = {
 TYPES: Final[Mapping[str, str]] = {column: COLUMNS[column].type for column in _COLUMNS}
 """The columns that an event has."""
 
-NESTING: Final = ("self_us", "depth", "parent")
-"""The columns that it has beside these in a trace that was played."""
-
 PLAYED_TYPES: Final[Mapping[str, str]] = {**TYPES, **{column: COLUMNS[column].type for column in NESTING}}
-"""The columns that an event has there."""
+"""The columns that an event has in a trace that was played."""
 
 ARGS_COLUMNS: Final = ("args", "service", "message")
 """The columns that are made of any args, as values in args are."""

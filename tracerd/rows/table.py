@@ -6,22 +6,21 @@ from typing import Any, Final
 
 from msgspec import UNSET
 
+from tracerd.rows.columns import EVENT_ID, NESTING, Input
 from tracerd.rows.names import ProcessNames
 from tracerd.rows.table_events import TableEvents
 from tracerd.rows.table_maker import (
     BODY,
-    EVENT_ID,
     NAMED,
     POINT_COLUMNS,
     SPAN_COLUMNS,
-    Input,
     Loop,
     events_loop,
     fields_of,
     keys_of,
     make_rows,
 )
-from tracerd.rows.table_spans import NESTING, SPAN_FIELDS, Pairs
+from tracerd.rows.table_spans import SPAN_FIELDS, Pairs
 
 _UNWANTED: Final = {
     "events": "e.ph in {'', 'M'}",

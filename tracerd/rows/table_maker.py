@@ -10,15 +10,11 @@ from typing import Any, Final, NamedTuple
 
 from msgspec import UNSET
 
+from tracerd.rows.columns import EVENT_ID, Input, Path
 from tracerd.rows.error_events import ERROR_KEYS, error_of
 from tracerd.rows.levels import level_of
 from tracerd.rows.names import ProcessNames
-from tracerd.rows.table_values import WALL_US, Path, at_path, event_id, labels_of, message_of, points_of, time_of
-
-Input = str | Path
-"""A column; or a path in args: one key, or several that are first one key with dots, and else lie in one another."""
-
-EVENT_ID: Final = "event.id"
+from tracerd.rows.table_values import WALL_US, at_path, event_id, labels_of, message_of, points_of, time_of
 
 NAMED: Final = ("process", "thread", "service")
 """The columns that need names, which may stand anywhere in a log."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final, cast
 
-Path = tuple[str, ...]
+from tracerd.rows.columns import Path
 
 WALL_US: Final = 1e15
 """A ts from here on is the time since 1970, as in imports of old files: no machine runs for 32 years."""
