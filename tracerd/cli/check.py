@@ -9,9 +9,10 @@ import click
 
 from tracerd.cli.exporting import warn_problem
 from tracerd.cli.options import directory_option, trace_argument
+from tracerd.cli.printing import print_json
 from tracerd.cli.progress import progress_of
 from tracerd.cli.reading import Reading, no_gc
-from tracerd.text import plural, printable, printable_json
+from tracerd.text import plural, printable
 
 if TYPE_CHECKING:
     from tracerd.replay.kinds import Finding, Findings, Kind
@@ -54,8 +55,6 @@ def check(ctx: click.Context, trace: str, directory: Path, all_: bool, as_json: 
 
 
 def _print_json(findings: "Iterable[Finding]") -> None:
-    import orjson
-
     for line_no, kind, reason in findings:
         entry = {
             "line": line_no,
@@ -66,7 +65,7 @@ def _print_json(findings: "Iterable[Finding]") -> None:
             "fix": kind.fix,
             "mend": kind.fix,  # its name in 0.1.0, which scripts may read
         }
-        click.echo(printable_json(orjson.dumps(entry)))
+        print_json(entry)
 
 
 def _print(findings: "Findings") -> None:

@@ -17,8 +17,9 @@ from tracerd.cli.options import (
     top_option,
     where_option,
 )
-from tracerd.cli.reading import Read, print_lines, read_trace
-from tracerd.text import printable, printable_json
+from tracerd.cli.printing import print_json, print_lines
+from tracerd.cli.reading import Read, read_trace
+from tracerd.text import printable
 
 if TYPE_CHECKING:
     from tracerd.builds.steps import Build
@@ -136,12 +137,10 @@ def _compared(a: _Side, b: _Side, keys: "By") -> _Found:
 def _print_json(
     found: _Found, ids: tuple[str, str], top: int | None, fail_over: float | None, over: "list[Grown]"
 ) -> None:
-    import orjson
-
     from tracerd.view.diff import rounded
 
     grown = [{"name": one.name, "change": rounded(one.change)} for one in over]
-    click.echo(printable_json(orjson.dumps(found.as_json(ids, top) | {"fail_over": fail_over, "over": grown})))
+    print_json(found.as_json(ids, top) | {"fail_over": fail_over, "over": grown})
 
 
 def _print(found: _Found, ids: tuple[str, str], top: int | None, fail_over: float | None, over: "list[Grown]") -> None:

@@ -13,8 +13,8 @@ from tracerd.cli.completion import complete_file
 from tracerd.cli.exporting import warn_problem
 from tracerd.cli.options import complete_trace, directory_option
 from tracerd.cli.otlp_sending import JSON, PROTOBUF, is_url, position, send
+from tracerd.cli.printing import check_stdout
 from tracerd.cli.progress import Passes, progress_of
-from tracerd.cli.reading import check_stdout
 from tracerd.cli.target import STDOUT, Target
 from tracerd.errors import ExportError
 from tracerd.text import printable

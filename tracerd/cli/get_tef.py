@@ -18,8 +18,9 @@ from tracerd.cli.options import (
     trace_argument,
     where_option,
 )
+from tracerd.cli.printing import print_lines
 from tracerd.cli.progress import Passes, Progress, progress_of
-from tracerd.cli.reading import no_gc, print_lines
+from tracerd.cli.reading import no_gc
 from tracerd.cli.target import Target, is_stream
 from tracerd.exec.options import PROCESSES
 

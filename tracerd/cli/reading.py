@@ -1,18 +1,16 @@
 """How commands read a whole trace: the argument TRACE to a recording, with a progress bar when that takes long."""
 
 import gc
-import sys
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from io import TextIOWrapper
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from tracerd.cli.exporting import warn_problem
+from tracerd.cli.printing import check_stdout
 from tracerd.cli.progress import Progress, progress_of
 from tracerd.errors import TracerdError
 from tracerd.text import printable
@@ -26,21 +24,6 @@ if TYPE_CHECKING:
 _READ = 0.55
 _SPAN_BYTES = 150
 """Reading takes the first part of the time, playing the spans most of the rest: so many, by the size of the log."""
-
-_LINES = 1000
-"""Lines that are printed at once: each call flushes."""
-
-
-def check_stdout() -> None:
-    """Check that there is a stdout.
-
-    Raises:
-        ViewError: It was closed when we were started; click would print nothing, without an error.
-    """
-    from tracerd.errors import ViewError
-
-    if not sys.stdout:
-        raise ViewError("cannot write to stdout: it is closed")
 
 
 def sources_of(directory: Path, named: Sequence[str]) -> "Iterator[Source]":
@@ -80,25 +63,6 @@ def reading_errors(is_named: bool) -> Generator[None]:
         if is_named:
             raise
         click.echo(printable(str(error)), err=True)
-
-
-def print_lines(lines: Iterable[str]) -> None:
-    """Print lines, of which there may be millions; what stdout cannot write is escaped."""
-    stdout: object = sys.stdout
-    if isinstance(stdout, TextIOWrapper):
-        stdout.reconfigure(errors="backslashreplace")
-    rest = iter(lines)
-    while some := list(islice(rest, _LINES)):
-        click.echo("\n".join(some))
-
-
-def can_print(text: str) -> bool:
-    """Whether stdout, as it is encoded, can write this."""
-    try:
-        text.encode(sys.stdout.encoding)
-    except (UnicodeEncodeError, AttributeError):  # there may be no stdout
-        return False
-    return True
 
 
 class Read(NamedTuple):

@@ -11,7 +11,7 @@ import click
 from tracerd.cli.clickhouse import password_option, server
 from tracerd.cli.export import database_for, find_sources, read_tables
 from tracerd.cli.options import complete_trace, directory_option
-from tracerd.cli.reading import check_stdout, print_lines
+from tracerd.cli.printing import check_stdout, print_lines
 from tracerd.cli.target import STDOUT
 from tracerd.text import printable, printable_json
 
