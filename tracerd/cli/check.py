@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.cli.exporting import warn_problem
 from tracerd.cli.options import directory_option, trace_argument
 from tracerd.cli.printing import print_json
 from tracerd.cli.progress import progress_of
 from tracerd.cli.reading import Reading, no_gc
+from tracerd.cli.warnings import warn_problem
 from tracerd.text import plural, printable
 
 if TYPE_CHECKING:

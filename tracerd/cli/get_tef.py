@@ -8,7 +8,6 @@ import click
 from tracerd import redact
 from tracerd.cli.completion import complete_file
 from tracerd.cli.conditions import row_condition
-from tracerd.cli.exporting import warn_left_out
 from tracerd.cli.options import (
     directory_option,
     layout_option,
@@ -22,6 +21,7 @@ from tracerd.cli.printing import print_lines
 from tracerd.cli.progress import Passes, Progress, progress_of
 from tracerd.cli.reading import no_gc
 from tracerd.cli.target import Target, is_stream
+from tracerd.cli.warnings import warn_left_out
 from tracerd.exec.options import PROCESSES
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracerd.cli.conditions import option_errors
-from tracerd.cli.exporting import warn_problem
 from tracerd.cli.progress import progress_of
 from tracerd.cli.reading import Reading, reading_errors, sources_of
+from tracerd.cli.warnings import warn_problem
 from tracerd.query.windows import Windowed, Windows
 from tracerd.rows.clock_lines import clock_lines
 from tracerd.view.event_text import MAX_US

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.cli.exporting import warn_left_out
 from tracerd.cli.options import complete_trace, directory_option, layout_option
 from tracerd.cli.progress import progress_of
+from tracerd.cli.warnings import warn_left_out
 from tracerd.errors import ViewError
 from tracerd.text import printable
 

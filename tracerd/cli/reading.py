@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from tracerd.cli.exporting import warn_problem
 from tracerd.cli.printing import check_stdout
 from tracerd.cli.progress import Progress, progress_of
+from tracerd.cli.warnings import warn_problem
 from tracerd.errors import TracerdError
 from tracerd.text import printable
 
@@ -39,15 +39,16 @@ def sources_of(directory: Path, named: Sequence[str]) -> "Iterator[Source]":
     if named:
         yield from [find_trace(directory, name) for name in named]
         return
-    logs = list_logs(directory)
-    if not logs:
-        raise ViewError(f"there are no traces in {directory} yet; `tracerd exec CMD` records one")
-    for log in logs:
+    is_empty = True
+    for log in list_logs(directory):
         try:
             source = find_trace(directory, f"{log.path}")
         except NoSuchTraceError:  # it was removed meanwhile
             continue
+        is_empty = False
         yield source
+    if is_empty:
+        raise ViewError(f"there are no traces in {directory} yet; `tracerd exec CMD` records one")
 
 
 @contextmanager

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import click
 
 from tracerd.cli.conditions import row_condition
-from tracerd.cli.exporting import warn_problem
 from tracerd.cli.options import complete_trace, directory_option, moment, where_option
 from tracerd.cli.printing import check_stdout, has_colours
 from tracerd.cli.querying import window_of
 from tracerd.cli.reading import reading_errors, sources_of
+from tracerd.cli.warnings import warn_problem
 from tracerd.rows.levels import LEVELS
 
 if TYPE_CHECKING:

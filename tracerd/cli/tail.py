@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from tracerd.cli.conditions import row_condition
-from tracerd.cli.exporting import warn_problem
 from tracerd.cli.options import complete_trace, directory_option, span_duration, where_option
 from tracerd.cli.printing import check_stdout, has_colours
+from tracerd.cli.warnings import warn_problem
 from tracerd.errors import NoSuchTraceError, ViewError
 from tracerd.rows.levels import LEVELS
 from tracerd.text import printable

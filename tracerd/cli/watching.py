@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 import click
 import platformdirs
 
-from tracerd.cli.exporting import warn_problem
 from tracerd.cli.progress import progress_of
 from tracerd.cli.reading import Reading
+from tracerd.cli.warnings import warn_problem
 from tracerd.errors import ChannelError, ViewError
 from tracerd.text import printable, printable_json
 
