@@ -9,8 +9,8 @@ import click
 
 from tracerd.cli.options import directory_option, trace_argument
 from tracerd.cli.printing import print_json
-from tracerd.cli.progress import progress_of
-from tracerd.cli.reading import Reading, no_gc
+from tracerd.cli.progress import Reading, progress_of
+from tracerd.cli.reading import no_gc
 from tracerd.cli.warnings import warn_problem
 from tracerd.text import plural, printable
 
@@ -40,8 +40,8 @@ def check(ctx: click.Context, trace: str, directory: Path, all_: bool, as_json: 
     source = find_trace(directory.absolute(), trace)
     findings = Findings(None if all_ or as_json else FIRST_OF_A_KIND)
     player = Player(findings)
-    with no_gc(), progress_of(source) as progress:
-        for block in Reading(source, progress).stored_blocks():
+    with no_gc(), progress_of(source.trace_id) as progress:
+        for block in Reading(source, progress, plays=True).stored_blocks():
             player.feed(block)
         player.finish()
     warn_problem(source)

@@ -13,7 +13,7 @@ from tracerd.cli.completion import complete_file
 from tracerd.cli.options import complete_trace, directory_option
 from tracerd.cli.otlp_sending import JSON, PROTOBUF, is_url, position, send
 from tracerd.cli.printing import check_stdout
-from tracerd.cli.progress import Passes, progress_of
+from tracerd.cli.progress import Reading, progress_of
 from tracerd.cli.reading import sources_of
 from tracerd.cli.target import STDOUT, Target
 from tracerd.cli.warnings import warn_bad_lines, warn_problem
@@ -133,8 +133,8 @@ def read_tables(sources: "Sequence[Source]", reads: int, *, redacts: bool = Fals
     from tracerd.exporters.tables import Tables
 
     for source in sources:
-        with progress_of(source) as progress:
-            tables = Tables(source, redacts=redacts, read=Passes(source, progress, reads - 1).read)
+        with progress_of(source.trace_id) as progress:
+            tables = Tables(source, redacts=redacts, read=Reading(source, progress, reads + 1).read)
             yield tables
         warn_problem(source)
         warn_bad_lines(source.trace_id, tables.bad_lines, tables.first_bad_line)

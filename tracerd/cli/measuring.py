@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracerd.cli.conditions import option_errors
-from tracerd.cli.progress import progress_of
-from tracerd.cli.reading import Reading, reading_errors, sources_of
+from tracerd.cli.progress import Reading, progress_of
+from tracerd.cli.reading import reading_errors, sources_of
 from tracerd.cli.warnings import warn_problem
 from tracerd.query.windows import Windowed, Windows
 from tracerd.rows.clock_lines import clock_lines
@@ -65,8 +65,8 @@ class Points:
     def rows(self) -> Iterator[tuple[str, str, int | float, int | None, int | float | None]]:
         """Name, labels, value, time and ts of each point that passes the condition."""
         for source in sources_of(self._directory, self._named):
-            with reading_errors(bool(self._named)), progress_of(source) as progress:
-                yield from self._rows_of(source, Reading(source, progress, 1))
+            with reading_errors(bool(self._named)), progress_of(source.trace_id) as progress:
+                yield from self._rows_of(source, Reading(source, progress))
             warn_problem(source)
 
     def _rows_of(self, source: "Source", reading: "Reading") -> Iterator[Any]:

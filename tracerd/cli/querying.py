@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.cli.progress import progress_of
-from tracerd.cli.reading import Reading
+from tracerd.cli.progress import Reading, progress_of
 from tracerd.cli.warnings import warn_bad_lines, warn_problem
 from tracerd.errors import ViewError
 from tracerd.text import printable
@@ -96,8 +95,8 @@ def _feed(computation: "Computation", tracker: "Tracker", source: "Source", wind
         names.take(source.blocks())
     in_order = bool(tree.alerts or tree.fields)
     table = Table(tree.relation, plan.inputs, source.trace_id, names, in_order=in_order)
-    with progress_of(source) as progress:
-        computation.feed_table(table, Reading(source, progress, 1).blocks())
+    with progress_of(source.trace_id) as progress:
+        computation.feed_table(table, Reading(source, progress).blocks())
     warn_problem(source)
     events = table.events
     if events.bad_lines and events.bad_lines == events.line:

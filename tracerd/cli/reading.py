@@ -2,7 +2,7 @@
 
 import gc
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from tracerd.cli.printing import check_stdout
-from tracerd.cli.progress import Progress, progress_of
+from tracerd.cli.progress import Reading, progress_of
 from tracerd.cli.warnings import warn_problem
 from tracerd.errors import TracerdError
 from tracerd.text import printable
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from tracerd.rows.columns import Input
     from tracerd.rows.recording import Recording
     from tracerd.rows.source import Source
-
-_READ = 0.55
-_SPAN_BYTES = 150
-"""Reading takes the first part of the time, playing the spans most of the rest: so many, by the size of the log."""
 
 
 def sources_of(directory: Path, named: Sequence[str]) -> "Iterator[Source]":
@@ -102,8 +98,8 @@ def read_trace(
 
     check_stdout()
     source = find_trace(directory.absolute(), name)
-    with no_gc(), progress_of(source) as progress:
-        reading = Reading(source, progress)
+    with no_gc(), progress_of(source.trace_id) as progress:
+        reading = Reading(source, progress, plays=True)
         recording, steps = read_whole(source, inputs, reading.shown, reading.tick, may_be_build=may_be_build)
         build = steps.build(_now_ns(source))
         if build:
@@ -147,8 +143,8 @@ def read_steps(directory: Path, name: str) -> "tuple[str, Build]":
 
     check_stdout()
     source = find_trace(directory.absolute(), name)
-    with progress_of(source) as progress:
-        build = read_build(Reading(source, progress, 1).blocks())
+    with progress_of(source.trace_id) as progress:
+        build = read_build(Reading(source, progress).blocks())
     warn_problem(source)
     if build is None:
         how = "`tracerd exec --all -- make` records a build"
@@ -167,44 +163,3 @@ def no_gc() -> Generator[None]:
         yield
     finally:
         gc.enable()
-
-
-class Reading:
-    """A trace that is read and then played, with a progress of both.
-
-    Args:
-        source: The trace.
-        progress: Where to show it.
-        of_all: Which part of all the reading is.
-    """
-
-    def __init__(self, source: "Source", progress: Progress, of_all: float = _READ) -> None:
-        self._of_all = of_all
-        self._source = source
-        self._progress = progress
-        self._bytes = 0
-        self._ticks = 0
-
-    def blocks(self) -> Iterator[bytes]:
-        """The blocks of the trace."""
-        return self.shown(self._source.blocks())
-
-    def stored_blocks(self) -> Iterator[bytes]:
-        """The blocks of the trace with begin marks and all."""
-        return self.shown(self._source.stored_blocks())
-
-    def shown(self, blocks: Iterable[bytes]) -> Generator[bytes]:
-        """Blocks of the trace, with a step of the progress after each."""
-        for block in blocks:
-            yield block
-            self._bytes += len(block)
-            part = self._source.part_read
-            self._progress.reach(None if part is None else self._of_all * part)
-
-    def tick(self) -> None:
-        """Show that some more spans were played."""
-        from tracerd.rows.spans import TICK_MASK
-
-        self._ticks += 1
-        played = self._ticks * (TICK_MASK + 1) * _SPAN_BYTES / max(self._bytes, 1)
-        self._progress.reach(None if self._source.part_read is None else _READ + (1 - _READ) * played)

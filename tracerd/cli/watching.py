@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Final
 import click
 import platformdirs
 
-from tracerd.cli.progress import progress_of
-from tracerd.cli.reading import Reading
+from tracerd.cli.progress import Reading, progress_of
 from tracerd.cli.warnings import warn_problem
 from tracerd.errors import ChannelError, ViewError
 from tracerd.text import printable, printable_json
@@ -148,8 +147,8 @@ def once_over(
     has_fired = False
     for source in sources:
         here = clients.get(source.trace_id, NO_PROCESSES) if source.log is not None else NO_PROCESSES
-        with progress_of(source) as progress:
-            reading = Reading(source, progress, 1)
+        with progress_of(source.trace_id) as progress:
+            reading = Reading(source, progress)
             alerts = alerts_of(source, reading.blocks, programs, rules, here, time.time_ns() // 1000, warn)
         warn_problem(source)
         output.report(alerts)
