@@ -167,14 +167,10 @@ def _print_days(rows: "Sequence[dict[str, str | int]]", *, as_json: bool) -> Non
 
 
 def _print_table(head: Sequence[str], rows: Iterator[list[str]]) -> None:
-    """Columns as wide as their widest cell."""
-    cells = [list(head), *rows]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
-    for row in cells:
-        columns = zip(row, widths, head, strict=True)
-        click.echo(
-            "  ".join(c.ljust(width) if name in _LEFT else c.rjust(width) for c, width, name in columns).rstrip()
-        )
+    from tracerd.view.tables import aligned
+
+    for line in aligned([head, *rows], [name not in _LEFT for name in head]):
+        click.echo(line)
 
 
 def _time(seconds: float | None) -> str:

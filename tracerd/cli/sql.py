@@ -97,12 +97,9 @@ def _csv(rows: Iterable[Sequence[object]]) -> Iterator[str]:
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
     """The rows below their columns; numbers to the right."""
+    from tracerd.view.tables import aligned
+
     texts = [[printable("" if value is None else str(value)) for value in row] for row in rows]
     names = [printable(column) for column in columns]
-    widths = [max(map(len, column)) for column in zip(names, *texts, strict=True)]
     right = [all(isinstance(row[at], int | float | None) for row in rows) and bool(rows) for at in range(len(columns))]
-    for line in [names, *texts]:
-        cells = zip(line, widths, right, strict=True)
-        yield "  ".join(
-            text.rjust(width) if is_right else text.ljust(width) for text, width, is_right in cells
-        ).rstrip()
+    return aligned([names, *texts], right)
