@@ -66,7 +66,7 @@ def row_condition(
 ) -> "Where | None":
     """The condition of --where and the short options, on events; `is_played` if it is known how these nest."""
     from tracerd.query import where as forms
-    from tracerd.rows.event_columns import PLAYED_TYPES, TYPES
+    from tracerd.query.single_events import PLAYED_TYPES, TYPES
 
     also: list[Expr] = []
     if min_dur_s is not None:

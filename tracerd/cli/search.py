@@ -63,7 +63,7 @@ def search(
 
     Exit 1 if nothing is found.
     """
-    from tracerd.rows.event_columns import EventTest
+    from tracerd.query.single_events import EventTest
     from tracerd.rows.text_search import TextSearch
     from tracerd.view.search import Search
 

@@ -20,7 +20,7 @@ from tracerd.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tracerd.rows.event_columns import EventTest
+    from tracerd.query.single_events import EventTest
     from tracerd.rows.follow import Growing, Live
     from tracerd.rows.source import Source
     from tracerd.view.tail import Output
@@ -96,7 +96,7 @@ def _test(
     """What an event must pass by all these options; None if there is none."""
     if where is None and not names and not pids and level is None and min_dur is None:
         return None
-    from tracerd.rows.event_columns import EventTest
+    from tracerd.query.single_events import EventTest
 
     condition = row_condition(where, names, (), pids, min_dur, level)
     return None if condition is None else EventTest(condition)

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
+from tracerd.query.single_events import EventTest
 from tracerd.rows.clock_lines import clock_lines
 from tracerd.rows.document import repaired
 from tracerd.rows.event import decode_line
-from tracerd.rows.event_columns import EventTest
 from tracerd.rows.text_search import TextSearch
 from tracerd.store.log import lines_with
 from tracerd.view.event_text import Clock, Lines
