@@ -24,13 +24,7 @@ _MAX_NAMES = 10_000
 
 
 class Points:
-    """The points of some traces that a person asks for.
-
-    Args:
-        directory: The trace directory.
-        named: The traces; none for all of the directory.
-        where: A condition on points.
-        window: Of which time; None for all.
+    """The points that a person asks for: of the named traces, or of all in the directory.
 
     Attributes:
         names: The names of other points, up to a limit.

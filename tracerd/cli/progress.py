@@ -24,11 +24,7 @@ STEPS = 1000
 
 
 class Progress:
-    """How far a command is.
-
-    Args:
-        label: What is read.
-    """
+    """How far a command is that reads what the label says."""
 
     def __init__(self, label: str) -> None:
         self._label = printable(label)

@@ -128,10 +128,7 @@ def _now_ns(source: "Source") -> int | None:
 
 
 def read_steps(directory: Path, name: str) -> "tuple[str, Build]":
-    """Read the processes that `tracerd exec` has recorded in the trace that a person means.
-
-    Returns:
-        Its id, and its steps.
+    """Read the processes that `tracerd exec` has recorded in the trace that a person means: its id, and its steps.
 
     Raises:
         TracerdError: None fits, or more than one, or it cannot be read, or no such process is in it.

@@ -34,11 +34,6 @@ CONFIG: Final = "watch.toml"
 class Output:
     """Where alerts go.
 
-    Args:
-        rules: The rules, for the widths of columns.
-        as_json: Print JSON.
-        with_date: Print days.
-
     Attributes:
         channels: Where they go beside stdout.
         sent: What was sent to them before; None to send everything.
@@ -107,12 +102,7 @@ def channels(on_alert: str | None, config: Path | None, *, use_config: bool) -> 
 
 
 def sent(identity: Iterable[object], rules: "dict[str, WatchRule]") -> "Sent":
-    """What an earlier run with the same arguments has sent.
-
-    Args:
-        identity: The arguments.
-        rules: The rules.
-    """
+    """What an earlier run with the same arguments, its identity, has sent."""
     from hashlib import sha256
 
     from tracerd.watch.sent import Sent

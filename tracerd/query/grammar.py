@@ -63,7 +63,6 @@ class Parser:
         newlines: Whether newlines end statements.
 
     Attributes:
-        text: The text.
         token: The next token.
     """
 
@@ -107,12 +106,7 @@ class Parser:
         return self.advance()
 
     def unexpected(self, expected: str, known: Iterable[str] = ()) -> QueryError:
-        """The error that something else comes next.
-
-        Args:
-            expected: What should come.
-            known: Words of which one may have been meant.
-        """
+        """The error that something else comes next; one of the known words may have been meant."""
         token = self.token
         hint = did_you_mean(token.text, known) if token.kind in (NAME, OPERATOR) else ""
         return self.text.error(token.at, f"expected {expected}, not {shown(token)}{hint}")

@@ -31,12 +31,8 @@ class Tracker:
     `{"event_id": "w1", "ts": 1704067200000, "payload": {...}, "meta": {...}}`: `ts` is in milliseconds since 1970,
     `payload` has the fields, and `meta`, which may be missing, the columns.
 
-    Args:
-        tree: What was read.
-        text: What it is written in.
-
     Attributes:
-        tree: The tracker.
+        tree: What was read.
         text: What it is written in.
         views: Its views, by name.
 
@@ -53,11 +49,7 @@ class Tracker:
 
     @classmethod
     def parse(cls, text: str, source: str = "tracker") -> "Tracker":
-        """The tracker of a text.
-
-        Args:
-            text: The text.
-            source: What it is called in an error: its file.
+        """The tracker of a text, whose source, such as a file, is named in an error.
 
         Raises:
             QueryError: It is no tracker; the message begins with source, line and column.
@@ -67,11 +59,7 @@ class Tracker:
 
     @classmethod
     def parse_all(cls, text: str, source: str = "rules") -> "list[Tracker]":
-        """The trackers of a text: one or several, each with a name of its own.
-
-        Args:
-            text: The text.
-            source: What it is called in an error: its file.
+        """The trackers of a text, as `parse`: one or several, each with a name of its own.
 
         Raises:
             QueryError: It is none; the message begins with source, line and column.

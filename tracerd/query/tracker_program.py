@@ -32,13 +32,7 @@ _PARAMETERS: Final = ("total", "valid", "low", "high", "nulls", "invalid", "aler
 
 @dataclass(frozen=True, slots=True)
 class MetricPlan:
-    """How a metric is read off its groups.
-
-    Attributes:
-        group: The number of the groups.
-        is_grouped: Whether it has keys.
-        aggregate: What it is of one group.
-    """
+    """How a metric is read off the groups of a number; without keys it has one group."""
 
     group: int
     is_grouped: bool

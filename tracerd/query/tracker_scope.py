@@ -20,11 +20,6 @@ _FIELD_KINDS: Final[Mapping[str, int]] = {
 class TrackerScope:
     """The names of a tracker.
 
-    Args:
-        tree: The tracker.
-        types: The columns of its relation.
-        text: What it is written in.
-
     Attributes:
         defined: The derived values that are computed by now.
         locals: The checked value of each field; empty while rows are chosen, when only columns are known.

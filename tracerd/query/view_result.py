@@ -40,14 +40,7 @@ class ViewQuery:
 def question(
     tracker: Tracker, view: str, metric: str | None, group_by: str | None, filters: Mapping[str, str]
 ) -> ViewQuery:
-    """Check a question.
-
-    Args:
-        tracker: The tracker.
-        view: The name of a view.
-        metric: Which metric; None if the view has only one.
-        group_by: Which key; None if the view has only one.
-        filters: The value of each filter.
+    """Check a question, of a view of a tracker; of an only metric or key the name may be left out.
 
     Raises:
         ViewQueryError: It does not fit the view.

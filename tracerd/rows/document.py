@@ -62,9 +62,6 @@ def repaired(block: bytes) -> bytes:
 class Decompressed:
     """Iterates over the bytes of a gzip file, in pieces; what is not gzip stays as it is.
 
-    Args:
-        pieces: The file.
-
     Attributes:
         problem: Why it ends too early, as words that follow a name; empty if it does not. Known at the end.
     """

@@ -233,11 +233,7 @@ class Reader:
     # ---------------------------------------------------------- the whole trace
 
     def finish(self) -> list[Spans]:
-        """Play all that was fed.
-
-        Returns:
-            The tracks, with their spans.
-        """
+        """Play all that was fed, and give the tracks."""
         self._slots.clear()
         places = [(pid, tid) for pid, tid, _ in self._threads.tracks()]
         return self._tracks.finish(places, self._count)

@@ -127,12 +127,7 @@ def _needs_args(relation: str, inputs: Sequence[Input]) -> bool:
 
 
 def events_for(tables: Iterable[tuple[str, Sequence[Input]]], fields: Iterable[str] = ()) -> TableEvents:
-    """The reader of all that tables need.
-
-    Args:
-        tables: Of each its relation and its inputs.
-        fields: Fields of events that are needed beside it.
-    """
+    """The reader of all that tables need, each of a relation and its inputs, and of other fields of events."""
     found = set(fields)
     keys: dict[str, object] = {}
     is_whole, has_spans = False, False
