@@ -36,13 +36,13 @@ class Points:
     """
 
     def __init__(self, directory: Path, named: Sequence[str], where: str | None, window: "Window | None") -> None:
+        from tracerd.query.computation import bounds
         from tracerd.query.scope import RELATIONS
         from tracerd.query.where import compile_where
 
         with option_errors():
             self._where = compile_where(where, "points", RELATIONS["points"])
-        self._low = float("-inf") if window is None or window.start is None else window.start
-        self._high = float("inf") if window is None or window.end is None else window.end
+        self._low, self._high = bounds(window)
         self.has_window = window is not None
         self._directory = directory
         self._named = named
@@ -65,7 +65,8 @@ class Points:
 
     def _rows_of(self, source: "Source", reading: "Reading") -> Iterator[Any]:
         from tracerd.rows.names import ProcessNames
-        from tracerd.rows.table import NAMED, Table
+        from tracerd.rows.table import Table
+        from tracerd.rows.table_maker import NAMED
 
         where = self._where
         inputs = ("name", "labels", "value", "time", "ts_us", *(where.inputs if where else ()))

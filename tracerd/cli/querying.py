@@ -77,24 +77,20 @@ def computed(
     from tracerd.query.computation import Computation
     from tracerd.rows.source import find_trace
 
-    plan = tracker.plan(window)
-    computation = Computation(tracker.tree, plan, window, max_alerts=max_alerts)
+    computation = Computation(tracker.tree, tracker.plan(window), window, max_alerts=max_alerts)
     for source in [find_trace(directory.absolute(), trace) for trace in traces]:
-        _feed(computation, tracker, source, window)
+        _feed(computation, source)
     return computation.result()
 
 
-def _feed(computation: "Computation", tracker: "Tracker", source: "Source", window: "Window | None") -> None:
+def _feed(computation: "Computation", source: "Source") -> None:
     from tracerd.rows.names import ProcessNames
-    from tracerd.rows.table import NAMED, Table
 
-    plan, tree = tracker.plan(window), tracker.tree
     names = ProcessNames()
-    if any(name in plan.inputs for name in NAMED):
+    if computation.needs_names:
         source.keep()
         names.take(source.blocks())
-    in_order = bool(tree.alerts or tree.fields)
-    table = Table(tree.relation, plan.inputs, source.trace_id, names, in_order=in_order)
+    table = computation.table(source.trace_id, names)
     with progress_of(source.trace_id) as progress:
         computation.feed_table(table, Reading(source, progress).blocks())
     warn_problem(source)

@@ -20,7 +20,6 @@ from tracerd.rows.table_values import at_path
 
 Event = dict[str, object]
 
-_KEYS: Final = ("event_id", "ts", "payload", "meta", "tracker_id")
 _ID_BYTES: Final = 8
 
 

@@ -11,7 +11,6 @@ from tracerd.rows.names import ProcessNames
 from tracerd.rows.table_events import TableEvents
 from tracerd.rows.table_maker import (
     BODY,
-    NAMED,
     POINT_COLUMNS,
     SPAN_COLUMNS,
     Loop,
@@ -140,6 +139,3 @@ def events_for(tables: Iterable[tuple[str, Sequence[Input]]], fields: Iterable[s
             found.add("args")
     is_whole |= any(map(_UNFIT.search, keys))
     return TableEvents(found, None if is_whole else keys, SPAN_FIELDS if has_spans else ())
-
-
-__all__ = ["NAMED", "Table", "events_for"]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from tracerd.query.computation import bounds
 from tracerd.rows.table_values import service_of
 from tracerd.web.daemon import daemon_status
 from tracerd.web.forms import Parameter
@@ -40,8 +41,7 @@ class _Service:
 def _services(asked: Asked) -> Mapping[str, object]:
     now_us = time.time_ns() // 1000
     window = asked.values.window("from", "to")
-    low = float("-inf") if window is None or window.start is None else window.start
-    high = float("inf") if window is None or window.end is None else window.end
+    low, high = bounds(window)
     found: dict[str, _Service] = {}
     for log in asked.store.rows(asked.values.texts("trace"), _EVENTS, asked.work, since_us=since_us(window)):
         processes = log.processes
