@@ -194,16 +194,12 @@ def _pick(block: bytes, line_no: int, summary: Summary) -> list[bytes]:
         if isinstance(taken, BadLine):
             summary.left_out += 1
             if len(summary.first_left_out) < FIRST_LEFT_OUT:
-                summary.first_left_out.append(_left_out(line_no + at, line, taken))
+                summary.first_left_out.append(LeftOut(line_no + at, taken.reason if line.strip() else "a blank line"))
         elif not is_clock:
             lines[at] = taken
         elif summary.clock is None:
             summary.clock = decode_clock(taken)
     return lines
-
-
-def _left_out(number: int, line: bytes, bad: BadLine) -> LeftOut:
-    return LeftOut(number, bad.reason if line.strip() else "a blank line")
 
 
 # ------------------------------------------------------------------ to a file, atomically
