@@ -10,7 +10,7 @@ import click
 
 from tracerd.cli.clickhouse import insert, password_option
 from tracerd.cli.completion import complete_file
-from tracerd.cli.options import complete_trace, directory_option
+from tracerd.cli.options import complete_trace, directory_option, redact_option
 from tracerd.cli.otlp_sending import JSON, PROTOBUF, is_url, position, send
 from tracerd.cli.printing import check_stdout
 from tracerd.cli.progress import Reading, progress_of
@@ -51,9 +51,7 @@ def _format(name: str, what: str) -> "Callable[[Callable[..., None]], Callable[.
 )
 @_format("otlp", "OpenTelemetry's spans, logs and metrics: JSON lines, or to a collector; - is stdout.")
 @_format("jaeger", "A JSON document of spans that Jaeger's page opens; - is stdout.")
-@click.option(
-    "--redact", "redacts", is_flag=True, help="Hide passwords, tokens and keys, as far as they can be recognised."
-)
+@redact_option
 @click.option(
     "--otlp-protocol",
     "protocol",

@@ -12,6 +12,7 @@ from tracerd.cli.options import (
     directory_option,
     layout_option,
     moment,
+    redact_option,
     size,
     span_duration,
     trace_argument,
@@ -63,9 +64,7 @@ if TYPE_CHECKING:
     metavar="SIZE",
     help="Write files of at most SIZE, before they are compressed, such as 500MB: FILE-1.json, FILE-2.json, ...",
 )
-@click.option(
-    "--redact", "redacts", is_flag=True, help="Hide passwords, tokens and keys, as far as they can be recognised."
-)
+@redact_option
 @layout_option
 def get_tef(
     trace: str,

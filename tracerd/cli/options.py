@@ -105,6 +105,10 @@ layout_option = click.option(
     help="Show processes on as few rows as ran at once, or on a row each.",
 )
 
+redact_option = click.option(
+    "--redact", "redacts", is_flag=True, help="Hide passwords, tokens and keys, as far as they can be recognised."
+)
+
 BY_NAME = "name"
 """What spans are grouped by without the option --by."""
 
