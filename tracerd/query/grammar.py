@@ -58,12 +58,8 @@ _POWERS: Final = {
 class Parser:
     """Reads expressions from tokens; the grammar of trackers is built on it.
 
-    Args:
-        text: The text.
-        newlines: Whether newlines end statements.
-
     Attributes:
-        token: The next token.
+        token: The next one.
     """
 
     def __init__(self, text: Text, *, newlines: bool) -> None:

@@ -36,11 +36,7 @@ class Result:
     nulls: dict[str, int]
 
     def as_json(self, digits: int | None = None) -> dict[str, object]:
-        """The four keys of its JSON, with the metrics by name.
-
-        Args:
-            digits: Round floats to so many decimals.
-        """
+        """The four keys of its JSON, with the metrics by name, and floats rounded to so many decimals."""
         metrics: dict[str, object] = {}
         for name, value in sorted(self.metrics.items()):
             metrics[name] = value if digits is None else _rounded(value, digits)

@@ -27,12 +27,8 @@ FROM_OTHER_LINES: Final = ("line", "time", "process", "thread", "service")
 class Surroundings:
     """What of an event stands in other lines of its trace: names, clocks, and how many lines there are.
 
-    Args:
-        trace: What the trace is called.
-
     Attributes:
-        names: The names of processes and threads.
-        lines: How many lines were taken.
+        lines: How many were taken.
     """
 
     def __init__(self, trace: str) -> None:

@@ -36,14 +36,7 @@ _SHORT: Final = 2**31
 
 
 class SqlCode:
-    """Expressions of one SELECT.
-
-    Args:
-        dialect: The engine.
-        steps: Where what is computed on the way goes.
-        resolve: The value of a name.
-        text: What expressions are written in, for the places of errors.
-    """
+    """Expressions of one SELECT: what is computed on the way goes to the steps, and faults have places in the text."""
 
     def __init__(self, dialect: Dialect, steps: Steps, resolve: Callable[[Name], Value], text: Text) -> None:
         self._dialect = dialect

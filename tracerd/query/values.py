@@ -69,9 +69,6 @@ class _Totals:
 class Values:
     """The values of one expression in one group.
 
-    Args:
-        needs: What will be asked of them.
-
     Attributes:
         doubles: Where floats are appended.
         pending: Where other values are appended, floats too; whatever is no number is left out.

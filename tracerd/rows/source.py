@@ -90,10 +90,8 @@ class Source:
     def blocks(self, source: Snapshot | None = None) -> Iterator[bytes]:
         """Its events in blocks of whole lines; only the very last may lack its newline.
 
-        Spans that only have begun, by their marks, are at the end: see `trace_json.begin_marks`.
-
-        Args:
-            source: How much of a log to read; without it, what is there now.
+        Spans that only have begun, by their marks, are at the end: see `trace_json.begin_marks`. Without a snapshot it
+        is what is there now.
 
         Raises:
             TracerdError: It cannot be read, or is a document without any event.

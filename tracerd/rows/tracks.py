@@ -86,9 +86,7 @@ class Tracks:
     def finish(self, places: "list[tuple[Id, Id | None]]", count: Callable[[Id, Columns], None]) -> list[Spans]:
         """Play all that was added, and forget it.
 
-        Args:
-            places: The processes and threads, in the order of their tracks.
-            count: Called with each process and the events of a track of it.
+        Tracks come in the order of the places, which are processes and threads; the events of each are counted before.
         """
         if events := self._events.get((None, None)):
             self._play_exactly(None, None, events.take())

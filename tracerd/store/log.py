@@ -21,10 +21,7 @@ MAX_TAIL_BYTES = DEFAULT_MAX_LINE_BYTES
 
 
 class LogWriter:
-    """An open log, with a shared lock: it shows that the log is in use and must not be removed.
-
-    Args:
-        path: The log; made if it is not there.
+    """An open log, made if it is not there, with a shared lock: it is in use and must not be removed.
 
     Raises:
         NotAFileError: It is not a regular file.

@@ -209,23 +209,19 @@ def export_to_file(
     source: Snapshot,
     target: str,
     progress: Progress = lambda _: None,
-    blocks: Iterable[bytes] | None = None,
-    verify: Verify = lambda _: "",
 ) -> Summary:
     """Write a trace to a file: readers see the old file or the whole new one. A name ending in `.gz` compresses.
 
     Args:
         source: Which log, and how much of it.
         target: A path from `resolve_target`.
-        progress: See `write_tef`, as for what follows.
-        blocks: What to read instead of the log.
-        verify: May raise to give it up; then the old file stays.
+        progress: See `write_tef`; if it raises, the old file stays.
 
     Raises:
         ExportError: The file could not be written; nothing is left behind.
     """
     with replaced(target) as sink:
-        return write_tef(source, sink, progress, blocks, verify)
+        return write_tef(source, sink, progress)
 
 
 @contextlib.contextmanager
