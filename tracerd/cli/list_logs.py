@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
@@ -10,7 +9,7 @@ import click
 
 from tracerd.cli.list_catalog import DAY_SUMS, Options, catalog_options, chosen, days, page_of
 from tracerd.cli.options import directory_option
-from tracerd.cli.printing import print_json
+from tracerd.cli.printing import print_json, time_text
 from tracerd.text import printable
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ def _described(logs: "Sequence[StoredTrace]") -> "Iterator[tuple[StoredTrace, At
 
 def _rows(logs: "Sequence[StoredTrace]") -> Iterator[list[str]]:
     for log, about in _described(logs):
-        yield [_time(about.start_s), *_ended(about), printable(log.trace_id), printable(about.command or "")]
+        yield [time_text(about.start_s), *_ended(about), printable(log.trace_id), printable(about.command or "")]
 
 
 def _long_rows(logs: "Sequence[StoredTrace]") -> Iterator[list[str]]:
@@ -90,7 +89,7 @@ def _long_rows(logs: "Sequence[StoredTrace]") -> Iterator[list[str]]:
     for log, about in _described(logs):
         counted = totals(log)
         numbers = (log.log_size + log.packed_size, counted.stored, counted.repaired, counted.refused, counted.lost)
-        times = (_time(about.start_s), _time(log.last_write_s))
+        times = (time_text(about.start_s), time_text(log.last_write_s))
         command = shortened(printable(about.command or ""))
         yield [*map(str, numbers), *times, *_ended(about), command, printable(log.file)]
 
@@ -135,7 +134,7 @@ def _catalog_row(found: "Described") -> list[str]:
     time_us, dur_us = found.summary.time, values["dur_us"]
     took = duration_text(round(dur_us * 1000)) if isinstance(dur_us, int | float) else ""
     counted = [str(values[name]) for name in ("events", "spans", "errors")]
-    start = _time(None if time_us is None else time_us / 1e6)
+    start = time_text(None if time_us is None else time_us / 1e6)
     return [start, took, *counted, printable(found.log.trace_id), printable(str(values["name"] or ""))]
 
 
@@ -171,12 +170,3 @@ def _print_table(head: Sequence[str], rows: Iterator[list[str]]) -> None:
 
     for line in aligned([head, *rows], [name not in _LEFT for name in head]):
         click.echo(line)
-
-
-def _time(seconds: float | None) -> str:
-    if seconds is None:
-        return "-"
-    try:
-        return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    except (ValueError, OverflowError, OSError):  # a log from elsewhere may have any time
-        return "-"

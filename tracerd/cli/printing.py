@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from io import TextIOWrapper
 from itertools import islice
 
@@ -53,6 +54,16 @@ def json_lines(values: Iterable[object]) -> Iterator[str]:
 def print_json_text(text: str) -> None:
     """The same of what is JSON already."""
     sys.stdout.buffer.write(printable_json(text.encode(errors="backslashreplace")) + b"\n")
+
+
+def time_text(seconds: float | None) -> str:
+    """A time since 1970 as people here write it; `-` if it is not known, or in no calendar."""
+    if seconds is None:
+        return "-"
+    try:
+        return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, OverflowError, OSError):  # a log from elsewhere may have any time
+        return "-"
 
 
 def can_print(text: str) -> bool:

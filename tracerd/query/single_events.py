@@ -4,20 +4,17 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, cast
 
-import msgspec
-
 from tracerd.core.own_prefixes import CLOCK_PREFIX, has_own_line
 from tracerd.rows.columns import COLUMNS, NESTING
 from tracerd.rows.error_events import is_error
 from tracerd.rows.event import Event, log_level
 from tracerd.rows.names import ProcessNames
-from tracerd.rows.table_values import at_path, message_of, service_of, time_of
+from tracerd.rows.table_values import at_path, message_of, service_of, time_of, value_of
 from tracerd.store.own_lines import decode_clock
 
 if TYPE_CHECKING:  # `tail` without a condition needs no grammar
     from tracerd.query.where import Where
 
-_ANYTHING: Final = msgspec.json.Decoder()
 _UNREAD: Final = object()
 
 FROM_OTHER_LINES: Final = ("line", "time", "process", "thread", "service")
@@ -78,8 +75,8 @@ class EventRow:
         Those of a begin and its end are one object, in which those of the end count.
         """
         if self._args is _UNREAD:
-            self._args = _decoded(self.event.args)
-            later = _decoded(self._end_args) if self._end_args else None
+            self._args = value_of(self.event.args)
+            later = value_of(self._end_args) if self._end_args else None
             if isinstance(later, dict):
                 own: object = self._args
                 first = cast("dict[str, object]", own) if isinstance(own, dict) else {}
@@ -95,13 +92,6 @@ class EventRow:
     def thread(self) -> str:
         """The name of its thread; empty without one."""
         return self.around.names.threads.get((self.event.pid, self.event.tid), "")
-
-
-def _decoded(args: msgspec.Raw | bytes) -> object:
-    try:
-        return _ANYTHING.decode(args)
-    except (msgspec.DecodeError, RecursionError):
-        return None
 
 
 Column = Callable[[EventRow], object]

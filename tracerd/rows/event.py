@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 
 from tracerd.rows.levels import level_of
+from tracerd.rows.table_values import value_of
 
 LOG: Final = "log"
 """The category of events that have a level."""
@@ -72,19 +73,10 @@ def _lenient(line: bytes) -> Event | None:
     event = Event(args=fields.get("args", NO_ARGS))
     for names, types in ((_STRINGS, str), (_NUMBERS, int | float), (("pid", "tid"), int | float | str)):
         for name in names:
-            value = _value(fields.get(name, b"null"))
+            value = value_of(fields.get(name, b"null"))
             if isinstance(value, types) and not isinstance(value, bool):
                 setattr(event, name, value)
     return event
-
-
-def _value(field: bytes) -> object:
-    """What a field holds; None if it is a number that no double holds, or has one inside, or lies too deep."""
-    try:
-        value: object = msgspec.json.decode(field)
-    except (msgspec.DecodeError, RecursionError):
-        return None
-    return value
 
 
 class _Args(msgspec.Struct):

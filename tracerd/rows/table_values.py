@@ -3,10 +3,21 @@
 from collections.abc import Iterator
 from typing import Final, cast
 
+import msgspec
+
 from tracerd.rows.columns import Path
 
 WALL_US: Final = 1e15
 """A ts from here on is the time since 1970, as in imports of old files: no machine runs for 32 years."""
+
+
+def value_of(text: bytes) -> object:
+    """The value of some JSON; None if it is a number that no double holds, or has one inside, or is too deep."""
+    try:
+        value: object = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None
+    return value
 
 
 def at_path(args: object, path: Path) -> object:

@@ -21,7 +21,7 @@ MAX_TAIL_BYTES = DEFAULT_MAX_LINE_BYTES
 
 
 class LogWriter:
-    """An open log, made if it is not there, with a shared lock: it is in use and must not be removed.
+    """An open log, made if it is not there, with a shared lock, which keeps others from removing it.
 
     Raises:
         NotAFileError: It is not a regular file.
