@@ -184,9 +184,9 @@ class _Writer:
             return value.text
         if value.kinds == TEXT | NULL:
             return self._code.step(f'"null" if {value.text} is None else {value.text}', TEXT).text
-        text = f"{self._helper(part_text)}({value.text})"
+        text = f"{self._code.constant(part_text)}({value.text})"
         if value.kinds & INT:  # most are pids
-            text = f"{self._helper(IntTexts())}[{value.text}] if {value.text}.__class__ is int else {text}"
+            text = f"{self._code.constant(IntTexts())}[{value.text}] if {value.text}.__class__ is int else {text}"
         return self._code.step(text, TEXT).text
 
     def _bucket(self, grain: str | int | None) -> str:
@@ -194,10 +194,7 @@ class _Writer:
         time = self._code.read("time").text
         width = self._code.constant(width_us(grain))
         part = f"None if {time} is None else {time} // {width}"
-        return self._code.step(f"{self._helper(label(grain))}({part})", TEXT).text
-
-    def _helper(self, function: object) -> str:
-        return self._code.constant(function)
+        return self._code.step(f"{self._code.constant(label(grain))}({part})", TEXT).text
 
     def _write_slots(self, metrics: list[Metric], number: int) -> dict[str, Aggregate]:
         code, slots = self._code, self._slots[number]
