@@ -12,7 +12,7 @@ from tracerd.cli.printing import print_json
 from tracerd.cli.progress import Reading, progress_of
 from tracerd.cli.reading import no_gc
 from tracerd.cli.warnings import warn_problem
-from tracerd.text import plural, printable
+from tracerd.text import encodable, plural, printable
 
 if TYPE_CHECKING:
     from tracerd.replay.kinds import Finding, Findings, Kind
@@ -61,7 +61,7 @@ def _print_json(findings: "Iterable[Finding]") -> None:
             "level": kind.level,
             "kind": kind.name,
             "perfetto": kind.perfetto,
-            "reason": reason.encode(errors="backslashreplace").decode(),
+            "reason": encodable(reason),
             "fix": kind.fix,
             "mend": kind.fix,  # its name in 0.1.0, which scripts may read
         }

@@ -10,7 +10,7 @@ import click
 from tracerd.cli.list_catalog import DAY_SUMS, Options, catalog_options, chosen, days, page_of
 from tracerd.cli.options import directory_option
 from tracerd.cli.printing import print_json, time_text
-from tracerd.text import printable
+from tracerd.text import encodable, printable
 
 if TYPE_CHECKING:
     from tracerd.catalog.store import Described
@@ -108,8 +108,8 @@ def _json_rows(logs: "Sequence[StoredTrace]") -> Iterator[dict[str, object]]:
     for log, about in _described(logs):
         counted = totals(log)
         yield {
-            "trace_id": log.trace_id.encode(errors="backslashreplace").decode(),
-            "path": log.file.encode(errors="backslashreplace").decode(),
+            "trace_id": encodable(log.trace_id),
+            "path": encodable(log.file),
             "size": log.log_size + log.packed_size,
             "events": counted.stored,
             "repaired": counted.repaired,
@@ -147,7 +147,7 @@ def _catalog_json(found: "Described") -> dict[str, object]:
     counted = read_rejects(rejects_path(log.path))
     return {
         "trace_id": values.pop("trace"),
-        "path": log.file.encode(errors="backslashreplace").decode(),
+        "path": encodable(log.file),
         **values,
         "repaired": counted.repaired,
         "refused": counted.refused,
