@@ -116,8 +116,8 @@ READERS = [
         "search and marks",
         "a begin mark is no clock line",
         "tracerd/rows/clock_lines.py",
-        "if decode_clock(line):",
-        "if line.startswith(CLOCK_PREFIX):",
+        "if readings := decode_clock(line):",
+        "if (readings := decode_clock(line)) or line:",
         ("tests/view/test_search_command.py::test_a_begin_mark_does_not_hide_the_clock",),
     ),
     Mutant(

@@ -4,13 +4,12 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, cast
 
-from tracerd.core.own_prefixes import CLOCK_PREFIX, has_own_line
+from tracerd.rows.clock_lines import clock_lines
 from tracerd.rows.columns import COLUMNS, NESTING
 from tracerd.rows.error_events import is_error
 from tracerd.rows.event import Event, log_level
 from tracerd.rows.names import ProcessNames
 from tracerd.rows.table_values import at_path, message_of, service_of, time_of, value_of
-from tracerd.store.own_lines import decode_clock
 
 if TYPE_CHECKING:  # `tail` without a condition needs no grammar
     from tracerd.query.where import Where
@@ -38,11 +37,9 @@ class Surroundings:
     def take(self, block: bytes) -> None:
         """Take the next whole lines."""
         self.names.take([block])
-        if has_own_line(block):
-            for at, line in enumerate(block.split(b"\n"), self.lines + 1):
-                if line.startswith(CLOCK_PREFIX) and (readings := decode_clock(line)):
-                    self._clock_lines.append(at)
-                    self._offsets_us.append(readings.realtime_us - readings.monotonic_us)
+        for at, _, readings in clock_lines(block):
+            self._clock_lines.append(self.lines + 1 + block.count(b"\n", 0, at))
+            self._offsets_us.append(readings.realtime_us - readings.monotonic_us)
         self.lines += block.count(b"\n")
 
     def time_of(self, line_no: int, ts: int | float | None) -> int | None:

@@ -48,7 +48,7 @@ class Search:
         """What to print, a line for each event."""
         for block in blocks:
             start = 0
-            for at, line in clock_lines(block):
+            for at, line, _ in clock_lines(block):
                 yield from self._found_until(block[start:at])
                 self._log.lines.clock = Clock(line)
                 start = at
