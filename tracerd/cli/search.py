@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.cli.conditions import row_condition
+from tracerd.cli.conditions import event_test, row_condition
 from tracerd.cli.options import complete_trace, directory_option, moment, where_option
 from tracerd.cli.printing import check_stdout, has_colours
 from tracerd.cli.querying import window_of
@@ -63,7 +63,6 @@ def search(
 
     Exit 1 if nothing is found.
     """
-    from tracerd.query.single_events import EventTest
     from tracerd.rows.text_search import TextSearch
     from tracerd.view.search import Search
 
@@ -74,8 +73,7 @@ def search(
         raise click.UsageError("TEXT is not UTF-8") from None
     needle = TextSearch(text, ignores_case=ignore_case, only_logs=not all_events)
     window = window_of(start, end, time.time_ns() // 1000)
-    condition = row_condition(where, (), (), (), None, level, services=services, window=window)
-    test = None if condition is None else EventTest(condition)
+    test = event_test(row_condition(where, (), (), (), None, level, services=services, window=window))
 
     of = partial(Search, text=needle, test=test, as_json=as_json, with_trace=len(traces) != 1, colour=has_colours())
     sources = sources_of(directory.absolute(), traces)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.cli.conditions import row_condition
+from tracerd.cli.conditions import event_test, row_condition
 from tracerd.cli.options import complete_trace, directory_option, span_duration, where_option
 from tracerd.cli.printing import check_stdout, has_colours
 from tracerd.cli.warnings import warn_problem
@@ -73,7 +73,7 @@ def tail(
     from tracerd.view.tail import Output
 
     check_stdout()
-    test = _test(where, names, pids, level, min_dur)
+    test = event_test(row_condition(where, names, (), pids, min_dur, level))
     output = Output(test, as_json=as_json, with_trace=trace is None, colour=has_colours(), warn=_warn_fault)
     directory = directory.absolute()
     source, path = _find(directory, trace, follow)
@@ -88,18 +88,6 @@ def tail(
     if source and not follow and lines and not output.printed:
         what = "no events" if test is None else "no event that passes"
         raise ViewError(f"the trace {source.trace_id} has {what}")
-
-
-def _test(
-    where: str | None, names: tuple[str, ...], pids: tuple[str, ...], level: str | None, min_dur: float | None
-) -> "EventTest | None":
-    """What an event must pass by all these options; None if there is none."""
-    if where is None and not names and not pids and level is None and min_dur is None:
-        return None
-    from tracerd.query.single_events import EventTest
-
-    condition = row_condition(where, names, (), pids, min_dur, level)
-    return None if condition is None else EventTest(condition)
 
 
 def _print_logs(source: "Source | None", live: "Live", output: "Output", count: int, *, follow: bool) -> None:
