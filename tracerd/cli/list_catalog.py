@@ -1,6 +1,5 @@
 """The options of `tracerd list` that need to know what logs hold: which traces, in which order, by day."""
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -135,7 +134,7 @@ def _window(options: Options) -> "Window | None":
         return None
     from tracerd.cli.querying import window_of
 
-    window = window_of(options["start"], options["end"], time.time_ns() // 1000)
+    window = window_of(options["start"], options["end"])
     if window is None or window.column != "time":
         raise click.UsageError("--from and --to are times here, such as 2026-11-26T21:24:00Z or -2d")
     return window

@@ -1,6 +1,5 @@
 """`tracerd metrics`: points in windows of time."""
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,7 +84,7 @@ def metrics(
         name = None
     if name is None and (labels or by or step is not None):
         raise click.UsageError("--label, --by and --step are of a NAME")
-    points = Points(directory.absolute(), traces, where, window_of(start, end, time.time_ns() // 1000))
+    points = Points(directory.absolute(), traces, where, window_of(start, end))
     if name is None:
         _print_names(metric_names(points), as_json=as_json)
         return

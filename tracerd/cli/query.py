@@ -1,6 +1,5 @@
 """`tracerd query`: metrics of traces, by an expression or a tracker."""
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,7 +86,7 @@ def query(
     if checked is not None:
         Tracker.parse_all(read_text(checked), checked)
         return
-    window = window_of(start, end, time.time_ns() // 1000)
+    window = window_of(start, end)
     if dialect is not None:
         print_lines(selects(tracker_or_metric(tracker, traces), dialect, window))
         return

@@ -1,5 +1,6 @@
 """How `tracerd query` reads trackers and traces."""
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,7 @@ def read_text(path: str) -> str:
         raise ViewError(f"{path} is no tracker: it is not UTF-8") from None
 
 
-def window_of(start: "Moment | None", end: "Moment | None", now_us: int) -> "Window | None":
+def window_of(start: "Moment | None", end: "Moment | None") -> "Window | None":
     """The window between two moments, of which one such as -5m is counted from now."""
     from tracerd.query.computation import Window
 
@@ -59,6 +60,7 @@ def window_of(start: "Moment | None", end: "Moment | None", now_us: int) -> "Win
     of_trace = {moment.origin == "zero" for moment in given}
     if len(of_trace) > 1:
         raise click.UsageError("--from and --to must both be times, or both be ts")
+    now_us = time.time_ns() // 1000
     first, last = (
         None if moment is None else moment.ns / 1000 + (now_us if moment.origin == "end" else 0)
         for moment in (start, end)

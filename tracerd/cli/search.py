@@ -1,7 +1,6 @@
 """`tracerd search`: log events that hold a text."""
 
 import sys
-import time
 from collections import deque
 from collections.abc import Iterator
 from functools import partial
@@ -72,7 +71,7 @@ def search(
     except UnicodeEncodeError:
         raise click.UsageError("TEXT is not UTF-8") from None
     needle = TextSearch(text, ignores_case=ignore_case, only_logs=not all_events)
-    window = window_of(start, end, time.time_ns() // 1000)
+    window = window_of(start, end)
     test = event_test(row_condition(where, (), (), (), None, level, services=services, window=window))
 
     of = partial(Search, text=needle, test=test, as_json=as_json, with_trace=len(traces) != 1, colour=has_colours())
