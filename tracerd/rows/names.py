@@ -5,6 +5,8 @@ from typing import Final
 
 import msgspec
 
+from tracerd.store.log import lines_with
+
 Id = int | float | str | None
 
 _MARKS: Final = (b'"process_name"', b'"thread_name"')
@@ -43,12 +45,8 @@ class ProcessNames:
         """Look through a log; only lines with the name of such metadata are decoded."""
         for block in blocks:
             for mark in _MARKS:
-                at = block.find(mark)
-                while at >= 0:
-                    end = block.find(b"\n", at)
-                    end = len(block) if end < 0 else end
-                    self._take_line(block[block.rfind(b"\n", 0, at) + 1 : end])
-                    at = block.find(mark, end)
+                for _, line in lines_with(block, mark):
+                    self._take_line(line)
 
     def _take_line(self, line: bytes) -> None:
         try:
