@@ -1,9 +1,10 @@
 """`tracerd list`: which traces there are."""
 
+import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, TypeVar, Unpack
 
 import click
 
@@ -14,8 +15,11 @@ from tracerd.text import encodable, printable
 
 if TYPE_CHECKING:
     from tracerd.catalog.store import Described
+    from tracerd.core.counts import Totals
     from tracerd.traces.attributes import Attributes
     from tracerd.traces.stored import StoredTrace
+
+logger = logging.getLogger(__name__)
 
 
 @click.command("list")
@@ -67,27 +71,46 @@ _DAY_HEAD = ("day", "traces", *DAY_SUMS)
 _LEFT = {"trace", "path", "command", "name", "day"}
 
 
-def _described(logs: "Sequence[StoredTrace]") -> "Iterator[tuple[StoredTrace, Attributes]]":
-    from tracerd.traces.attributes import read_attributes
+_T = TypeVar("_T")
+
+
+def _read(logs: "Sequence[StoredTrace]", read: "Callable[[StoredTrace], _T]") -> "Iterator[tuple[StoredTrace, _T]]":
+    """What is read of each log that can be read; the others are told."""
+    from tracerd.errors import UnsafePathError
 
     for log in logs:
         try:
-            yield log, read_attributes(log.path)
+            found = read(log)
         except FileNotFoundError:  # removed since
             continue
+        except (OSError, UnsafePathError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            logger.warning("cannot read %s: %s", printable(log.file), reason)
+        else:
+            yield log, found
+
+
+def _about(log: "StoredTrace") -> "Attributes":
+    from tracerd.traces.attributes import read_attributes
+
+    return read_attributes(log.path)
+
+
+def _counted(log: "StoredTrace") -> "tuple[Attributes, Totals]":
+    from tracerd.traces.stored import totals
+
+    return _about(log), totals(log)
 
 
 def _rows(logs: "Sequence[StoredTrace]") -> Iterator[list[str]]:
-    for log, about in _described(logs):
+    for log, about in _read(logs, _about):
         yield [time_text(about.start_s), *_ended(about), printable(log.trace_id), printable(about.command or "")]
 
 
 def _long_rows(logs: "Sequence[StoredTrace]") -> Iterator[list[str]]:
-    from tracerd.traces.stored import totals
     from tracerd.view.tables import shortened
 
-    for log, about in _described(logs):
-        counted = totals(log)
+    for log, (about, counted) in _read(logs, _counted):
         numbers = (log.log_size + log.packed_size, counted.stored, counted.repaired, counted.refused, counted.lost)
         times = (time_text(about.start_s), time_text(log.last_write_s))
         command = shortened(printable(about.command or ""))
@@ -103,10 +126,7 @@ def _ended(about: "Attributes") -> list[str]:
 
 
 def _json_rows(logs: "Sequence[StoredTrace]") -> Iterator[dict[str, object]]:
-    from tracerd.traces.stored import totals
-
-    for log, about in _described(logs):
-        counted = totals(log)
+    for log, (about, counted) in _read(logs, _counted):
         yield {
             "trace_id": encodable(log.trace_id),
             "path": encodable(log.file),

@@ -18,11 +18,13 @@ from tracerd.replay.slices import PENDING, UNNAMED, Names
 from tracerd.replay.threads import Thread, Threads
 from tracerd.replay.track import PHASE
 from tracerd.rows.error_events import error_of
+from tracerd.rows.names import GIVEN_BY_EXEC
 from tracerd.rows.process import Process
 from tracerd.rows.span_event import DECODER, MAX_EXACT, Args, Block, Event, event_of
 from tracerd.rows.spans import Id, Spans
 from tracerd.rows.track_events import ERROR_BIT, Columns
 from tracerd.rows.tracks import Tracks
+from tracerd.trace_json.begin_marks import PROCESS_CAT
 from tracerd.trace_json.perfetto import export_line
 from tracerd.trace_json.tef import COMPLETE, METADATA
 
@@ -222,6 +224,8 @@ class Reader:
             return
         tid = thread.tid if event.name == "thread_name" else None
         name = event.args.name
+        if event.cat == PROCESS_CAT:
+            ts = GIVEN_BY_EXEC
         if not name or not isinstance(name, str) or ts < self._named.get((process.pid, tid), ts):
             return
         self._named[process.pid, tid] = ts

@@ -11,6 +11,7 @@ from tracerd.rows.levels import ERROR_LEVELS
 from tracerd.rows.table_values import time_of
 from tracerd.store.own_lines import decode_clock
 from tracerd.text import printable
+from tracerd.trace_json.begin_marks import PROCESS_CAT
 from tracerd.trace_json.tef import METADATA
 from tracerd.view.tables import duration_text
 
@@ -89,16 +90,23 @@ class Lines:
         self._title += "\x1b[0m  " if colour else "  "
         self._colours = COLOURS if colour else {}
         self._labels: dict[int | float | str | None, str] = {}
+        self._own: set[int | float | str | None] = set()  # of processes that call themselves so
         self._label(None, "-")
 
     def learn(self, event: Event) -> None:
-        """Take the name of a process from a metadata event."""
+        """Take the name of a process from a metadata event; one that it gives itself is better than exec's."""
         if event.ph == "M" and event.name == "process_name" and (name := given_name(event)):
+            if event.cat != PROCESS_CAT:
+                self._own.add(event.pid)
+            elif event.pid in self._own:
+                return
             self._label(event.pid, f"{name} {event.pid}")
 
     def _label(self, pid: int | float | str | None, text: str) -> str:
         if len(self._labels) > MAX_NAMES:
-            self._labels.pop(next(iter(self._labels)))
+            oldest = next(iter(self._labels))
+            self._own.discard(oldest)
+            del self._labels[oldest]
         label = self._labels[pid] = f"{_shown(text):{LABEL_WIDTH}}  "
         return label
 
