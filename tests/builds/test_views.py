@@ -210,6 +210,19 @@ def test_a_trace_of_several_commands_names_the_last_one(tmp_path: Path) -> None:
     )
 
 
+def test_where_nothing_follows_nothing_has_waited(tmp_path: Path) -> None:
+    """As where only one file had to be compiled anew."""
+    for name, follows in (("alone", False), ("first", True)):
+        trace = Trace()
+        trace.step("ninja -j2", 0, 100)
+        trace.step("cc -c -o a.o a.c", 10, 80)
+        if follows:
+            trace.step("cc -o a a.o", 81, 99)
+        (tmp_path / f"{name}.jsonl").write_bytes(trace.block)
+        lines = "\n".join(run(tmp_path, "critical", name))
+        assert ("while cc a.o ran, 1.0 of 2 slots were used: the other steps waited for it" in lines) == follows
+
+
 def test_a_trace_of_steps_alone_has_no_command(tmp_path: Path) -> None:
     """As a program makes it that is traced and starts `tracerd exec` for each step."""
     trace = Trace()

@@ -34,6 +34,14 @@ CLIENT = [
         ("tests/client/test_fork_exit.py::test_a_child_that_ends_at_once_keeps_what_it_recorded",),
     ),
     Mutant(
+        "killed worker",
+        "a process of multiprocessing writes at once, so that what kills it takes nothing",
+        OUTBOX,
+        "BUFFER_SIZE, True",
+        "BUFFER_SIZE, False",
+        ("tests/client/test_killed_workers.py::test_a_child_of_multiprocessing_that_dies_leaves_what_it_did",),
+    ),
+    Mutant(
         "lost connection",
         "a connection that was lost is reported in the trace",
         CONNECTION,

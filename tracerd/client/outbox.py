@@ -3,7 +3,8 @@
 Strategy: threads append to a list without a lock: under the interpreter's lock an append, a slice and the removal of
 that slice are each one step. A thread that finds 64 KiB writes them. A thread of our own writes what is there each
 half second, and ends when there is nothing. Each send(2) is of whole lines, and small enough to be taken whole or not
-at all.
+at all. A process of `multiprocessing` is often killed when its work is done, as `Pool.__exit__` does it: so there the
+threads themselves write, some hundred times a second at most.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import time
 from tracerd.client.border import keep
 from tracerd.client.connection import RETRY_S, TIMEOUT_S, Connection
 from tracerd.client.encode import MAX_LINE_BYTES
-from tracerd.client.ticker import Ticker
+from tracerd.client.ticker import PERIOD_S, WORKER_PERIOD_S, Ticker
 
 TYPE_CHECKING = False  # typing is slow to import
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 BUFFER_SIZE = 64 * 1024
 MAX_WAITING = 4 * 1024 * 1024
 """Characters that are kept for a daemon that is absent or hangs; what comes then is dropped and counted."""
+
+WORKER_S, BURST = 0.005, 20
+"""How often a process of `multiprocessing` writes at most, and how many times at once after a pause."""
 
 _BLOCK = MAX_LINE_BYTES + 1
 
@@ -47,7 +51,9 @@ class Outbox:
         self._size: int = 0
         self.full = False  # then call `drops` before a line is made that would be dropped
         self._room = BUFFER_SIZE  # what is written only by the ticker
-        self._limit = 0  # of `_size`; 0 while there is no ticker
+        self._limit = 0  # of `_size`; 0 while there is no ticker, and in a process of multiprocessing
+        self._is_worker = False
+        self._write_at_s = 0.0  # in such a process: not before, by time.monotonic
         self._data = b""  # lines on their way, up to `_at` sent
         self._at: int = 0
         # The thread that takes the token writes. Not a lock: a signal handler that raises may run after a call, so
@@ -87,9 +93,9 @@ class Outbox:
         self._size += len(line)
         if self._ended or (self._ticker is None and not self._start_ticker()):
             self._write(may_wait=True)
-        elif self._size > self._room:
+        elif self._size > self._room or (self._is_worker and time.monotonic() >= self._write_at_s):
             self._write(may_wait=False)
-        else:
+        elif not self._is_worker:
             self._limit = self._room
 
     # -------------------------------------------------------------- the thread
@@ -97,9 +103,9 @@ class Outbox:
     def _start_ticker(self) -> bool:
         try:
             if self._owner.begin():
-                self._room = BUFFER_SIZE
-            self._ticker = Ticker(self._tick)
-            self._owner.is_idle = False
+                self._room, self._is_worker = BUFFER_SIZE, True
+            self._ticker = Ticker(self._tick, WORKER_PERIOD_S if self._is_worker else PERIOD_S)
+            self._owner.is_idle = self._is_worker  # then `wake` is called for each span
         except BaseException as error:  # RuntimeError: the interpreter ends, or there can be no more threads
             keep(error)
             return False
@@ -115,7 +121,8 @@ class Outbox:
             self._forget_ticker()
             if not self._has_work() or self._ticker is not None:
                 return False
-            self._ticker, self._limit, self._owner.is_idle = ticker, self._room, False
+            self._ticker, self._owner.is_idle = ticker, self._is_worker
+            self._limit = 0 if self._is_worker else self._room
         except BaseException as error:
             self._forget_ticker()
             keep(error)
@@ -129,9 +136,11 @@ class Outbox:
         self._ticker, self._limit, self._owner.is_idle = None, 0, True
 
     def wake(self) -> None:
-        """Start the thread, if there is none, as for a line."""
-        if self._ticker is None and not self._ended and self._start_ticker():
+        """Start the thread, if there is none, as for a line; in a process of `multiprocessing` write, if it is time."""
+        if self._ticker is None and not self._ended and self._start_ticker() and not self._is_worker:
             self._limit = self._room
+        if self._is_worker and time.monotonic() >= self._write_at_s:
+            self._write(may_wait=False)
 
     def stop_ticker(self) -> None:
         """Write, and end the thread: Python 3.12 warns of a fork in a process that has several."""
@@ -237,7 +246,9 @@ class Outbox:
         if written:
             self._size = 0
             self.full = False
-        if self._ticker is not None and not self._ended:
+        if self._is_worker:
+            self._write_at_s = max(self._write_at_s, time.monotonic() - BURST * WORKER_S) + WORKER_S
+        elif self._ticker is not None and not self._ended:
             self._limit = min(self._size + self._room, MAX_WAITING)
         return written
 

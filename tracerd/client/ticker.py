@@ -1,4 +1,4 @@
-"""A thread that does something each half second. Not of `threading`: programs count those."""
+"""A thread that does something each half second, or so. Not of `threading`: programs count those."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PERIOD_S = 0.5
+WORKER_PERIOD_S = 0.1
+"""In a process of `multiprocessing`."""
 
 
 class Ticker:
@@ -16,6 +18,7 @@ class Ticker:
 
     Args:
         work: What to do, given this ticker; returns whether to go on. It must not raise.
+        period_s: How often.
 
     Raises:
         RuntimeError: The interpreter ends, or there can be no more threads.
@@ -23,16 +26,16 @@ class Ticker:
 
     __slots__ = ("_ended", "_stop")
 
-    def __init__(self, work: Callable[[Ticker], bool]) -> None:
+    def __init__(self, work: Callable[[Ticker], bool], period_s: float = PERIOD_S) -> None:
         self._stop = _thread.allocate_lock()
         self._ended = _thread.allocate_lock()
         self._stop.acquire()
         self._ended.acquire()
-        _thread.start_new_thread(self._run, (work,))
+        _thread.start_new_thread(self._run, (work, period_s))
 
-    def _run(self, work: Callable[[Ticker], bool]) -> None:
+    def _run(self, work: Callable[[Ticker], bool], period_s: float) -> None:
         try:
-            while not self._stop.acquire(timeout=PERIOD_S):
+            while not self._stop.acquire(timeout=period_s):
                 if not work(self):
                     return
         finally:

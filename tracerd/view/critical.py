@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from tracerd.builds.critical import Because, PathStep
 from tracerd.builds.failures import is_failure
 from tracerd.builds.summary import Summary
+from tracerd.builds.work import steps_of
 from tracerd.text import encodable, plural, printable
 from tracerd.view.tables import duration_text, microseconds
 
@@ -118,7 +119,8 @@ def _advice(summary: Summary) -> Iterator[str]:
             when = f"{duration_text(ready)} after the start" if ready else "the start"
             lines.append(f"{name} waited {waited} for a slot; by the files that it names it could have begun at {when}")
         mean = summary.running.mean(step.start, step.end)
-        if (limit - mean) * step.dur > least * limit:
+        has_followers = any(other.start >= step.end for other in steps_of(summary.build))
+        if has_followers and (limit - mean) * step.dur > least * limit:
             lines.append(f"while {name} ran, {mean:.1f} of {limit} slots were used: the other steps waited for it")
     if lines:
         yield ""
