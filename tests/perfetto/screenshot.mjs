@@ -151,7 +151,7 @@ async function show(url, {picture, size, expand: names, select: span, timeout, b
     } else if (!seen.boxes.length) {
       complaints.push(`not loaded after ${timeout} s`);
     }
-    if (picture) {
+    if (picture && seen.loaded && !seen.boxes.length) {  // of a page that is loading a picture shows nothing
       const {data} = await browser.send('Page.captureScreenshot', {format: 'png'});
       fs.writeFileSync(picture, Buffer.from(data, 'base64'));
     }

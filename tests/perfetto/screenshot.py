@@ -121,6 +121,8 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as home:
         trace = Path(home, "trace.json")
         record(str(trace))
-        print(json.dumps(show(trace, "--picture", str(README_PICTURE), *README_OPTIONS), indent=1))
+        taken = [show(trace, "--picture", str(README_PICTURE), *README_OPTIONS)]
         with opened(trace, "--no-browser") as (url, _):
-            print(json.dumps(show_url(url, "--picture", str(OPEN_PICTURE), *OPEN_OPTIONS), indent=1))
+            taken.append(show_url(url, "--picture", str(OPEN_PICTURE), *OPEN_OPTIONS))
+    print(json.dumps(taken, indent=1))
+    sys.exit(0 if all(one["shown"] for one in taken) else 1)

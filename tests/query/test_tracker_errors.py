@@ -44,6 +44,11 @@ ERRORS = [
     ("p95", "median", '7:9: there is no function "median"'),
     ("over 1h", "over 1x", "7:35: expected a length such as 30s, 5m, 1h or 7d"),
     ("over 1h", "over custom", "7:35: expected a part of time such as hour, day or 30s"),
+    (
+        "kb = bytes",
+        "kb = level",
+        '4:17: "level" is no column of events, only of logs (a tracker asks them by "from"); a key of args is written ',
+    ),
     ("by file", "by fil", '7:20: "fil" is no field, derived value or column; did you mean "file"?'),
     ('signal("big", kb)', "signal()", '9:42: expected the type of the signal, such as "slow", not ")"'),
     ('"distribution"', '"pie"', '10:24: there is no type "pie"'),

@@ -5,8 +5,10 @@ With names, only those: `python -m tests.web_page.pictures trace`.
 
 import sys
 import time
-from pathlib import Path
+from io import BytesIO
 from typing import TYPE_CHECKING, Final
+
+from PIL import Image
 
 from tests.harness import ROOT, Daemon, short_dir
 from tests.web.conftest import log, span, text
@@ -34,6 +36,9 @@ VIEWS: Final = {
 }
 """What is pictured, by the name of the file."""
 
+COLOURS: Final = 256
+"""So many a picture has."""
+
 BELOW: Final = {"trace": "#timeline"}
 """What stands at the top of the narrow window, where it is not the page's."""
 
@@ -46,8 +51,14 @@ def picture(visit: Visit, name: str, width: int) -> None:
         visit.page.locator(BELOW[name]).evaluate("(part) => part.scrollIntoView()")
     else:
         visit.page.evaluate("scrollTo(0, 0)")
-    path: Path = FOLDER / f"{name}-{width}.png"
-    visit.page.screenshot(path=path)
+    few_colours(visit.page.screenshot()).save(FOLDER / f"{name}-{width}.png", optimize=True)
+
+
+def few_colours(png: bytes) -> Image.Image:
+    """A picture of a third of the bytes: most colours of a page are steps at the edges of letters."""
+    return (
+        Image.open(BytesIO(png)).convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    )
 
 
 DEPLOY: Final[dict[str, object]] = {"ph": "M", "name": "process_name", "pid": 1, "args": {"name": "deploy"}}

@@ -10,7 +10,7 @@ from tracerd.query.program import Atom, Code
 from tracerd.query.scope import KINDS, unknown
 from tracerd.query.tracker_tree import Field, TrackerTree
 from tracerd.query.tree import Expr, Name, children
-from tracerd.rows.columns import EVENT_ID, Input
+from tracerd.rows.columns import COLUMNS, EVENT_ID, Input
 
 _FIELD_KINDS: Final[Mapping[str, int]] = {
     "text": TEXT, "int": INT, "float": NUMBER, "bool": BOOL, "duration": NUMBER, "timestamp": INT, "enum": TEXT,
@@ -84,6 +84,11 @@ class TrackerScope:
         if name.parts[0] == "meta" and len(name.parts) == 2:
             hint = did_you_mean(name.parts[1], self._types)
             return self._text.error(name.at, f'"{name.parts[1]}" is no column of {self._tree.relation}{hint}')
+        word = name.parts[0]
+        if len(name.parts) == 1 and word in COLUMNS:
+            relations = " and ".join(sorted(COLUMNS[word].relations))
+            hint = f'only of {relations} (a tracker asks them by "from"); a key of args is written args.{word}'
+            return self._text.error(name.at, f'"{word}" is no column of {self._tree.relation}, {hint}')
         return unknown(self._text, name, "no field, derived value or column", known)
 
 
