@@ -11,9 +11,9 @@ from tracerd.rows.levels import LEVELS
 
 if TYPE_CHECKING:
     from tracerd.query.computation import Window
-    from tracerd.query.program import Input
     from tracerd.query.tree import Expr
     from tracerd.query.where import Where
+    from tracerd.rows.columns import Input
 
 
 class _OptionError(click.ClickException):
@@ -66,7 +66,7 @@ def row_condition(
 ) -> "Where | None":
     """The condition of --where and the short options, on events; `is_played` if it is known how these nest."""
     from tracerd.query import where as forms
-    from tracerd.rows.event_columns import PLAYED_TYPES, TYPES
+    from tracerd.query.single_events import PLAYED_TYPES, TYPES
 
     also: list[Expr] = []
     if min_dur_s is not None:

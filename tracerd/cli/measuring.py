@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracerd.cli.conditions import option_errors
-from tracerd.cli.exporting import warn_problem
-from tracerd.cli.progress import progress_of
-from tracerd.cli.reading import Reading, reading_errors, sources_of
+from tracerd.cli.progress import Reading, progress_of
+from tracerd.cli.reading import reading_errors, sources_of
+from tracerd.cli.warnings import warn_problem
 from tracerd.query.windows import Windowed, Windows
 from tracerd.rows.clock_lines import clock_lines
 from tracerd.view.event_text import MAX_US
@@ -24,13 +24,7 @@ _MAX_NAMES = 10_000
 
 
 class Points:
-    """The points of some traces that a person asks for.
-
-    Args:
-        directory: The trace directory.
-        named: The traces; none for all of the directory.
-        where: A condition on points.
-        window: Of which time; None for all.
+    """The points that a person asks for: of the named traces, or of all in the directory.
 
     Attributes:
         names: The names of other points, up to a limit.
@@ -65,8 +59,8 @@ class Points:
     def rows(self) -> Iterator[tuple[str, str, int | float, int | None, int | float | None]]:
         """Name, labels, value, time and ts of each point that passes the condition."""
         for source in sources_of(self._directory, self._named):
-            with reading_errors(bool(self._named)), progress_of(source) as progress:
-                yield from self._rows_of(source, Reading(source, progress, 1))
+            with reading_errors(bool(self._named)), progress_of(source.trace_id) as progress:
+                yield from self._rows_of(source, Reading(source, progress))
             warn_problem(source)
 
     def _rows_of(self, source: "Source", reading: "Reading") -> Iterator[Any]:

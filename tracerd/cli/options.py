@@ -124,9 +124,5 @@ top_option = click.option(
 
 
 def where_option(what: str) -> Callable[[Command], Command]:
-    """The option --where.
-
-    Args:
-        what: Of what it is a condition.
-    """
+    """The option --where, a condition on this."""
     return click.option("--where", metavar="EXPR", help=f"Only {what} for which EXPR is true, such as 'dur_us > 1000'.")

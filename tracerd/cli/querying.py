@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.cli.exporting import warn_problem
-from tracerd.cli.progress import progress_of
-from tracerd.cli.reading import Reading
+from tracerd.cli.progress import Reading, progress_of
+from tracerd.cli.warnings import warn_bad_lines, warn_problem
 from tracerd.errors import ViewError
 from tracerd.text import printable
 
@@ -96,12 +95,10 @@ def _feed(computation: "Computation", tracker: "Tracker", source: "Source", wind
         names.take(source.blocks())
     in_order = bool(tree.alerts or tree.fields)
     table = Table(tree.relation, plan.inputs, source.trace_id, names, in_order=in_order)
-    with progress_of(source) as progress:
-        computation.feed_table(table, Reading(source, progress, 1).blocks())
+    with progress_of(source.trace_id) as progress:
+        computation.feed_table(table, Reading(source, progress).blocks())
     warn_problem(source)
-    if bad := table.events.bad_lines:
-        if bad == table.events.line:
-            raise ViewError(f"the trace {printable(source.trace_id)} has no event; `tracerd check` says why")
-        lines = "1 line is" if bad == 1 else f"{bad:,} lines are"
-        first = f"{printable(source.trace_id)}:{table.events.first_bad_line}"
-        click.echo(f"{first}: {lines} no event and left out; `tracerd check` says why", err=True)
+    events = table.events
+    if events.bad_lines and events.bad_lines == events.line:
+        raise ViewError(f"the trace {printable(source.trace_id)} has no event; `tracerd check` says why")
+    warn_bad_lines(source.trace_id, events.bad_lines, events.first_bad_line)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Final
 
-Number = int | float
+from tracerd.query.kinds import Number
 
 PER_PERCENT: Final = 10
 """Percentiles are given in tenths of a percent: p99.9 is 999."""
@@ -127,11 +127,7 @@ class Sum:
         self.doubles.extend(other.doubles)
 
     def result(self, *, as_float: bool = False) -> Number | None:
-        """The sum, an integer if all are, unless it is to be a double; None beyond the doubles.
-
-        Args:
-            as_float: Give a double also of integers.
-        """
+        """The sum, an integer if all are, unless it is to be a double; None beyond the doubles."""
         if not self.doubles and not as_float:
             return self.integers
         try:

@@ -13,6 +13,7 @@ from tracerd.query.tracker_program import MetricPlan, Plan, Rows, WindowColumn, 
 from tracerd.query.tracker_tree import TrackerTree
 from tracerd.rows.table import Table
 from tracerd.rows.table_maker import rows_loop
+from tracerd.rows.table_values import event_id
 
 FIRST_INVALID: Final = 5
 """Invalid events whose fault is kept."""
@@ -43,10 +44,6 @@ class Window:
     end: float | None
 
 
-def _event_id(trace: object, line: object) -> str:
-    return f"{trace}:{line}"
-
-
 class Computation:
     """Computes the result of one tracker over rows of any number of traces, in their order.
 
@@ -65,7 +62,7 @@ class Computation:
         window: Window | None,
         *,
         max_alerts: int = MAX_ALERTS,
-        event_id: Callable[[object, object], str] = _event_id,
+        event_id: Callable[[object, object], str] = event_id,
     ) -> None:
         self._tree = tree
         self._plan = plan

@@ -6,9 +6,10 @@ from typing import Final
 
 from tracerd.query.grammar import Parser
 from tracerd.query.lexer import END, Text
-from tracerd.query.program import Code, Input
+from tracerd.query.program import Code
 from tracerd.query.scope import Columns
 from tracerd.query.tree import Args, Name
+from tracerd.rows.columns import Input
 
 _MAX_TEXTS: Final = 1 << 16
 

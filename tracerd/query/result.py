@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from tracerd.query.aggregate import Number
+from tracerd.query.kinds import Number
 
 MetricValue = Number | None | dict[str, Number | None]
 """A number; of a metric with keys one for each group, by the text of its key, in the order of texts."""

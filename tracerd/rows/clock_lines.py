@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from tracerd.core.own_prefixes import CLOCK_PREFIX, has_own_line
+from tracerd.store.log import lines_with
 from tracerd.store.own_lines import decode_clock
 
 
@@ -11,10 +12,7 @@ def clock_lines(block: bytes) -> Iterator[tuple[int, bytes]]:
 
     A begin mark that was resolved begins as they do, and is none.
     """
-    at = block.find(CLOCK_PREFIX) if has_own_line(block) else -1
-    while at >= 0:
-        end = block.find(b"\n", at) + 1 or len(block)
-        line = block[at:end]
-        if (at == 0 or block[at - 1 : at] == b"\n") and decode_clock(line):
-            yield at, line
-        at = block.find(CLOCK_PREFIX, end)
+    if has_own_line(block):
+        for at, line in lines_with(block, CLOCK_PREFIX):
+            if decode_clock(line):
+                yield at, line

@@ -4,10 +4,7 @@ from typing import Final
 
 import msgspec
 
-from tracerd.rows.levels import known_level
-
-USUAL_LEVEL: Final = "info"
-"""What an unknown level counts as."""
+from tracerd.rows.levels import level_of
 
 LOG: Final = "log"
 """The category of events that have a level."""
@@ -105,11 +102,9 @@ def _args(event: Event) -> _Args:
         return _Args()
 
 
-def level_of(event: Event) -> str | None:
+def log_level(event: Event) -> str | None:
     """The level of a log event, one of LEVELS; None for other events."""
-    if event.cat != LOG:
-        return None
-    return known_level(_args(event).level) or USUAL_LEVEL
+    return level_of(_args(event).level) if event.cat == LOG else None
 
 
 def given_name(event: Event) -> str:

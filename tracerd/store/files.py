@@ -114,13 +114,9 @@ def _lock_shared(fd: int, path: Path) -> None:
 
 
 def try_lock(fd: int, kind: int, tries: int, pause_s: float) -> bool:
-    """Take a lock with so many tries; False if another process holds it.
+    """Take a lock, `fcntl.LOCK_SH` or `LOCK_EX`, with so many tries; False if another process holds it.
 
-    Args:
-        fd: The file.
-        kind: `fcntl.LOCK_SH` or `fcntl.LOCK_EX`.
-        tries: How often to try; one does not wait.
-        pause_s: The time between two tries.
+    One try does not wait.
     """
     for left in reversed(range(tries)):
         try:

@@ -179,3 +179,12 @@ def whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
         partial = [data[end:]] if end < len(data) else []
     if partial:
         yield b"".join(partial)
+
+
+def lines_with(block: bytes, needle: bytes) -> Iterator[tuple[int, bytes]]:
+    """The lines of a block that hold these bytes, each without its newline, and the index at which it begins."""
+    at = block.find(needle)
+    while at >= 0:
+        start, end = block.rfind(b"\n", 0, at) + 1, block.find(b"\n", at)
+        yield start, block[start:] if end < 0 else block[start:end]
+        at = block.find(needle, end) if end >= 0 else -1

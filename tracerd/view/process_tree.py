@@ -24,7 +24,7 @@ class Wish:
         max_depth: Those with so many levels around them at most; None for all.
         min_dur: Those that lasted so long at least, in ns.
         pids: These, and what they started; none for all.
-        errors: Only those that failed.
+        errors: Only those that failed, or had not ended when the trace did.
         running: Only those that had not ended when the trace did.
     """
 
@@ -38,7 +38,7 @@ class Wish:
         """Whether a process is to be shown by itself."""
         return (
             step.dur >= self.min_dur
-            and (not self.errors or is_failure(step))
+            and (not self.errors or step.is_open or is_failure(step))
             and (not self.running or step.is_open)
             and (not self.pids or any(one.pid in self.pids for one in (step, *step.ancestors())))
         )

@@ -52,7 +52,18 @@ def ending_text(build: Build) -> str:
         return "whose command is not recorded"
     *others, last = build.commands
     after = f" after {plural(len(others), 'other command')}" if others else ""
+    if pause := _pause(build):
+        after += f", with {duration_text(pause)} between"
     return f"{_name(last.name)} {_ending(last)}{after}"
+
+
+def _pause(build: Build) -> int:
+    """How long, in ns, none of the commands of a trace ran, as between two that exec has added to one trace."""
+    pause, until = 0, build.start
+    for command in build.commands:
+        pause += max(0, command.start - until)
+        until = max(until, command.end)
+    return pause
 
 
 def _ending(command: Step) -> str:

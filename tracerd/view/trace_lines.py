@@ -2,8 +2,8 @@
 
 import orjson
 
+from tracerd.query.single_events import Surroundings
 from tracerd.rows.event import Event
-from tracerd.rows.event_columns import Surroundings
 from tracerd.text import printable_json
 from tracerd.trace_json.begin_marks import without_end
 from tracerd.view.event_text import Lines

@@ -23,6 +23,10 @@ LANE: Final = 16
 MAX_BARS: Final = 2000
 MAX_LANES: Final = 64
 MAX_FAILED: Final = 20
+SHOWN_BELOW: Final = ("failed", "critical path", "open it")
+OF_SEVERAL: Final = ("parallel", "slowest", "again")
+"""Lines of a summary that the page has elsewhere, and those that say nothing of one step alone."""
+
 COLOURS: Final = 7
 """So many programs have a colour of their own."""
 
@@ -86,10 +90,11 @@ def _build(asked: Asked) -> Mapping[str, object]:
         return {"trace_id": trace_id, "name": trace_id, "is_empty": True}
     colours = _colours(_leaves(summary))
     bars, lanes = _bars(summary, colours)
-    skipped = ("failed", "critical path", "open it")
+    skipped = SHOWN_BELOW if len(summary.steps) > 1 else (*SHOWN_BELOW, *OF_SEVERAL)
     return {
         "trace_id": trace_id,
         "is_empty": False,
+        "is_one": len(summary.steps) == 1,
         "name": valid(summary.build.name),
         "wall_s": summary.wall / 1e9,
         "facts": [(name, text) for name, text in facts(summary, trace_id) if name not in skipped],

@@ -1,18 +1,21 @@
-"""Single events as columns: conditions on events that are read one by one, in the order of a log or in any other."""
+"""Conditions on events that are read one by one, in the order of a log or in any other."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
 from tracerd.core.own_prefixes import CLOCK_PREFIX, has_own_line
-from tracerd.rows.columns import COLUMNS
+from tracerd.rows.columns import COLUMNS, NESTING
 from tracerd.rows.error_events import is_error
-from tracerd.rows.event import Event, level_of
+from tracerd.rows.event import Event, log_level
 from tracerd.rows.names import ProcessNames
-from tracerd.rows.table_values import Path, at_path, message_of, service_of, time_of
+from tracerd.rows.table_values import at_path, message_of, service_of, time_of
 from tracerd.store.own_lines import decode_clock
+
+if TYPE_CHECKING:  # `tail` without a condition needs no grammar
+    from tracerd.query.where import Where
 
 _ANYTHING: Final = msgspec.json.Decoder()
 _UNREAD: Final = object()
@@ -122,7 +125,7 @@ _COLUMNS: Final[Mapping[str, Column]] = {
     "process": lambda row: row.process,
     "thread": lambda row: row.thread,
     "service": lambda row: service_of(at_path(row.args, ("service",)), row.process),
-    "level": lambda row: level_of(row.event),
+    "level": lambda row: log_level(row.event),
     "message": lambda row: message_of(at_path(row.args, ("message",)), row.event.name),
     "args": lambda row: row.args,
 }
@@ -130,47 +133,25 @@ _COLUMNS: Final[Mapping[str, Column]] = {
 TYPES: Final[Mapping[str, str]] = {column: COLUMNS[column].type for column in _COLUMNS}
 """The columns that an event has."""
 
-NESTING: Final = ("self_us", "depth", "parent")
-"""The columns that it has beside these in a trace that was played."""
-
 PLAYED_TYPES: Final[Mapping[str, str]] = {**TYPES, **{column: COLUMNS[column].type for column in NESTING}}
-"""The columns that an event has there."""
+"""The columns that an event has in a trace that was played."""
 
 ARGS_COLUMNS: Final = ("args", "service", "message")
 """The columns that are made of any args, as values in args are."""
-
-
-class Condition(Protocol):
-    """A condition on TYPES; `query.where.Where` is one."""
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns that it reads."""
-        ...
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """The values in args that it reads."""
-        ...
-
-    @property
-    def passes(self) -> Callable[..., bool]:
-        """Takes the values of these columns, then of these paths."""
-        ...
 
 
 class EventTest:
     """Tests events, one by one.
 
     Args:
-        condition: The condition.
+        condition: On TYPES, or on PLAYED_TYPES.
         own: Columns that are computed in another way here.
 
     Attributes:
         needs_others: Whether it reads what stands in other lines.
     """
 
-    def __init__(self, condition: Condition, own: Mapping[str, Column] | None = None) -> None:
+    def __init__(self, condition: "Where", own: Mapping[str, Column] | None = None) -> None:
         self._passes = condition.passes
         self._columns: Sequence[Column] = [{**_COLUMNS, **(own or {})}[column] for column in condition.columns]
         self._paths = condition.paths
