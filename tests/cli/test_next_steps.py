@@ -9,6 +9,9 @@ import pytest
 from tests.commands import invoke
 from tests.harness import on_a_terminal
 from tracerd.cli.commands import COMMANDS
+from tracerd.errors import ExportError
+from tracerd.store.snapshot import Snapshot
+from tracerd.trace_json.export import log_blocks
 
 FIRST = "`tracerd exec CMD` records one"
 
@@ -83,6 +86,48 @@ def test_what_is_mistyped_is_named_with_what_was_meant(words: str, home: Path) -
 def test_a_list_of_nothing_says_so_on_a_terminal(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert on_a_terminal(sys.executable, "-m", "tracerd", "list", "-d", str(home)) == b""
     assert FIRST in capfd.readouterr().err
+
+
+WRONG_SQL = {
+    "SELECT nme FROM spans": 'Candidate bindings: "name"',
+    "SELECT count(*) FROM span": "does not exist; the tables are traces, events, spans",
+    "build-42": "Parser Error",
+}
+
+
+@pytest.mark.parametrize("query", list(WRONG_SQL))
+def test_sql_that_is_wrong_is_named_with_what_there_is(query: str, home: Path) -> None:
+    (home / "build-42.jsonl").write_text('{"ph":"X","name":"a","pid":1,"tid":1,"ts":1,"dur":1}\n')
+    done = invoke("sql", "-d", str(home), query)
+
+    assert done.returncode == 1
+    assert WRONG_SQL[query] in done.stderr.decode()
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_a_list_that_finds_nothing_says_so_on_a_terminal(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (home / "build-42.jsonl").write_text('{"ph":"i","ts":1}\n')
+    words = (sys.executable, "-m", "tracerd", "list", "-d", str(home), "--name", "nightly")
+
+    assert on_a_terminal(*words) == b""
+    assert "`tracerd list` without conditions shows all" in capfd.readouterr().err
+
+
+def test_a_reason_of_the_system_is_one_without_its_number(home: Path) -> None:
+    (home / "logs").mkdir()
+    (home / "logs/build-42.jsonl").write_text('{"ph":"i","ts":1,"name":"a","s":"g"}\n')
+    name = "x" * 300
+    done = invoke("get-tef", "-d", "logs", "build-42", "-o", name)
+
+    assert (done.returncode, done.stderr.decode()) == (1, f"Error: cannot write {name}: File name too long\n")
+
+
+def test_a_log_that_cannot_be_read_is_named(home: Path) -> None:
+    path = home / ("x" * 300 + ".jsonl")
+
+    with pytest.raises(ExportError) as raised:
+        list(log_blocks(Snapshot(path, "x", 1, 0)))
+    assert str(raised.value) == f"cannot read {path}: File name too long"
 
 
 def test_each_command_that_reads_traces_is_here() -> None:

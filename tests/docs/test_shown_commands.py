@@ -113,6 +113,7 @@ def test_a_shown_command_runs(command: str, home: Path, tmp_path: Path, monkeypa
     words += ["--yes"] * (words[0] == "clear" and "--yes" not in words)  # there is no terminal for the question
 
     done = invoke(*words, **environ)
+    invoke("stop", "--now", **environ)  # the daemon that import starts
 
     assert done.returncode == EXIT_CODES.get(command, 0), done.stderr.decode()
     assert "Error" not in done.stderr.decode()

@@ -195,6 +195,7 @@ def test_a_server_that_is_not_there_is_an_error_at_once(log: Path) -> None:
     done = send(log, f"http://127.0.0.1:{unused_port()}")
     assert done.returncode == 1
     assert b"cannot reach http://127.0.0.1:" in done.stderr
+    assert done.stderr.endswith(b": Connection refused\n")
 
 
 def test_tls_is_verified(collector: Collector, log: Path) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.commands import invoke
-from tests.harness import PATIENCE_S, Daemon, read_terminal, wait_until
+from tests.daemon.small_disk import SmallDisk, needs_mount
+from tests.harness import PATIENCE_S, Daemon, read_terminal, short_dir, wait_until
 from tracerd.importers import connection
 
 EVENTS = 100_000
@@ -110,3 +111,19 @@ def test_a_line_stands_where_the_progress_bar_was(daemon: Daemon, many: Path) ->
     before, _, _ = shown.partition(str(many))
     assert "reading" in before
     assert before.endswith("\r\x1b[K")
+
+
+@needs_mount
+def test_what_waits_for_a_full_disk_is_counted(tmp_path: Path) -> None:
+    file = tmp_path / "small.json"
+    file.write_text(
+        json.dumps([{"ph": "X", "name": "a", "pid": 2, "tid": 2, "ts": ts, "dur": 1} for ts in (1, 2)])
+    )  # and a name
+    with short_dir() as home, SmallDisk(home) as daemon:
+        daemon.fill()
+        done = invoke("import", "--socket", daemon.socket, "--dir", daemon.dir, "--into", "t", file)
+
+    assert done.returncode == 1
+    last = done.stderr.decode().splitlines()[-1]
+    assert last.startswith("3 events of 3 not written yet, 0 refused and 0 lost by the daemon: ")
+    assert last.endswith("No space left on device")

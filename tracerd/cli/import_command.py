@@ -157,6 +157,9 @@ class _Sending:
             return True
         reasons = "; ".join(self._connection.errors) or "`tracerd doctor` may show why"
         text = f"{plural(refused, 'event')} refused and {lost:,} lost by the daemon, of {self.sent:,}: {reasons}"
+        if waiting := self.sent - stored - refused - lost:
+            taken = f"{refused:,} refused and {lost:,} lost by the daemon"
+            text = f"{plural(waiting, 'event')} of {self.sent:,} not written yet, {taken}: {reasons}"
         click.echo(printable(text), err=True)
         return False
 

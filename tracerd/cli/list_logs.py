@@ -47,6 +47,8 @@ def list_command(directory: Path, long_: bool, as_json: bool, **options: Unpack[
     logs = list_logs(directory.absolute()) if found is None else [one.log for one in found]
     if not logs and sys.stdout and sys.stdout.isatty() and not any(options.values()):
         click.echo(f"there are no traces in {printable(str(directory))} yet; `tracerd exec CMD` records one", err=True)
+    elif not logs and sys.stdout and sys.stdout.isatty() and not as_json:
+        click.echo("no trace fits; `tracerd list` without conditions shows all", err=True)
     elif found is not None and options["by"]:
         _print_days(page_of(list(days(found)), options), as_json=as_json)
     elif as_json:

@@ -205,7 +205,7 @@ class Sender:
             except OSError as error:
                 if self._was_answered or isinstance(error, ssl.SSLError):
                     raise
-                raise ExportError(f"cannot reach {self._endpoint}: {_reason(error)}") from None
+                raise ExportError(f"cannot reach {self._endpoint}: {_cause(error)}") from None
         connection.request("POST", self._endpoint.path(signal), body, self._headers)
         response = connection.getresponse()
         text = read_body(response, _MAX_ANSWER)
@@ -241,8 +241,12 @@ def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "does not answer"
     if isinstance(error, OSError):
-        return f"cannot be used: {error.strerror or str(error) or 'the connection was closed'}"
+        return f"cannot be used: {_cause(error)}"
     return "closes the connection in the middle of an answer"
+
+
+def _cause(error: OSError) -> str:
+    return error.strerror or str(error) or "the connection was closed"
 
 
 def _seconds(text: str | None) -> float | None:

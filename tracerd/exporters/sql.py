@@ -67,6 +67,11 @@ def ask(query: str, traces: Iterable[Tables], path: Path | None = None) -> Answe
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise ExportError("write one SELECT: nothing else can be run; --save keeps the tables in a database")
         database.execute(statements[0])
+    except duckdb.CatalogException as error:  # a table, and only those that the query names are there to be suggested
+        raise ExportError(f"{first_line(error).removesuffix('!')}; the tables are {', '.join(TABLES)}") from None
+    except duckdb.BinderException as error:
+        hints = [line for line in str(error).splitlines() if line.startswith("Candidate bindings")]
+        raise ExportError("; ".join([first_line(error), *hints])) from None
     except duckdb.Error as error:
         raise ExportError(first_line(error)) from None
     return Answer(database, [str(column[0]) for column in database.description or ()])

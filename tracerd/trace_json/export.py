@@ -180,8 +180,10 @@ def log_blocks(source: Snapshot) -> Iterator[bytes]:
     except FileNotFoundError:
         if source.log_length:
             raise ExportError(f"the log {source.path} has been removed") from None
-    except (OSError, UnsafePathError) as error:
-        raise ExportError(f"cannot read the log: {error}") from None
+    except OSError as error:
+        raise ExportError(f"cannot read {source.path}: {error.strerror}") from None
+    except UnsafePathError as error:
+        raise ExportError(f"cannot read {source.path}: {error}") from None
 
 
 def _pick(block: bytes, line_no: int, summary: Summary) -> list[bytes]:

@@ -80,6 +80,8 @@ def resolve_target(path: str, forbidden: Forbidden | None = None) -> str:
             raise ExportError(f"{path} is not a regular file")
     except FileNotFoundError:
         pass
-    except (OSError, ValueError) as error:
-        raise ExportError(f"cannot check {path}: {error}") from None
+    except OSError as error:
+        raise ExportError(f"cannot write {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise ExportError(f"cannot write {path}: {error}") from None
     return target
