@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -142,6 +143,13 @@ def test_exec_says_on_a_terminal_how_to_see_its_trace_unless_somebody_knows(sand
     assert said().count(b"\n") == 1
     for known in (["--trace", "known"], ["-o", "t.json"]):
         assert said(*known) == b""
+    adds = b"tracerd exec: adds to the trace known, last written "
+    assert said("--trace", "known").startswith(adds)
+    assert sandbox.exec("--trace", "known", "true").stderr == b""
+    os.utime(sandbox.logs / "known.jsonl", (0, 0))
+    [note, wall, *_] = sandbox.exec("--trace", "known", "--summary", "true").stderr.splitlines()
+    assert re.fullmatch(adds + rb"\d+ days ago; a new name for --trace keeps them apart", note)
+    assert re.search(rb"^wall: .* ended well after 3 other commands, with .* between; ", wall)
     assert sandbox.run(TRACERD, "exec", "true").stderr == b""  # as a script would see it
 
 

@@ -5,10 +5,10 @@ import shlex
 
 import pytest
 
-from tests.builds.traces import Trace
+from tests.builds.traces import ROOT, Trace
 from tracerd.builds.layout import laid_out
 from tracerd.builds.names import step_name
-from tracerd.exec import event
+from tracerd.builds.reader import read_build
 
 GCC = "/usr/lib/gcc/x86_64-linux-gnu/12"
 
@@ -90,17 +90,49 @@ def test_a_long_script_is_cut_and_stays_one_line() -> None:
     assert name == "sh: echo " + "x" * 48 + "..."
 
 
-def test_what_a_process_calls_itself_is_better_than_its_program() -> None:
+def says(pid: int, name: str) -> str:
+    """The line by which a process names itself, without a time, as most clients write it."""
+    return f'{{"ph":"M","name":"process_name","pid":{pid},"args":{{"name":"{name}"}}}}\n'
+
+
+@pytest.mark.parametrize("layout", ["lanes", None, "processes"])
+@pytest.mark.parametrize("says_it", ["before", "after"])
+def test_what_a_process_calls_itself_is_better_than_what_exec_calls_it(says_it: str, layout: str | None) -> None:
+    """Whether it does so before its program was recorded or after it, and even if its name begins with its program."""
     trace = Trace()
     trace.step("pytest -n 2", 0, 100)
-    for pid, worker in ((7, "gw0"), (8, "gw1")):
-        trace.lines.append(event.process_name(pid, f"pytest {worker}"))
-        trace.lines.append(f'{{"ph":"X","name":"test","pid":{pid},"tid":{pid},"ts":50,"dur":9}}\n')
-        trace.step("python3 -c import", 1, 90, pid=pid)  # whose name comes later, when it has ended
-    assert [step.name for step in trace.build().steps] == ["pytest", "pytest gw0", "pytest gw1"]
-    lines = [json.loads(line) for line in b"".join(laid_out([trace.block], "lanes")).splitlines()]
-    names = {line["pid"]: line["args"]["name"] for line in lines if line["name"] == "process_name"}
-    assert names == {100: "pytest", 7: "pytest gw0", 8: "pytest gw1"}
+    for pid, command, name in (
+        (7, "python3 -c import", "pytest gw0"),
+        (8, "prover x", "prover 1"),
+        (9, "cc (fork)", "gw"),
+    ):
+        line = [says(pid, name), f'{{"ph":"X","name":"test","pid":{pid},"tid":{pid},"ts":50,"dur":9}}\n']
+        trace.lines += line if says_it == "before" else []
+        trace.step(command, 1, 90, pid=pid)
+        trace.lines += line if says_it == "after" else []
+    trace.lines.append(f'{{"ph":"X","name":"test","pid":{ROOT},"tid":1,"ts":50,"dur":9}}\n')
+    assert [step.name for step in trace.build().steps] == ["pytest", "pytest gw0", "prover 1", "gw"]
+
+    lines = b"".join(laid_out([trace.block], layout))
+    names = {line["pid"]: line["args"]["name"] for line in map(json.loads, lines.splitlines()) if is_name(line)}
+    if layout != "processes" or says_it == "after":  # which is the log, of which Perfetto takes the last name
+        assert names == {ROOT: "pytest", 7: "pytest gw0", 8: "prover 1", 9: "gw"}
+    again = read_build([lines])
+    assert again is not None
+    assert [step.name for step in again.steps] == ["pytest", "pytest gw0", "prover 1", "gw"]
+
+
+def is_name(line: dict[str, object]) -> bool:
+    return line["name"] == "process_name"
+
+
+def test_a_log_of_version_0_1_0_does_not_say_which_names_are_of_exec() -> None:
+    trace = Trace()
+    trace.step("pytest -n 2", 0, 100)
+    trace.lines.append(says(7, "pytest gw0"))
+    trace.step("python3 -c import", 1, 90, pid=7)
+    trace.lines = [line.replace('"cat":"process","pid":7,"tid":7,"args"', '"pid":7,"args"') for line in trace.lines]
+    assert [step.name for step in trace.build().steps] == ["pytest", "pytest gw0"]
 
 
 def test_the_name_of_another_program_of_one_process_is_not_its_own() -> None:

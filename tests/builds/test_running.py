@@ -28,7 +28,8 @@ needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace
 def begun(trace: Trace, process: str, start: int, *, pid: int = 7, parent: int | None = ROOT) -> None:
     """Add a process that has begun, as exec marks it."""
     mark = f"{len(trace.lines):016x}"
-    trace.lines.append(event.begin(pid, process.split()[0], start, mark, process, parent))
+    trace.lines.append(event.process_name(pid, process))
+    trace.lines.append(event.begin(pid, process.split()[0], start, mark, parent))
 
 
 def build_of(trace: Trace, until_us: int | None = None) -> Build:
@@ -133,9 +134,9 @@ def test_what_runs_for_long_is_printed_once_while_events_are_followed() -> None:
     trace = Trace()
     begun(trace, "cc a.o", 1, pid=7)
     begun(trace, "cc b.o", 2, pid=8)
-    assert output.of(log, trace.block) == b""
+    assert {json.loads(line)["event"]["name"] for line in output.of(log, trace.block).splitlines()} == {"process_name"}
     assert output.running(10.0) == b""  # from here on it is known
-    ended = b'{"ph":"X","name":"cc","pid":8,"tid":8,"ts":2,"dur":1,"begin":"%016x"}\n' % 1
+    ended = b'{"ph":"X","name":"cc","pid":8,"tid":8,"ts":2,"dur":1,"begin":"%016x"}\n' % 2
     output.of(log, ended)
     assert output.running(10.0 + LONG_S / 2) == b""
     [line] = output.running(10.0 + LONG_S).splitlines()

@@ -204,7 +204,10 @@ def test_a_trace_of_several_commands_names_the_last_one(tmp_path: Path) -> None:
     trace.step("make install", 200, 300, parent=0, exit_code=2)
     trace.lines.pop()  # the arrow
     (tmp_path / "a.jsonl").write_bytes(trace.block)
-    assert run(tmp_path, "show", "a")[0] == "a: 300 us, 3 processes, make install FAILED 2 after 1 other command"
+    assert (
+        run(tmp_path, "show", "a")[0]
+        == "a: 300 us, 3 processes, make install FAILED 2 after 1 other command, with 100 us between"
+    )
 
 
 def test_a_trace_of_steps_alone_has_no_command(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """`tracerd exec --all`: what processes become, what they cannot become, and what cannot be traced."""
 
+import json
 import os
 import shutil
 import subprocess
 
 import pytest
 
-from tests.exec.sandbox import Event, Sandbox, args
+from tests.exec.sandbox import TRACERD, Event, Sandbox, args
 from tests.perfetto.judge import Judge
 
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
@@ -53,6 +54,49 @@ def test_no_more_is_recorded_of_programs_than_args_allows(sandbox: Sandbox) -> N
     assert "sleep" not in text
     assert "no-such" not in text
     assert [mark["name"] for mark in marks(sandbox)] == ["execve command", "becomes command"]
+
+
+# ------------------------------------------------------------------ what a process calls itself
+
+NAMES_ITSELF = """
+import os, socket
+def say(name):
+    at = '"pid":%d,"tid":%d' % (os.getpid(), os.getpid())
+    with socket.socket(socket.AF_UNIX) as daemon:
+        daemon.connect(os.environ["TRACERD_SOCKET"])
+        daemon.sendall(b"OPEN " + os.environ["TRACERD_TRACE_ID"].encode() + b"\\n")
+        daemon.sendall(b'{"ph":"M","name":"process_name",%s,"args":{"name":"%s"}}\\n' % (at.encode(), name))
+        daemon.sendall(b'{"ph":"X","name":"own",%s,"ts":1,"dur":1}\\n' % at.encode())
+say(b"python of its own")
+if not os.fork():
+    say(b"part of its own")
+    os._exit(0)
+os.wait()
+"""
+
+
+def test_a_process_that_names_itself_is_called_so_by_every_reader(sandbox: Sandbox, perfetto: Judge) -> None:
+    """A program is named when it begins, a part of one when it has ended: here before and after the own name."""
+    (sandbox.home / "program.py").write_text(NAMES_ITSELF)
+    assert sandbox.sh("python3 program.py; true", "--all", "--trace", "t").returncode == 0
+    names = ["part of its own", "python of its own"]
+
+    def rows(*words: str) -> list[dict[str, object]]:
+        return [json.loads(line) for line in sandbox.run(TRACERD, *words).stdout.splitlines()]
+
+    tree = rows("show", "t", "--json")
+    assert sorted(str(row["process"]) for row in tree if row["type"] == "process" and row["spans"] == 1) == names
+    [stats] = rows("stats", "t", "--json")
+    assert {*names} <= {target["step"] for target in stats["targets"]}  # type: ignore[attr-defined]  # a list
+    [counts] = rows("query", "t", 'count() by process where name == "own"', "--json")
+    assert [*counts["metrics"].values()] == [dict.fromkeys(names, 1)]  # type: ignore[attr-defined]  # of one metric
+    shown = sandbox.run(TRACERD, "tail", "-n", "99", "t").stdout.decode().splitlines()
+    assert sorted(line[17:32] for line in shown if " own  " in line) == [name[:15] for name in names]
+
+    sandbox.run(TRACERD, "get-tef", "t", "-o", "t.json")
+    called = "select p.name from slice s join thread_track t on s.track_id = t.id join thread using (utid) "
+    called += "join process p using (upid) where s.name = 'own' order by 1"
+    assert perfetto.examine(sandbox.home / "t.json", called) == ([[[name] for name in names]], {})
 
 
 # ------------------------------------------------------------------ what could not be started

@@ -36,6 +36,7 @@ def test_a_span_tells_of_its_command(sandbox: Sandbox) -> None:
         (["sh", "-c", "true; true"], "sh"),
         (["true", "-c", "src/a.c", "-o", "obj/a.o"], "true a.o"),
         (["true", "a", "b"], "true"),
+        (["true", "-B", "-c", "main(['/a/b'])"], "true"),
     ],
 )
 def test_processes_are_named(sandbox: Sandbox, command: list[str], process: str) -> None:

@@ -17,14 +17,19 @@ ProgramKey = tuple[int, int]
 
 
 def assemble(
-    programs: Iterable[Program], parents: Mapping[ProgramKey, int], names: Mapping[int, list[str]], cpus: int | None
+    programs: Iterable[Program],
+    parents: Mapping[ProgramKey, int],
+    names: Mapping[int, list[str]],
+    given: Mapping[int, list[str]],
+    cpus: int | None,
 ) -> Build:
     """The build that these programs are.
 
     Args:
         programs: At least one.
         parents: The pid of what started a process.
-        names: What processes are called, the latest last.
+        names: What processes call themselves, the latest last; of those that `given` lacks, exec's names may be in it.
+        given: What exec calls processes.
         cpus: How many processors there were, if that is known.
     """
     steps = _steps(sorted(programs, key=lambda program: (program.start, -program.dur, program.line)))
@@ -47,21 +52,21 @@ def assemble(
         if step.parent is not None and (execs_s := step.exec_s + step.execs_s):
             step.parent.execs_s += execs_s
     for pid, own in by_pid.items():
-        if len(own) == 1 and (name := own_name(own[0], names.get(pid, []))):
-            own[0].main.called = name
+        called = names.get(pid, []) if len(own) == 1 else []
+        if called and (pid in given or (called := _own_names(own[0], called))):
+            own[0].main.called = called[-1]
     root = _root(steps)
     first = root or steps[0]
     pid = first.pid if root else parents.get((first.pid, first.start), first.pid)
-    name = root.name if root else names.get(pid, [first.name])[-1]
+    name = root.name if root else (names.get(pid) or given.get(pid) or [first.name])[-1]
     commands = [step for step in steps if step.parent is None and (step.pid, step.start) not in parents]
     return Build(steps, root, pid, name, cpus, commands)
 
 
-def own_name(step: Step, names: list[str]) -> str:
-    """What a process calls itself; empty if it is only called what exec calls it: after a program of it."""
+def _own_names(step: Step, names: list[str]) -> list[str]:
+    """What a process calls itself, in a log of version 0.1.0: exec's own names begin with a program of it."""
     tools = tuple([program.tool for program in step.programs])
-    own = [name for name in names if not name.startswith(tools)]
-    return own[-1] if own and not tools[0].endswith(FORK) else ""
+    return [] if tools[0].endswith(FORK) else [name for name in names if not name.startswith(tools)]
 
 
 def _steps(programs: Iterable[Program]) -> list[Step]:

@@ -47,7 +47,9 @@ def laid_out(
             yield rest
     build = reader.build()
     if build is None or (layout is None and not _is_worth_it(build, reader)):
-        yield b"".join(line + b"\n" for line in reader.kept)
+        given = {line for names in reader.given.values() for line in names.values()}
+        kept = sorted(reader.kept, key=lambda line: line not in given)  # of names the last one counts
+        yield b"".join(line + b"\n" for line in kept)
         return
     learn(build)
     yield _ENCODE_LINES(_Layout(build, reader).events())
@@ -66,7 +68,7 @@ def _kept(build: Build, reader: Reader) -> Iterator[bytes]:
     for step in build.steps:
         if step.pid in reader.tells:
             called.setdefault(step.pid, []).append(step.main.called)
-    for pid, names in reader.names.items():
+    for pid, names in (*reader.given.items(), *reader.names.items()):
         if pid != build.pid and (pid in reader.tells or pid not in pids):
             own = next((name for name in called.get(pid, ()) if name in names), "")
             yield from (line for name, line in names.items() if name != own)
@@ -204,7 +206,7 @@ def _shown(program: Program) -> Json:
     argv = program.argv
     args: Json = {"cmd": command_line(argv)} if argv else {}
     args["pid"] = program.pid
-    if not argv or program.name != program.tool:
+    if not argv or (program.called or program.name) != program.tool:
         args["program"] = program.called or program.name
     args |= program.args
     args.pop("argv", None)

@@ -17,9 +17,9 @@ import msgspec
 
 from tracerd.builds.assembly import assemble
 from tracerd.builds.steps import OPEN_END, Build, Program
-from tracerd.trace_json.begin_marks import UNFINISHED_CAT
+from tracerd.trace_json.begin_marks import PROCESS_CAT, UNFINISHED_CAT
 
-STEP_CATS: Final = ("process", "step")
+STEP_CATS: Final = (PROCESS_CAT, "step")
 """The categories of what is recorded of processes; `step` is what `layout` repeats of them."""
 
 PHASE: Final = "process_phase"
@@ -87,7 +87,8 @@ class Reader:
 
     Attributes:
         kept: The lines that were taken out, in their order.
-        names: What each process is called, the latest last; with the lines that say so.
+        names: What each process calls itself, the latest last; with the lines that say so.
+        given: The same of what exec calls them; what exec of version 0.1.0 calls them is in `names`.
         marks: The instants of processes.
         phases: What lies below the spans of processes.
         attributes: What is said of the whole trace: its command, how it ended.
@@ -102,6 +103,7 @@ class Reader:
     def __init__(self, *, only_steps: bool = False) -> None:
         self.kept: list[bytes] = []
         self.names: dict[int, dict[str, bytes]] = {}
+        self.given: dict[int, dict[str, bytes]] = {}
         self.marks: list[Mark] = []
         self.phases: list[Mark] = []
         self.attributes: dict[str, object] = {}
@@ -150,19 +152,19 @@ class Reader:
                 name = event.args.get("name")
                 if not isinstance(name, str):
                     return False
-                names = self.names.setdefault(event.pid, {})
+                names = (self.given if event.cat == PROCESS_CAT else self.names).setdefault(event.pid, {})
                 names.pop(name, None)
                 if len(names) < _MAX_NAMES:
                     names[name] = line
                 return True
-            if event.cat == "process" and event.tid == event.pid:
+            if event.cat == PROCESS_CAT and event.tid == event.pid:
                 return self._take_process(event, event.pid, line)
             if event.cat == PHASE and not self._only_steps:
                 self.phases.append(Mark(event.pid, event.ts, line))
                 return True
             if event.cat == UNFINISHED_CAT and event.ph == "b":
                 return self._take_begun(event, event.pid)
-            return event.cat == "process" and self._only_steps and self._take_slice(event)
+            return event.cat == PROCESS_CAT and self._only_steps and self._take_slice(event)
         except (msgspec.DecodeError, ValueError, OverflowError):
             return False
 
@@ -186,7 +188,7 @@ class Reader:
 
     def _take_begun(self, event: _Line, pid: int) -> bool:
         """A process that has begun, as `trace_json.begin_marks` writes it."""
-        if event.args.get("cat") != "process":
+        if event.args.get("cat") != PROCESS_CAT:
             return False
         self._begun.append(Program(pid, event.name, ns(event.ts), 0, {}, len(self.kept), event.ts, 0))
         if isinstance(parent := event.args.get("parent"), int):
@@ -243,8 +245,8 @@ class Reader:
         if not programs:
             return None
         cpus = self.attributes.get("cpus")
-        names = {pid: [*names] for pid, names in self.names.items()}
-        return assemble(programs, self._parents, names, cpus if isinstance(cpus, int) else None)
+        names, given = ({pid: [*names] for pid, names in all_.items()} for all_ in (self.names, self.given))
+        return assemble(programs, self._parents, names, given, cpus if isinstance(cpus, int) else None)
 
     def _lasting_to(self, last: int) -> list[Program]:
         """The programs whose end is not in the trace: each lasts to the next one with its pid, or to the end."""
@@ -256,14 +258,15 @@ class Reader:
         for begun in self._begun:
             following = min((start for start in starts[begun.pid] if start > begun.start), default=None)
             dur = (last if following is None else following) - begun.start
-            called = next(reversed(self.names.get(begun.pid, {})), "")
+            names = self.given.get(begun.pid) or self.names.get(begun.pid, {})
+            called = next((name for name in reversed(names) if name.startswith(begun.name)), begun.name)
             found.append(
                 replace(
                     begun,
                     dur=dur,
                     dur_us=us(dur),
                     args=self._command_of(begun.pid) | {"end": OPEN_END if following is None else "not seen"},
-                    called=called if called.startswith(begun.name) else begun.name,
+                    called=called,
                 )
             )
         return found

@@ -8,9 +8,10 @@ import click
 
 from tracerd.cli.conditions import inputs_of, span_condition
 from tracerd.cli.options import directory_option, span_duration, trace_argument, where_option
-from tracerd.cli.reading import Read, print_lines, read_steps, read_trace
+from tracerd.cli.printing import json_lines, print_json, print_lines
+from tracerd.cli.reading import Read, read_steps, read_trace
 from tracerd.errors import ViewError
-from tracerd.text import printable, printable_json
+from tracerd.text import printable
 
 _SOME = 3
 """So many steps are named if several fit."""
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     "--min-dur", type=span_duration, default="0", metavar="D", help="Leave out spans shorter than D, such as 5ms."
 )
 @click.option("--pid", "pids", multiple=True, metavar="N", help="Show only this process; may be repeated.")
-@click.option("--errors", is_flag=True, help="Show only what failed, and what it lies in.")
+@click.option("--errors", is_flag=True, help="Show only what failed or never ended, and what it lies in.")
 @click.option("--running", is_flag=True, help="Show only what has begun and not ended, and for how long it runs.")
 @click.option("--rerun", metavar="STEP", help="Print the line that runs this step again; STEP is a part of its name.")
 @where_option("spans")
@@ -60,7 +61,7 @@ def show(
 
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, `latest`, or `-` for stdin.
     """
-    from tracerd.view.chosen import choose, unfinished
+    from tracerd.view.chosen import choose, failed, unfinished
     from tracerd.view.process_tree import Wish
     from tracerd.view.tree import LOG_INPUTS, Tree
 
@@ -68,8 +69,6 @@ def show(
         _print_rerun(directory, trace, rerun)
         return
     condition = span_condition(where)
-    if errors:
-        condition = span_condition("error" if where is None else f"({where}) && error")
     inputs = inputs_of(LOG_INPUTS if logs else (), condition)
     read = read_trace(directory, trace, inputs, may_be_build=where is None, running=running)
     of_processes = frozenset(_known(read.recording, pid) for pid in pids)
@@ -79,7 +78,8 @@ def show(
         _print_processes(read, read.build, wish, logs=logs, as_json=as_json)
         return
     recording = unfinished(read.recording) if running else read.recording
-    tree = Tree(choose(recording, condition, with_logs=logs), depth, least, of_processes, logs)
+    recording = choose(recording, condition, with_logs=logs)
+    tree = Tree(failed(recording, with_logs=logs) if errors else recording, depth, least, of_processes, logs)
     if as_json:
         _print_attributes(read)
     _print_spans(read, tree, as_json=as_json)
@@ -110,20 +110,18 @@ def _print_rerun(directory: Path, trace: str, wanted: str) -> None:
 
 def _print_processes(read: Read, build: "Build", wish: "Wish", *, logs: bool, as_json: bool) -> None:
     """The processes of a build, and the spans that some of them have written by themselves."""
-    import orjson
-
     from tracerd.view import process_tree
-    from tracerd.view.chosen import choose, unfinished, without_steps
+    from tracerd.view.chosen import failed, unfinished, without_steps
     from tracerd.view.tree import Tree
 
     tree = process_tree.ProcessTree(build, wish)
     others = without_steps(read.recording, build)
-    condition = span_condition("error") if wish.errors else None
-    others = choose(unfinished(others) if wish.running else others, condition, with_logs=logs)
+    others = unfinished(others) if wish.running else others
+    others = failed(others, with_logs=logs) if wish.errors else others
     spans = Tree(others, wish.max_depth, wish.min_dur, wish.pids, logs)
     if as_json:
         _print_attributes(read)
-        print_lines(printable_json(orjson.dumps(process_tree.as_json(step))).decode() for step in tree.rows)
+        print_lines(json_lines(map(process_tree.as_json, tree.rows)))
     else:
         _print_lines(process_tree.as_text(tree, read.trace_id))
     if others.tracks:
@@ -131,12 +129,10 @@ def _print_processes(read: Read, build: "Build", wish: "Wish", *, logs: bool, as
 
 
 def _print_spans(read: Read, tree: "Tree", *, as_json: bool, with_head: bool = True) -> None:
-    import orjson
-
     from tracerd.view import tree_text
 
     if as_json:
-        print_lines(printable_json(orjson.dumps(tree_text.as_json(row))).decode() for row in tree.rows())
+        print_lines(json_lines(map(tree_text.as_json, tree.rows())))
         return
     if with_head:
         _print_lines(tree_text.head(tree, read.trace_id))
@@ -145,10 +141,8 @@ def _print_spans(read: Read, tree: "Tree", *, as_json: bool, with_head: bool = T
 
 
 def _print_attributes(read: Read) -> None:
-    import orjson
-
     if attributes := read.recording.attributes:
-        click.echo(printable_json(orjson.dumps({"type": "trace", "attributes": attributes})))
+        print_json({"type": "trace", "attributes": attributes})
 
 
 def _print_lines(lines: Iterable[tuple[str, bool]]) -> None:

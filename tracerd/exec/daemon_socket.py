@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 else:
     import _socket as socket
 
+ANSWER_S = 1.0
+"""How long the outermost exec waits for the acknowledgement when its command has ended."""
+
+EXPORT_S = 10.0
+"""The same with `-o`: the daemon writes the file meanwhile."""
+
 MAX_PENDING_BYTES = 64 * 1024 * 1024
 """What waits for a daemon that does not read; what comes then is lost, and counted as lost."""
 

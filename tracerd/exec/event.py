@@ -24,6 +24,7 @@ MAX_HINT_CHARACTERS = 40
 MAX_COMMAND_CHARACTERS = 1000
 """Of the command line that `tracerd list` shows; more is in the span."""
 
+_IN_SCRIPTS = frozenset("'\"()[]{}<>|&;$`*")  # and in what is hidden, but not in the name of a file
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./-_")
 """What a shell takes as it is."""
 
@@ -193,7 +194,7 @@ def _hint(argv: list[str]) -> str:
         plain = [word for word in words if not word.startswith("-")]
         word = plain[0] if len(plain) == 1 else ""
     word = basename(word) if word else ""
-    fits = len(word) <= MAX_HINT_CHARACTERS and word.isprintable() and " " not in word and redact.HIDDEN not in word
+    fits = len(word) <= MAX_HINT_CHARACTERS and word.isprintable() and " " not in word and not set(word) & _IN_SCRIPTS
     return word if fits else ""
 
 
@@ -237,20 +238,16 @@ def attributes(pid: int, args: "dict[str, Json]") -> str:
 
 
 def process_name(pid: int, name: str) -> str:
-    """Names a process's row."""
-    return line(ph="M", name="process_name", pid=pid, tid=pid, args={"name": name})
+    """Names a process's row; by `cat` readers know that the name is ours, and prefer one that its program has given."""
+    return line(ph="M", name="process_name", cat=PROCESS, pid=pid, tid=pid, args={"name": name})
 
 
-def begin(
-    pid: int, name: str, start_us: int, mark: str, process: str = "", parent: int | None = None, cat: str = PROCESS
-) -> str:
+def begin(pid: int, name: str, start_us: int, mark: str, parent: int | None = None, cat: str = PROCESS) -> str:
     """A process has begun; `mark`, 16 hexadecimal digits and no other's, names the line of the span that it awaits.
 
-    `process` names its row, if no other line does before its end; `parent` is the process that started it.
+    `parent` is the process that started it.
     """
     args: dict[str, Json] = {"id": mark, "name": name, "cat": cat}
-    if process:
-        args["process"] = process
     if parent is not None:
         args["parent"] = parent
     return line(ph="M", name="tracerd_begin", pid=pid, tid=pid, ts=start_us, args=args)

@@ -12,7 +12,7 @@ import sys
 from tracerd.errors import NoDaemonError
 from tracerd.exec import event
 from tracerd.exec.command import Command
-from tracerd.exec.daemon_socket import DaemonSocket, connect
+from tracerd.exec.daemon_socket import ANSWER_S, EXPORT_S, DaemonSocket, connect
 from tracerd.exec.environment import (
     ALL_VARIABLE,
     ARGS_VARIABLE,
@@ -40,12 +40,6 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from tracerd.exec.process_tracer import ProcessTracer
-
-ANSWER_S = 1.0
-"""How long the outermost exec waits for the acknowledgement when its command has ended."""
-
-EXPORT_S = 10.0
-"""The same with `-o`: the daemon writes the file meanwhile."""
 
 NESTED_S = 1.0
 """How long a nested exec waits for a socket that is full."""
@@ -140,6 +134,10 @@ class Run:
             self._warn(context.warning)
         if options.output is not None and self._output is None:
             self._warn(f"there will be no {options.output}: the current directory was removed")
+        if options.trace and not (context.nested or self._quiet):
+            from tracerd.exec.joined import note
+
+            note(options.trace, environ, wanted=options.summary)
         self._connect(context)
         if options.all_processes and self._daemon and not self._recorded_by_another:
             self._trace_processes(context, shown)

@@ -142,7 +142,8 @@ class Tree:
         process.mark = process.mark or self._number(pid)
         label = process.labels[-1]
         start_us = process.changed_us[-1] if process.changed_us else process.start_us
-        return event.begin(pid, label.span, start_us, process.mark, label.process, process.parent)
+        begun = event.begin(pid, label.span, start_us, process.mark, process.parent)
+        return event.process_name(pid, label.process) + begun  # before what its program says: Perfetto takes the last
 
     def rest(self) -> str:
         """The events of processes whose end was not seen."""
@@ -198,7 +199,8 @@ class Tree:
             shown = label.args
         ends = shown | (process.end or {})
         events += event.span(pid, label.span, starts[-1], process.end_us, ends, process.mark)
-        events = event.process_name(pid, label.process) + events
+        if not process.mark:  # which stands behind a name
+            events = event.process_name(pid, label.process) + events
         if process.parent is not None:
             events += event.arrow(process.parent, pid, process.start_us, f"0x{self._number(pid)}")
         return events

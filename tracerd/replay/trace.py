@@ -48,7 +48,8 @@ from tracerd.replay.slices import PENDING, UNNAMED, Names, SliceStack
 from tracerd.replay.threads import Id as ThreadId
 from tracerd.replay.threads import Thread, Threads
 from tracerd.replay.track import PHASE, Track
-from tracerd.replay.usual_spans import PROCESS_CAT, UsualSpans
+from tracerd.replay.usual_spans import UsualSpans
+from tracerd.trace_json.begin_marks import PROCESS_CAT
 
 COARSE_US = 2.0**47
 """From here on, 4.5 years, a double of microseconds is off by more than 10 ns, so that spans that touch overlap."""

@@ -14,9 +14,7 @@ from tracerd.replay.order import Order
 from tracerd.replay.slices import Names
 from tracerd.replay.threads import Id, Thread, Threads
 from tracerd.replay.track import PHASE
-
-PROCESS_CAT: Final = "process"
-"""The category of the spans of processes, whose args are read."""
+from tracerd.trace_json.begin_marks import PROCESS_CAT
 
 _X: Final = PHASE["X"]
 _CODES: Final = {phase: PHASE[phase] for phase in "XBE"}

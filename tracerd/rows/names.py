@@ -5,6 +5,12 @@ from typing import Final
 
 import msgspec
 
+from tracerd.store.log import lines_with
+from tracerd.trace_json.begin_marks import PROCESS_CAT
+
+GIVEN_BY_EXEC: Final = -1
+"""The time of a name that `tracerd exec` gives: before all that a process says of itself, even without a time."""
+
 Id = int | float | str | None
 
 _MARKS: Final = (b'"process_name"', b'"thread_name"')
@@ -18,6 +24,7 @@ class _Metadata(msgspec.Struct, gc=False):
     ph: str
     name: str
     args: _Args
+    cat: str = ""
     pid: int | str | None = None
     tid: int | str | None = None
     ts: int | float = 0
@@ -43,12 +50,8 @@ class ProcessNames:
         """Look through a log; only lines with the name of such metadata are decoded."""
         for block in blocks:
             for mark in _MARKS:
-                at = block.find(mark)
-                while at >= 0:
-                    end = block.find(b"\n", at)
-                    end = len(block) if end < 0 else end
-                    self._take_line(block[block.rfind(b"\n", 0, at) + 1 : end])
-                    at = block.find(mark, end)
+                for _, line in lines_with(block, mark):
+                    self._take_line(line)
 
     def _take_line(self, line: bytes) -> None:
         try:
@@ -61,9 +64,10 @@ class ProcessNames:
         if not is_process and event.name != "thread_name":
             return
         key = (is_process, event.pid, None if is_process else event.tid)
-        if event.ts < self._since.get(key, event.ts):
+        ts = GIVEN_BY_EXEC if event.cat == PROCESS_CAT else event.ts
+        if ts < self._since.get(key, ts):
             return
-        self._since[key] = event.ts
+        self._since[key] = ts
         if is_process:
             self.processes[event.pid] = event.args.name
         else:

@@ -17,12 +17,14 @@ from tracerd.replay.kinds import Finding
 from tracerd.replay.slices import PENDING, UNNAMED, Names
 from tracerd.replay.threads import Thread, Threads
 from tracerd.replay.track import PHASE
-from tracerd.rows.error_events import are_of_error
+from tracerd.rows.error_events import error_of
+from tracerd.rows.names import GIVEN_BY_EXEC
 from tracerd.rows.process import Process
 from tracerd.rows.span_event import DECODER, MAX_EXACT, Args, Block, Event, event_of
 from tracerd.rows.spans import Id, Spans
 from tracerd.rows.track_events import ERROR_BIT, Columns
 from tracerd.rows.tracks import Tracks
+from tracerd.trace_json.begin_marks import PROCESS_CAT
 from tracerd.trace_json.perfetto import export_line
 from tracerd.trace_json.tef import COMPLETE, METADATA
 
@@ -160,7 +162,7 @@ class Reader:
 
     @staticmethod
     def _error_bit(args: Args, process: Process) -> int:
-        if not are_of_error(args):
+        if not error_of(args.error, args.level, args.exit_code, args.signal, args.outcome):
             return 0
         process.errors += 1
         return ERROR_BIT
@@ -222,6 +224,8 @@ class Reader:
             return
         tid = thread.tid if event.name == "thread_name" else None
         name = event.args.name
+        if event.cat == PROCESS_CAT:
+            ts = GIVEN_BY_EXEC
         if not name or not isinstance(name, str) or ts < self._named.get((process.pid, tid), ts):
             return
         self._named[process.pid, tid] = ts
@@ -233,11 +237,7 @@ class Reader:
     # ---------------------------------------------------------- the whole trace
 
     def finish(self) -> list[Spans]:
-        """Play all that was fed.
-
-        Returns:
-            The tracks, with their spans.
-        """
+        """Play all that was fed, and give the tracks."""
         self._slots.clear()
         places = [(pid, tid) for pid, tid, _ in self._threads.tracks()]
         return self._tracks.finish(places, self._count)

@@ -173,10 +173,7 @@ def _limited(pieces: Iterator[bytes], length: int) -> Iterator[bytes]:
 
 @contextlib.contextmanager
 def parts(path: Path) -> Generator[Parts]:
-    """The lines of a trace.
-
-    Args:
-        path: Its log, which need not be there if it has a packed part.
+    """The lines of a trace, whose log need not be there if it has a packed part.
 
     Raises:
         OSError: Its log or its packed part cannot be read; FileNotFoundError if neither is there.

@@ -16,6 +16,9 @@ from tracerd.core.own_prefixes import BEGIN_PREFIX, CLOCK_PREFIX
 MAX_OPEN: Final = 100_000
 """So many open spans are known; of more, those that began first."""
 
+PROCESS_CAT: Final = "process"
+"""The category of what `tracerd exec` says of a process, its name too: one that the process gives itself is better."""
+
 UNFINISHED_CAT: Final = "unfinished"
 """The category of spans that never ended."""
 
@@ -66,8 +69,8 @@ class Mark(msgspec.Struct):
         """The event that names its process; nothing if another line does."""
         if not self.args.process:
             return b""
-        args = {"name": self.args.process}
-        return msgspec.json.encode({"ph": "M", "name": "process_name", "pid": self.pid, "tid": self.tid, "args": args})
+        where = {"cat": PROCESS_CAT, "pid": self.pid, "tid": self.tid}
+        return msgspec.json.encode({"ph": "M", "name": "process_name", **where, "args": {"name": self.args.process}})
 
 
 _MARK = msgspec.json.Decoder(Mark)

@@ -9,7 +9,7 @@ from tracerd.builds.steps import Build
 from tracerd.query.where import Where
 from tracerd.replay.observer import NO_PARENT
 from tracerd.rows.recording import Recording
-from tracerd.rows.spans import INSTANT, Id, Spans
+from tracerd.rows.spans import ERROR, INSTANT, Id, Spans
 from tracerd.trace_json.begin_marks import UNFINISHED_CAT
 from tracerd.view.span_columns import rows
 from tracerd.view.tree import is_log
@@ -120,6 +120,22 @@ def unfinished(recording: Recording) -> Recording:
     def kept(track: Spans) -> "array[int]":
         lasts = zip(track.dur, track.flags, strict=True)
         return array("i", (at for at, (dur, flags) in enumerate(lasts) if dur < 0 and not flags & INSTANT))
+
+    return _keeping(recording, kept)
+
+
+def failed(recording: Recording, *, with_logs: bool = False) -> Recording:
+    """The spans and instants of a trace that report an error, and the spans that have not ended.
+
+    Args:
+        recording: The trace.
+        with_logs: Whether the log events in one of these spans are kept with it.
+    """
+
+    def kept(track: Spans) -> "array[int]":
+        lasts = enumerate(zip(track.dur, track.flags, strict=True))
+        kept = array("i", (at for at, (dur, flags) in lasts if flags & ERROR or (dur < 0 and not flags & INSTANT)))
+        return _with_logs(recording, track, kept) if with_logs else kept
 
     return _keeping(recording, kept)
 

@@ -6,11 +6,12 @@ from typing import Final
 import msgspec
 
 from tracerd.rows.error_events import is_error, may_have_errors
-from tracerd.rows.event import LOG, Event, given_name, level_of
+from tracerd.rows.event import Event, given_name, log_level
 from tracerd.rows.levels import ERROR_LEVELS
 from tracerd.rows.table_values import time_of
 from tracerd.store.own_lines import decode_clock
 from tracerd.text import printable
+from tracerd.trace_json.begin_marks import PROCESS_CAT
 from tracerd.trace_json.tef import METADATA
 from tracerd.view.tables import duration_text
 
@@ -89,22 +90,29 @@ class Lines:
         self._title += "\x1b[0m  " if colour else "  "
         self._colours = COLOURS if colour else {}
         self._labels: dict[int | float | str | None, str] = {}
+        self._own: set[int | float | str | None] = set()  # of processes that call themselves so
         self._label(None, "-")
 
     def learn(self, event: Event) -> None:
-        """Take the name of a process from a metadata event."""
+        """Take the name of a process from a metadata event; one that it gives itself is better than exec's."""
         if event.ph == "M" and event.name == "process_name" and (name := given_name(event)):
+            if event.cat != PROCESS_CAT:
+                self._own.add(event.pid)
+            elif event.pid in self._own:
+                return
             self._label(event.pid, f"{name} {event.pid}")
 
     def _label(self, pid: int | float | str | None, text: str) -> str:
         if len(self._labels) > MAX_NAMES:
-            self._labels.pop(next(iter(self._labels)))
+            oldest = next(iter(self._labels))
+            self._own.discard(oldest)
+            del self._labels[oldest]
         label = self._labels[pid] = f"{_shown(text):{LABEL_WIDTH}}  "
         return label
 
     def text(self, event: Event) -> str:
         """The event as a line, without its newline."""
-        level = level_of(event) if event.cat == LOG else None
+        level = log_level(event)
         kind = level or KINDS.get(event.ph) or _shown(event.ph)
         label = self._labels.get(event.pid) or self._label(event.pid, str(event.pid))
         dur = f"  {_shown_dur(event.dur)}" if event.dur is not None else ""

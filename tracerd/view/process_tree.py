@@ -7,8 +7,8 @@ from tracerd.builds.failures import is_failure
 from tracerd.builds.steps import Build, Step
 from tracerd.builds.work import cpu_s, work_ns
 from tracerd.rows.spans import Id
-from tracerd.text import plural, printable
-from tracerd.view.summary import command_text, ending_text, rounded_s, valid
+from tracerd.text import encodable, plural, printable
+from tracerd.view.summary import command_text, ending_text, rounded_s
 from tracerd.view.tables import duration_text, microseconds
 
 _INDENT = "  "
@@ -24,7 +24,7 @@ class Wish:
         max_depth: Those with so many levels around them at most; None for all.
         min_dur: Those that lasted so long at least, in ns.
         pids: These, and what they started; none for all.
-        errors: Only those that failed.
+        errors: Only those that failed, or had not ended when the trace did.
         running: Only those that had not ended when the trace did.
     """
 
@@ -38,7 +38,7 @@ class Wish:
         """Whether a process is to be shown by itself."""
         return (
             step.dur >= self.min_dur
-            and (not self.errors or is_failure(step))
+            and (not self.errors or step.is_open or is_failure(step))
             and (not self.running or step.is_open)
             and (not self.pids or any(one.pid in self.pids for one in (step, *step.ancestors())))
         )
@@ -107,11 +107,11 @@ def as_json(step: Step) -> dict[str, object]:
     cwd = step.main.args.get("cwd")
     return {
         "type": "step",
-        "name": valid(step.name),
+        "name": encodable(step.name),
         "pid": step.pid,
         "parent": step.parent.pid if step.parent else None,
         "depth": step.depth,
-        "cmd": valid(step.command) if step.main.argv else None,
+        "cmd": encodable(step.command) if step.main.argv else None,
         "cwd": cwd if isinstance(cwd, str) else None,
         "start_us": microseconds(step.start),
         "dur_us": None if step.is_open else microseconds(step.dur),
