@@ -1,6 +1,7 @@
 """What the daemon spends on the first event of a trace, and how long others wait beside a very long line."""
 
 import os
+import select
 import socket
 import threading
 import time
@@ -15,6 +16,9 @@ LINE_BYTES = 16 * 1024 * 1024 - 1024
 """Just below the default of `--max-line-bytes`."""
 
 OK_TIMEOUT_S = 60.0
+
+ANSWER_TIMEOUT_S = 5.0
+"""Who has not answered a first FLUSH by then never will."""
 
 
 def new(bench: Bench, subject: Subject) -> Figures:
@@ -35,12 +39,14 @@ def new(bench: Bench, subject: Subject) -> Figures:
 
 def long_line(bench: Bench, subject: Subject) -> Figures:
     """A line of 16 MiB comes, and is exported: the longest that a neighbour waits for an OK meanwhile."""
-    if not subject.get_tef:  # it has no FLUSH either
+    if not subject.get_tef:  # it cannot export
         return {}
     line = b'{"ph":"i","ts":1,"pid":1,"tid":1,"name":"%b"}\n' % (b"x" * bench.scaled(LINE_BYTES))
     with bench.daemon(subject) as daemon, _connected(daemon) as client, _connected(daemon) as neighbour:
         client.sendall(b"OPEN long\n")
         neighbour.sendall(b"OPEN neighbour\n")
+        if not _answers(neighbour):
+            return {}
         target = daemon.dir.parent / "out.json"
         steps = {
             "the line": lambda: _wait_ok(client, line),
@@ -54,6 +60,13 @@ def _connected(daemon: Running) -> socket.socket:
     client.settimeout(OK_TIMEOUT_S)
     client.connect(os.fsencode(daemon.socket))
     return client
+
+
+def _answers(client: socket.socket) -> bool:
+    """Whether this daemon knows FLUSH; tldrs does not."""
+    client.sendall(b"FLUSH\n")
+    ready, _, _ = select.select([client], [], [], ANSWER_TIMEOUT_S)
+    return bool(ready) and client.recv(4096).startswith(b"OK")
 
 
 def _wait_ok(client: socket.socket, data: bytes) -> float:

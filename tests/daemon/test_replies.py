@@ -93,6 +93,17 @@ def test_client_that_reads_no_answers_is_read_on(shared_daemon: Daemon) -> None:
     assert replies.count(b"\n") < rounds * questions.count(b"\n")
 
 
+def test_client_that_has_written_all_and_reads_no_answers_is_waited_for_asleep(daemon: Daemon) -> None:
+    def is_asleep() -> bool:
+        return Path(f"/proc/{daemon.process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+
+    with daemon.connect() as client, daemon.connect() as other:
+        client.send(b"FLUSH\n" * 50_000)
+        client.socket.shutdown(socket.SHUT_WR)
+        other.flush()
+        wait_until(is_asleep, "the daemon to have nothing to do")
+
+
 def test_client_that_leaves_with_unread_replies_loses_nothing(shared_daemon: Daemon) -> None:
     for number in range(20):
         with shared_daemon.connect() as client:

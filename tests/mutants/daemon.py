@@ -140,6 +140,14 @@ DAEMON = [
         ("tests/daemon/test_given_up.py::test_a_client_that_is_given_up_inside_a_line_takes_no_room",),
     ),
     Mutant(
+        "end that is reported again",
+        "a client that has written all is not read from again",
+        INTAKE,
+        "                self._readable.remove(connection)\n                self._performer",
+        "                self._performer",
+        ("tests/daemon/test_replies.py::test_client_that_has_written_all_and_reads_no_answers_is_waited_for_asleep",),
+    ),
+    Mutant(
         "turns",
         "a block of many messages lets others take turns",
         INTAKE,

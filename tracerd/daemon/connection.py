@@ -79,8 +79,6 @@ class Connection:
         """Received, and waiting for the next turn."""
         self.unfinished_bytes = 0
         """What the reader holds of a line that has not ended, after the last read."""
-        self.waited_for = False
-        """Whether a task has ever waited for the socket: only then Trio must be notified when it is closed."""
         self.reading = True
         """False once the client's end was seen, or we have given it up."""
         self.sending = False
@@ -125,7 +123,7 @@ class Connection:
 
     async def send_queued(self) -> None:
         """Send the queued replies as the client takes them; ends early if it never will."""
-        self.sending = self.waited_for = True
+        self.sending = True
         try:
             while self._outbox:
                 await trio.lowlevel.wait_writable(self.socket)
@@ -142,10 +140,10 @@ class Connection:
             self.sending = False
 
     def close(self) -> None:
-        """Close the socket and wake the tasks that wait for it."""
+        """Close the socket, and wake the task that waits for it."""
         self.reading = False
         if self.socket.fileno() >= 0:
-            if self.waited_for:
+            if self.sending:
                 trio.lowlevel.notify_closing(self.socket)
             with contextlib.suppress(OSError):
                 self.socket.close()

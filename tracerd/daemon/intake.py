@@ -22,6 +22,7 @@ from tracerd.daemon.connection import RECV_BYTES, RECV_BYTES_OF_MANY, Accepted, 
 from tracerd.daemon.listeners import AnyListener, Peer, peer_of, welcome_uids
 from tracerd.daemon.log_throttle import LogThrottle
 from tracerd.daemon.performer import Performer
+from tracerd.daemon.readable import Readable
 from tracerd.daemon.trace_files import TraceFiles
 from tracerd.speedups import MAX_MOVED_BYTES, Pumped, pump
 from tracerd.store.log import LogWriter
@@ -30,7 +31,7 @@ from tracerd.trace_id import TraceId
 logger = logging.getLogger(__name__)
 
 READS_AT_ACCEPT = 4
-"""A short-lived client may have written everything and gone: then it needs no task."""
+"""A short-lived client may have written everything and gone: then it need not be waited for."""
 
 FILES_PER_TRACE = 3
 """A log, the rejects file beside it, and what keeps it while an export waits."""
@@ -72,6 +73,7 @@ class Intake:
         self.wake_at_s = -math.inf
         self._state = state
         self._performer = performer
+        self._readable = Readable()
         self._trace_files = trace_files
         self._max_line_bytes = max_line_bytes
         self._max_unfinished_bytes = max_unfinished_bytes
@@ -86,9 +88,10 @@ class Intake:
     def start(self, readers: trio.Nursery) -> None:
         """Connections are read from by tasks of this nursery."""
         self._readers = readers
+        readers.start_soon(self._readable.loop, self.read)
 
     async def accept_loop(self, listener: AnyListener) -> None:
-        """Accept clients for ever; each is read from by a task of its own."""
+        """Accept clients for ever."""
         while True:
             await trio.lowlevel.wait_readable(listener.socket)
             try:
@@ -138,9 +141,8 @@ class Intake:
         for _ in range(READS_AT_ACCEPT if data else 0):
             if connection.recv_bytes < RECV_BYTES or not (connection.reading and self.read(connection)):
                 break
-        if connection.reading and not self._performer.stop.is_set():
-            connection.waited_for = True
-            self._readers.start_soon(self._read_loop, connection)
+        if connection.reading:
+            self._readable.add(connection)
         return served + 1
 
     def _serve_burst(self, listener: socket.socket, most: int) -> tuple[int, Accepted | None]:
@@ -185,16 +187,12 @@ class Intake:
         sock.close()
         return True
 
-    async def _read_loop(self, connection: Connection) -> None:
-        while connection.reading:
-            try:
-                if connection.messages:
-                    await trio.lowlevel.checkpoint()
-                else:
-                    await trio.lowlevel.wait_readable(connection.socket)
-            except trio.ClosedResourceError:
-                return
+    async def _handle_rest(self, connection: Connection) -> None:
+        """Handle the messages that wait, in turns with other tasks."""
+        await trio.lowlevel.checkpoint()
+        while connection.reading and connection.messages:
             self.read(connection)
+            await trio.lowlevel.checkpoint()
 
     def read(self, connection: Connection) -> bool:
         """Receive, unless messages wait, and do what follows from it in a turn; False if there was nothing."""
@@ -230,13 +228,17 @@ class Intake:
                 messages.extend(reader.feed(data))
                 if ended:
                     messages.extend(reader.finish())
-                connection.recv_bytes = RECV_BYTES_OF_MANY if len(messages) > MESSAGES_PER_TURN else RECV_BYTES
+                many = len(messages) > MESSAGES_PER_TURN
+                connection.recv_bytes = RECV_BYTES_OF_MANY if many else RECV_BYTES
+                if many and not self._performer.stop.is_set():
+                    self._readers.start_soon(self._handle_rest, connection)
             for _ in range(min(len(messages), MESSAGES_PER_TURN)):
                 self._performer.perform(self._state.receive(client, messages.popleft(), now_s))
             if not messages:
                 connection.handled = connection.received
             if ended:
                 connection.reading = False
+                self._readable.remove(connection)
                 self._performer.perform(self._state.disconnect(client, now_s))
             self.check_for_ends()
             if (unfinished := len(reader.partial)) != connection.unfinished_bytes:
@@ -264,6 +266,7 @@ class Intake:
         """End a client in whose handling a bug was met, and that client only."""
         self._unfinished_bytes -= connection.unfinished_bytes
         self._performer.connections.pop(connection.client, None)
+        self._readable.remove(connection)
         connection.close()
         if connection.client in self._state.clients:
             self._state.disconnect(connection.client, trio.current_time())  # its replies have nowhere to go
