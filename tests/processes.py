@@ -12,13 +12,13 @@ from types import ModuleType
 import pytest
 
 from tests import forks, harness
-from tracerd.cli import doctor_checks
+from tracerd.cli import doctor
 from tracerd.watch.hook import Hook
 
 STARTERS = (
     subprocess,
     forks,
-    doctor_checks,
+    doctor,
     harness.Daemon,
     harness.on_a_terminal,
     harness.program,

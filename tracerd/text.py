@@ -23,6 +23,11 @@ def _escape(character: str) -> str:
     ).decode()
 
 
+def encodable(text: str) -> str:
+    """A text as UTF-8 can write it, which JSON is in: what it cannot, such as a byte of a file name, is escaped."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def printable_json(text: bytes) -> bytes:
     r"""JSON, in UTF-8, with `\u....` for each C1 and bidi control and invisible mark; the value is the same."""
     if text.isascii() and b"\x7f" not in text:

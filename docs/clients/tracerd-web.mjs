@@ -148,7 +148,7 @@ export class Tracerd {
     const before = this.#kept, lost = this.dropped;
     const isLeft = () => Object.values(this.#queues).some(queue => queue[0]?.number <= before);
     await this.#sending;
-    for (let tries = 0; isLeft() && tries < TRIES; tries++) {
+    for (let tries = 0; isLeft() && tries < TRIES && !(tries && this.#pauseMs > TIMEOUT_MS); tries++) {
       if (tries) await new Promise(resolve => setTimeout(resolve, this.#pause()));
       await this.#send();
     }
@@ -217,13 +217,14 @@ export class Tracerd {
     try {
       const token = this.token ?? (this.fileToken ??= await usualToken());
       const response = await fetch(`${this.url}/v1/${path}`, {
-        method: 'POST', body, keepalive: body.length < 60_000, // a browser sends that though the page goes
+        method: 'POST', body, redirect: 'manual', // nothing goes elsewhere
+        keepalive: body.length < 60_000, // a browser sends that though the page goes
         headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
         signal: AbortSignal.timeout(this.#isExit ? EXIT_MS : TIMEOUT_MS),
       });
-      const answer = await response.json().catch(() => ({}));
+      const answer = await response.json().catch(() => null) ?? {};
       const { status } = response, { errorMessage = '', ...rejected } = answer.partialSuccess ?? {};
-      this.#pauseMs = 1000 * (Number(response.headers.get('retry-after')) || 0);
+      this.#pauseMs = Math.min(1000 * (Number(response.headers.get('retry-after')) || 0), LONG_PAUSE_MS);
       for (const count of Object.values(rejected)) if (Number(count)) this.#drop(Number(count), errorMessage);
       if (response.ok) return true;
       this.problem = `${status} ${answer.message ?? response.statusText}`;

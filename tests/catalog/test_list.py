@@ -13,6 +13,7 @@ from tests.commands import invoke
 from tests.docs.documents import tables
 from tests.harness import ROOT
 from tracerd.catalog.columns import TYPES
+from tracerd.traces.packing import pack
 
 DAY_US = 86400 * 10**6
 START_US = 20_000 * DAY_US
@@ -203,6 +204,20 @@ def test_a_log_that_cannot_be_read_costs_no_other(logs: Path) -> None:
     (logs / "e.jsonl").write_bytes(b"")
 
     assert listed(logs, "--sort", "time") == "acde"
+
+
+@pytest.mark.parametrize("options", [("-l",), ("--json",), ("--json", "--sort", "time")], ids=" ".join)
+def test_a_damaged_packed_part_costs_no_other_trace(
+    logs: Path, options: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert pack(logs / "b.jsonl", lambda _: None)
+    os.truncate(logs / "b.jsonl.gz", (logs / "b.jsonl.gz").stat().st_size - 1)
+
+    done = invoke("list", "-d", logs, *options, XDG_CACHE_HOME=str(logs.parent / "cache"))
+
+    assert done.returncode == 0
+    assert caplog.messages == [f"cannot read {logs}/b.jsonl: the packed part is cut off"]
+    assert [name for name in "abcd" if f"{logs}/{name}.jsonl" in done.stdout.decode()] == ["a", "c", "d"]
 
 
 def test_the_document_has_each_column_and_its_type() -> None:

@@ -159,6 +159,18 @@ def test_a_damaged_cache_is_none(logs: Path, cache: Path, tmp_path: Path, seed: 
     assert answer(logs, cache) == expected
 
 
+@pytest.mark.parametrize("damage", [b"TABLE \xf0og", b"\xf0ABLE log", b"TABLE l\x00g"])
+def test_a_damage_that_sqlite_repeats_in_its_message_is_none(
+    logs: Path, cache: Path, tmp_path: Path, damage: bytes
+) -> None:
+    expected = fresh_answer(logs, tmp_path)
+    answer(logs, cache)
+    cache.write_bytes(cache.read_bytes().replace(b"TABLE log", damage))
+
+    assert answer(logs, cache) == expected
+    assert len(database.Database(cache).entries(os.fsencode(logs))) == len(expected)
+
+
 def test_each_byte_of_a_row_counts(logs: Path, cache: Path, tmp_path: Path) -> None:
     expected = fresh_answer(logs, tmp_path)
     answer(logs, cache)

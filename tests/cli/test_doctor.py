@@ -15,7 +15,7 @@ from tests.cli.doctor import home as home
 from tests.commands import invoke
 from tests.harness import Daemon, event, tracerd
 from tracerd import __version__
-from tracerd.cli import doctor_checks as doctor
+from tracerd.cli import doctor
 from tracerd.cli.doctor_severity import Severity
 from tracerd.exec.event import trace as trace_line
 

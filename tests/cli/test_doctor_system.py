@@ -7,7 +7,7 @@ import pytest
 
 from tests.cli.doctor import examine
 from tests.cli.doctor import home as home
-from tracerd.cli import doctor_checks as doctor
+from tracerd.cli import doctor
 from tracerd.cli.doctor_directory import space_check
 from tracerd.cli.doctor_severity import Severity
 

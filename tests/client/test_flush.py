@@ -111,7 +111,7 @@ def test_emit_tef_is_false_however_often_it_fails(daemon: Daemon, tmp_path: Path
     client.instant("x")
 
     # The daemon tells of ten errors on a connection.
-    assert not any(client.emit_tef("/nonexistent/trace.json", PATIENCE_S) for _ in range(13))
+    assert not any(client.emit_tef(str(tmp_path / "absent" / "trace.json"), PATIENCE_S) for _ in range(13))
     assert client.emit_tef(str(tmp_path / "trace.json"), PATIENCE_S)
     client.close()
 

@@ -105,6 +105,17 @@ def test_a_limit_leaves_the_file() -> None:
     assert "test_shop.py::test_pay [unfinished]" in shown
 
 
+def test_the_slowest_test() -> None:
+    [ask] = blocks(section(HANGING, "## Which test is slow?"), "sh")
+    with reader() as sandbox:
+        (sandbox.home / "test_shop.py").write_text(blocks(HANGING, "python")[0])
+        shown = typed(sandbox, ask)
+
+    ranked, _, tree = shown.partition("\nprocess ")
+    assert {"test_shop.py::test_order", "test_shop.py::test_price"} <= set(ranked.split())
+    assert "test_shop.py::test_order" in tree
+
+
 # --------------------------------------------------------------- own-program.md
 
 OWN = page("own-program.md")
@@ -203,7 +214,7 @@ def test_a_month_of_builds() -> None:
         typed(sandbox, "rm one.o\n" + record)
         (sandbox.home / "two.c").write_text("int a\n")
         typed(sandbox, record, exit_code=2)
-        days, *slowest, failed = typed(sandbox, count).splitlines()[1:]
+        days, *found = typed(sandbox, count).splitlines()[1:]
         answers = [typed(sandbox, query).splitlines()[1:] for query in queries]
         typed(sandbox, keep)
         assert Path(sandbox.home / "builds.duckdb").exists()
@@ -211,11 +222,13 @@ def test_a_month_of_builds() -> None:
         traces = [path.stem for path in sorted(sandbox.logs.glob("*.jsonl"))]
         typed(sandbox, "tracerd diff " + " ".join(traces[:2]) + " --fail-over 100000%")
 
-    by_day, steps, slower, failures, branches = answers
+    weeks, of_weeks, steps, slower, failures, branches = answers
+    slowest, shown = found[:3], found[3:]
     assert days.split()[1] == "3"
-    assert len(slowest) == 3
-    assert failed in slowest
-    assert sum(int(row.split()[1]) for row in by_day) == 3
+    assert sorted(Path(path).stem for path in slowest) == traces
+    assert any("[exit 1]" in line and "two.c" in line for line in shown)
+    assert sum(int(row.split()[1]) for row in weeks) == 3
+    assert {row.split()[1] for row in of_weeks} == {"cc"}
     assert {"cc one.c", "cc two.c"} <= {" ".join(row.split()[:2]) for row in steps}
     assert {"cc one.c", "cc two.c"} <= {" ".join(row.split()[:2]) for row in slower}
     assert {tuple(row.split()[-2:]) for row in failures} == {("1", "1"), ("2", "1")}

@@ -34,6 +34,7 @@ FULL = (
 
 
 NO_ROWS = "answers with something else than rows; write one SELECT without FORMAT\n"
+CHUNKED = {"Transfer-Encoding": "chunked"}
 ELSEWHERE = {"Location": "http://elsewhere.example/x?key=s3cret"}
 
 
@@ -48,8 +49,11 @@ ELSEWHERE = {"Location": "http://elsewhere.example/x?key=s3cret"}
         (Answer(401, {}, b"\x1b[31mno\nmore"), "answers 401: \\x1b[31mno\n"),
         (Answer(200, {}, b"{} more", cut=2), "it closes the connection, or speaks no HTTP\n"),
         (Answer(200, {}, b"\xff\xfe"), NO_ROWS),
+        (Answer(200, {}, b"[" * 100_000), NO_ROWS),
+        (Answer(200, {}, b'{"meta":[{"name":"a","type":"Int64"}],"data":[[1e400]]}'), NO_ROWS),
+        (Answer(200, CHUNKED, b"-5\r\n"), "it closes the connection, or speaks no HTTP\n"),
     ],
-    ids=range(8),
+    ids=range(11),
 )
 @pytest.mark.parametrize("command", ["export", "sql", "query"])
 def test_a_server_that_does_not_answer_as_it_should(tmp_path: Path, command: str, answer: Answer, reason: str) -> None:

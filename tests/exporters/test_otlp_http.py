@@ -65,6 +65,14 @@ def test_what_a_server_rejects_is_reported(collector: Collector, log: Path) -> N
     ]
 
 
+def test_what_a_server_rejects_is_no_less_than_nothing(collector: Collector, log: Path) -> None:
+    collector.answer(Answer(body=b'{"partialSuccess":{"rejectedSpans":-5}}'))
+    done = send(log, collector.url)
+
+    assert done.returncode == 0
+    assert b"sent 4 spans, " in done.stderr
+
+
 def test_a_partial_success_in_protobuf_is_read(collector: Collector, log: Path) -> None:
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -45,7 +47,7 @@ def test_a_server_that_asks_for_more_time_than_there_is_gets_the_rest_later(coll
     assert len(collector.requests) == 2
 
 
-@pytest.mark.parametrize("when", ["Wed, 01 Jan 2020 00:00:00 GMT", "soon"])
+@pytest.mark.parametrize("when", ["Wed, 01 Jan 2020 00:00:00 GMT", "soon", f"Wed, 01 Jan {'9' * 20} 00:00:00 GMT"])
 def test_retry_after_may_be_a_date_or_nonsense(when: str, collector: Collector, log: Path) -> None:
     collector.answer(Answer(503, {"Retry-After": when}))
     retries = Retries(first_s=0.001, longest_s=0.001)
@@ -71,6 +73,31 @@ def test_a_connection_that_is_cut_in_the_middle_of_an_answer_is_made_again(colle
 
     assert sent_with(collector, log, QUICK) == 8
     assert [request.signal for request in collector.requests] == ["traces"] * 3 + ["logs", "metrics"]
+
+
+def test_an_answer_that_ends_in_no_http_is_asked_again(collector: Collector, log: Path) -> None:
+    collector.answer(Answer(headers={"Transfer-Encoding": "chunked"}, body=b"-5\r\n"))
+
+    assert sent_with(collector, log, QUICK) == 8
+
+
+def test_what_speaks_no_http_is_an_error_at_once(log: Path) -> None:
+    """As a port of SSH, to which no retry leads anywhere."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet() -> None:
+            with server.accept()[0] as client:
+                client.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+                while client.recv(65536):
+                    pass
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        done = send(log, f"http://127.0.0.1:{server.getsockname()[1]}")
+        thread.join()
+    assert done.returncode == 1
+    assert done.stderr.decode().splitlines()[-1].endswith(" speaks no HTTP")
+    assert b"trying again" not in done.stderr
 
 
 def test_a_server_that_hangs_is_asked_again(collector: Collector, log: Path) -> None:

@@ -16,8 +16,8 @@ from tracerd.errors import ExportError
 from tracerd.exporters.criteria import Criteria
 from tracerd.exporters.extract import Wish
 from tracerd.exporters.selection import Selection, play
+from tracerd.query.single_events import TYPES
 from tracerd.query.where import compile_where
-from tracerd.rows.event_columns import TYPES
 from tracerd.rows.moment import parse_moment
 
 CLOCK = (

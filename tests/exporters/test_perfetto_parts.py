@@ -12,8 +12,8 @@ from tests.perfetto.judge import Judge
 from tests.replay.test_check_agrees import ASYNC_PAIRS, COMPLETE, SPANS, log_of
 from tracerd.exporters.criteria import Criteria
 from tracerd.exporters.extract import Wish
+from tracerd.query.single_events import TYPES
 from tracerd.query.where import compile_where, matches
-from tracerd.rows.event_columns import TYPES
 from tracerd.store.snapshot import snapshot
 from tracerd.trace_json.export import export_to_file
 

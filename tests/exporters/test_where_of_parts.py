@@ -10,9 +10,9 @@ from tracerd.errors import TracerdError
 from tracerd.exporters.criteria import Criteria
 from tracerd.exporters.extract import Extract, Wish
 from tracerd.exporters.selection import SPAN
+from tracerd.query.single_events import PLAYED_TYPES
 from tracerd.query.where import Where, compile_where
 from tracerd.rows.details import Details
-from tracerd.rows.event_columns import PLAYED_TYPES
 from tracerd.rows.recording import read
 from tracerd.rows.source import find_trace
 from tracerd.rows.spans import INSTANT

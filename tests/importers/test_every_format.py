@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import re
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,33 @@ def test_values_of_any_type_do_no_harm(name: str, tmp_path: Path) -> None:
             except ImportFileError:
                 continue
             assert all(abs(float(str(event.get("ts", 0)))) < 1e17 for event in found.events)
+
+
+BAD = [
+    b"1" * 400,
+    b"1e308",
+    b"-1e308",
+    b'"\xff"',
+    b"{}",
+    b"[1]",
+    b'"1e308"',
+    b"true",
+    b"null",
+    b"1e-400",
+    b'"9999-12-31"',
+]
+TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?')
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_each_value_in_turn_may_be_anything(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    whole = TEXTS[name].encode()
+    for token in TOKEN.finditer(whole):
+        for bad in BAD:
+            path.write_bytes(whole[: token.start()] + bad + whole[token.end() :])
+            with suppress(ImportFileError):
+                read(path, Options(format=name))
 
 
 @pytest.mark.parametrize("name", TEXTS)

@@ -235,6 +235,13 @@ def test_junit_lays_tests_end_to_end_and_warns(tmp_path: Path) -> None:
         read_text(tmp_path, '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "b">]><testsuites>&a;</testsuites>')
 
 
+@pytest.mark.parametrize("encoding", ["gbk", "utf-7", "nonsense"])
+def test_junit_in_an_encoding_that_is_not_read_is_one_line(encoding: str, tmp_path: Path) -> None:
+    text = f'<?xml version="1.0" encoding="{encoding}"?><testsuites><testsuite name="s"/></testsuites>'
+    with pytest.raises(ImportFileError, match="its encoding cannot be read; convert it to UTF-8, as iconv does"):
+        read_text(tmp_path, text)
+
+
 def test_next_traces_have_two_clocks(tmp_path: Path) -> None:
     def span(name: str, number: int, parent: int | None, at_us: int, dur_us: int) -> dict[str, object]:
         wall_ms = NOON_S * 1000 + at_us // 1000

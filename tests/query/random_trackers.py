@@ -16,7 +16,8 @@ from tracerd.query.tracker import Tracker
 from tracerd.query.tree import ARITHMETIC, ORDER, Args, Binary, Expr, If, Literal, Logic, Name, Unary, Value
 from tracerd.rows.names import ProcessNames
 from tracerd.rows.source import Source, find_trace
-from tracerd.rows.table import NAMED, Table
+from tracerd.rows.table import Table
+from tracerd.rows.table_maker import NAMED
 
 PATHS = [("a",), ("b",), ("a key",), ("class",), ('"quoted"\n{}~/',), ("a", "b"), ("b", "c", "d"), ("it's",), ("",)]
 TEXTS = ["", "a", "b", "cc a.c", "7", "null", "é", "\u2028", 'a"b\\', "*", "[", "{x}", "\n", "a|b", "it's", "\u202e"]

@@ -10,7 +10,8 @@ from tracerd.query.computation import Computation
 from tracerd.query.tracker import Tracker
 from tracerd.rows.names import ProcessNames
 from tracerd.rows.source import find_trace
-from tracerd.rows.table import NAMED, Table
+from tracerd.rows.table import Table
+from tracerd.rows.table_maker import NAMED
 from tracerd.store.log import BLOCK_BYTES, read_blocks
 
 RANDOM = 8

@@ -14,9 +14,9 @@ from tracerd.query.where import (
     Where,
     all_of,
     compile_where,
-    is_named,
     is_of_process,
     is_one_of,
+    matches,
     takes_at_least,
 )
 
@@ -140,7 +140,10 @@ def test_no_condition_is_none() -> None:
 
 def test_short_options_are_conditions() -> None:
     found = compile_where(
-        "error", "spans", TYPES, also=[is_named(["cc *", "ld"]), is_of_process(["7", "build"]), takes_at_least(5000)]
+        "error",
+        "spans",
+        TYPES,
+        also=[matches("name", ["cc *", "ld"]), is_of_process(["7", "build"]), takes_at_least(5000)],
     )
     assert found is not None
     assert found.columns == ("name", "pid", "dur_us", "error")

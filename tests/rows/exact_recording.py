@@ -8,7 +8,7 @@ from tracerd.replay.events import Event, Unset
 from tracerd.replay.kinds import BLANK_LINE, LEFT_OUT, NEGATIVE_TS, NOT_JSON, OVERLAP, TOO_DEEP, TORN_LINE, Findings
 from tracerd.replay.player import Player
 from tracerd.replay.threads import Thread
-from tracerd.rows.error_events import ErrorArgs, are_of_error
+from tracerd.rows.error_events import is_error
 from tracerd.rows.process import Process
 from tracerd.rows.recording import Recording
 from tracerd.rows.spans import Id, Spans
@@ -40,7 +40,7 @@ class _Observer:
             process.start = process.end = ts
         process.start = min(process.start, ts)
         process.end = max(process.end, ts + dur if phase == COMPLETE and dur > 0 else ts)
-        if not isinstance(event.args, Unset) and _is_error(event.args):
+        if not isinstance(event.args, Unset) and is_error(event.args):
             process.errors += 1
             self.error_lines.add(line_no)
 
@@ -69,13 +69,6 @@ def _name_in(args: msgspec.Raw) -> str:
     except msgspec.ValidationError:
         return ""
     return name if isinstance(name, str) else ""
-
-
-def _is_error(args: msgspec.Raw) -> bool:
-    try:
-        return are_of_error(msgspec.json.decode(args, type=ErrorArgs))
-    except msgspec.ValidationError:
-        return False
 
 
 def read_exactly(log: bytes) -> Recording:

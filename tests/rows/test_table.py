@@ -7,11 +7,11 @@ import pytest
 
 from tests.view.view_cases import CASES, Case, log
 from tracerd.core.own_prefixes import CLOCK_PREFIX
-from tracerd.rows.columns import Relation, columns_of
+from tracerd.rows.columns import Input, Relation, columns_of
 from tracerd.rows.names import ProcessNames
 from tracerd.rows.recording import read
 from tracerd.rows.table import Table, events_for
-from tracerd.rows.table_maker import Input, make_rows
+from tracerd.rows.table_maker import make_rows
 from tracerd.view.tree import SpanRow, Tree
 
 Row = tuple[object, ...]

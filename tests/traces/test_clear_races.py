@@ -18,10 +18,12 @@ from tracerd.errors import ExportError
 from tracerd.store import files as files_module
 from tracerd.store.directory import TraceDirectory
 from tracerd.store.log import LogWriter
+from tracerd.store.packed import packed_path
 from tracerd.store.rejects import RejectsFile, rejects_path
 from tracerd.store.snapshot import Snapshot
 from tracerd.trace_id import TraceId
 from tracerd.trace_json.export import write_tef
+from tracerd.traces.packing import pack
 from tracerd.traces.retention import is_in_use, remove
 from tracerd.traces.stored import list_traces, stored_trace
 
@@ -48,6 +50,14 @@ def test_a_trace_whose_rejects_were_written_since_stays(log: Path) -> None:
     rejects.record(Totals(refused=1))
     rejects.close()
     assert not remove(trace)
+
+
+def test_a_trace_that_was_compressed_since_stays(log: Path) -> None:
+    trace = stored_trace(log)
+    assert trace
+    assert pack(log, lambda _: None)
+    assert not remove(trace)
+    assert packed_path(log).exists()
 
 
 def test_a_trace_that_has_gone_is_no_trouble(log: Path) -> None:

@@ -4,7 +4,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -207,6 +207,29 @@ def test_limits_of_age_and_size_and_clear_take_all_parts(home: Path) -> None:
     assert len(os.listdir(logs)) == 2
     enforce(logs, Limits(max_age_s=3600))
     assert os.listdir(logs) == [".lock"]
+
+
+MAKE: dict[str, Callable[[Path], object]] = {
+    "directory": Path.mkdir,
+    "link": lambda path: path.symlink_to("/nowhere"),
+    "pipe": os.mkfifo,
+}
+
+
+@pytest.mark.parametrize("kind", MAKE)
+def test_what_is_no_file_is_no_compressed_part_and_stays(home: Path, kind: str) -> None:
+    out = home / "out.json"
+    (home / "logs").chmod(0o700)
+    there = home / "logs" / "t.jsonl.gz"
+    MAKE[kind](there)
+    put(home / "logs", "t", CLOCK % (1, 1) + events(range(5)))
+    before = there.lstat()
+    assert enforce(home / "logs", PACK) == []
+    with Daemon(home) as daemon:
+        daemon.session(b"OPEN t\nEMIT_TEF %s\n" % bytes(out) + event(5))
+    assert exported(out) == [*range(6)]
+    assert there.lstat() == before
+    assert json.loads(invoke("list", "--json", "-d", home / "logs").stdout)["events"] == 6
 
 
 def test_without_the_option_nothing_is_compressed(home: Path) -> None:

@@ -1,5 +1,6 @@
 """A build: what the API gives of it, and its page."""
 
+import time
 from collections.abc import Generator
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from tests.builds.traces import Trace
 from tests.web.browsing import Browser
-from tests.web.conftest import attributes, log, text
+from tests.web.conftest import attributes, clock, log, text
 from tests.web.servers import Server, serving
 
 
@@ -22,12 +23,21 @@ def build_log() -> bytes:
     return trace.block + text(about, log("all targets", 5))
 
 
+def command_log(command: str, exit_code: int) -> bytes:
+    """A command alone, which began a second ago."""
+    trace = Trace()
+    trace.step(command, 0, 2_000_000, exit_code=exit_code)
+    start = clock(time.time_ns() // 1000 - 10**6)
+    return text(start) + trace.block + text(attributes(command=command, exit_code=exit_code, begun_by="exec"))
+
+
 @pytest.fixture(scope="module")
 def builds(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
     """A server over a build."""
     directory: Path = tmp_path_factory.mktemp("builds") / "logs"
     directory.mkdir(mode=0o700)
     (directory / "m.jsonl").write_bytes(build_log())
+    (directory / "good.jsonl").write_bytes(command_log("make -j2", 0))
     with serving(directory) as running:
         yield running
 
@@ -69,6 +79,25 @@ def test_the_failed_command_is_two_clicks_from_the_first_page(builds: Server) ->
         ("102:20000", "17"),
         ("103:600000", "1"),
     ]
+
+
+def test_of_one_command_nothing_is_said_of_several(builds: Server) -> None:
+    page = Browser(builds).open("/traces/good/build")
+
+    assert "The command" in page.text
+    assert not {"The build", "What ran at once", "parallel", "again"} & {*map(str.strip, page.text.splitlines())}
+    assert "ended well" in page.text
+
+
+def test_a_build_that_failed_is_not_called_faster(builds: Server) -> None:
+    page = Browser(builds).reply("/compare", {"a": "good", "b": "m"}).body.decode()
+
+    assert 'badge bad">exit 2<' in page
+    assert 'badge level">-50%<' in page
+
+
+def test_a_program_of_a_build_is_no_service(builds: Server) -> None:
+    assert builds.get("/api/services") == {"data": []}
 
 
 def test_perfetto_has_an_origin_of_its_own(builds: Server) -> None:

@@ -66,6 +66,17 @@ def test_a_service_and_a_trace_of_the_list_are_filters(browser: Browser) -> None
     assert [("q", "minute 2"), ("trace", "shop")] in links
 
 
+def test_a_traceback_keeps_its_lines_and_its_end(browser: Browser) -> None:
+    page = browser.reply("/logs", {"q": "minute 7"}).body.decode()
+    shown = page.partition('<pre class="text" tabindex="0" aria-label="traceback">')[2].partition("</pre>")[0]
+
+    assert shown.startswith("\N{HORIZONTAL ELLIPSIS} ")
+    assert shown.endswith("  in pay\n\\x1bBankError: &lt;b&gt;closed")
+    assert 4000 < len(shown) < 4100
+    assert "<bdi>traceback</bdi>=" not in page, "not among the short fields, too"
+    assert "<bdi>user</bdi>=<bdi>u7</bdi>" in page
+
+
 # ---------------------------------------------------------------- metrics
 
 
@@ -188,7 +199,7 @@ def test_of_one_trace_those_that_are_called_the_same_come_first(browser: Browser
 def test_a_trace_leads_to_its_views(browser: Browser) -> None:
     links = browser.open("/traces/shop").links
 
-    assert {"/logs?trace=shop", "/charts?trace=shop", "/compare?b=shop"} < {*links}
+    assert {"/logs?trace=shop", "/charts?trace=shop", "/alerts?trace=shop", "/compare?b=shop"} < {*links}
 
 
 def test_a_trace_that_is_not_there_is_explained(browser: Browser) -> None:

@@ -15,6 +15,9 @@ HOSTILE = [
     "x" * 10_000,
 ]
 
+TRACEBACK = "Traceback:\n" + "  in pay\n" * 900 + "\x1bBankError: <b>closed\n"
+"""Longer than what is shown of it, with what would act on its neighbours."""
+
 ALL = "1970-01-01T00:00:00Z"
 """The begin of all time: pages show a day."""
 
@@ -26,7 +29,8 @@ def a_shop(start_us: int) -> bytes:
         at = minute * MINUTE_US
         lines += [point("queue", at, 10 + minute, "host=a,zone=eu"), point("queue", at, 5, "host=b,zone=us")]
         lines += [point("request_ms", at + n, n, f"request=r{minute}-{n},route=/cart") for n in range(3)]
-        lines.append(log(f"minute {minute}", at + 5, service="shop", user=f"u{minute}"))
+        more = {"traceback": TRACEBACK} if minute == 7 else {}
+        lines.append(log(f"minute {minute}", at + 5, service="shop", user=f"u{minute}", **more))
         if minute == 29:
             lines.append(log("payment refused", at + 9, "error", service="payments"))
         if minute in (3, 4):

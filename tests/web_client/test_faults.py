@@ -39,6 +39,10 @@ def test_a_server_that_stays_busy_is_an_error(monkeypatch: pytest.MonkeyPatch) -
         (reply("404 No", '{"message":1}'), "BAD_ANSWER", 404),
         (reply("500 No", "[" * 100_000), "BAD_ANSWER", 500),
         (reply("200 OK", "<html>"), "BAD_ANSWER", 200),
+        (reply("200 OK", "[]"), "BAD_ANSWER", 200),
+        (reply("200 OK", '{"status":"ok"}'), "BAD_ANSWER", 200),
+        (b"HTTP/1.1 204 Nothing\r\n\r\n", "BAD_ANSWER", 200),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n", "NO_CONNECTION", 0),
         (NAMES[:-3], "NO_CONNECTION", 0),
         (b"", "NO_CONNECTION", 0),
         (b"SSH-2.0\r\n", "NO_CONNECTION", 0),
@@ -60,6 +64,20 @@ def test_a_stream_ends_with_its_connection() -> None:
     message = 'data: {"trace_id":"t"}\n\n'
     with answering(stream(message)) as server, WebClient(server.address, "t").stream() as events:
         assert [event["trace_id"] for event in events] == ["t"]
+
+
+def test_what_is_raised_beside_a_stream_stays_as_it_is() -> None:
+    with (
+        answering(stream()) as server,
+        pytest.raises(FileNotFoundError),
+        WebClient(server.address, "t").stream(),
+    ):
+        raise FileNotFoundError
+
+
+def test_a_server_of_something_else_is_not_ready() -> None:
+    with answering(reply("200 OK", "{}")) as server:
+        assert not WebClient(server.address, "t").is_ready()
 
 
 def test_a_stream_of_something_else_is_an_error() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.docs.documents import blocks
 from tests.harness import PATIENCE_S, ROOT
+from tests.http_server import Answer, Request, serving
 from tests.web.recording import recording
 from tests.web.servers import TOKEN
 from tests.web_client.otlp_server import HANG, taking
@@ -133,6 +134,38 @@ def test_what_is_refused_for_ever_is_counted_and_its_neighbours_come() -> None:
         assert run(script, server.address) == [[[False, 1, "400 why"], [False, 2, "too old"], [True, 2, "too old"]]]
 
     assert server.messages() == ["part", "good"]
+
+
+ONE = "const tracerd = new Tracerd({ token: 't' }); tracerd.info('m'); print([await tracerd.flush(), tracerd.dropped]);"
+
+
+def test_no_redirect_is_followed() -> None:
+    came: list[Request] = []
+    with (
+        serving(came.append) as elsewhere,
+        serving(lambda _: Answer(307, {"Location": f"http://127.0.0.1:{elsewhere}/"})) as port,
+    ):
+        assert run(ONE, f"127.0.0.1:{port}") == [[False, 1]]
+    assert came == []
+
+
+def test_a_pause_that_no_timer_has_is_a_long_one() -> None:
+    """Beyond 2^31 ms node warns on stderr, and waits for a millisecond."""
+    came: list[Request] = []
+
+    def answer(request: Request) -> Answer:
+        came.append(request)
+        return Answer(429, {"Retry-After": "9999999999"})
+
+    with serving(answer) as port:
+        assert run(ONE, f"127.0.0.1:{port}") == [[False, 0]]
+    assert len(came) < 5
+
+
+def test_an_answer_without_an_object_is_one_all_the_same() -> None:
+    with taking((200, "null")) as server:
+        assert run(ONE, server.address) == [[True, 0]]
+    assert server.messages() == ["m"]
 
 
 def test_half_a_surrogate_pair_is_replaced() -> None:

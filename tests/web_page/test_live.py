@@ -93,6 +93,24 @@ def test_whatever_is_in_a_log_is_shown_and_harmless(browser: "Browser") -> None:
         client.close()
 
 
+def test_what_is_open_stays_open(browser: "Browser") -> None:
+    with live(browser) as (_, client, visit):
+        page = visit.page
+        for number in (1, 2):
+            if number == 1:
+                write(client, b"OPEN shop\n" + text(log("calm", 0)))
+            write(client, text(log(f"refused {number}", number, "error", traceback=f"line\nline {number}")))
+        for path in ("/logs", "/"):
+            visit.open(path)
+            page.locator("tr", has_text="refused 1").get_by_text("traceback").click()
+            page.get_by_text("line 1").wait_for()
+            write(client, text(log(f"more after {path}", 9)))
+            page.get_by_text(f"more after {path}", exact=True).wait_for()
+            assert page.get_by_text("line 1").is_visible()
+            assert page.get_by_text("line 2").is_hidden()
+        client.close()
+
+
 def test_more_tabs_than_a_browser_has_connections(browser: "Browser") -> None:
     hide = (
         "Object.defineProperty(document, 'hidden', {value: %s, configurable: true});"

@@ -42,6 +42,29 @@ def test_pages_draw_in_any_width(browser: "Browser", site: Server, width: int) -
             assert visit.page.evaluate("document.documentElement.scrollWidth") <= width, path
 
 
+def test_rows_out_of_sight_are_not_laid_out(browser: "Browser") -> None:
+    traces = {f"trace-{number:03}": text(attributes(name=f"job {number}"), span("s", 0, 5)) for number in range(200)}
+    with (
+        short_dir() as home,
+        serving(logs.write(home / "logs", traces)) as server,
+        visiting(browser, server) as visit,
+    ):
+        visit.open("/traces?limit=200&orderBy=name.asc")
+        table = visit.page.get_by_role("table", name="Traces")
+        rows = table.get_by_role("row")
+        seen = "(row) => row.checkVisibility({contentVisibilityAuto: true})"
+        assert (rows.count(), table.get_by_role("columnheader").count()) == (201, 7)
+        assert rows.first.evaluate(seen)
+        cell = rows.last.get_by_role("cell").first
+        assert not cell.locator("a").evaluate(seen)
+        cell.locator("a").scroll_into_view_if_needed()
+        assert cell.locator("a").evaluate(seen)
+        left = "(cell) => cell.getBoundingClientRect().left"
+        heads = table.get_by_role("columnheader")
+        for at in range(7):
+            assert rows.last.get_by_role("cell").nth(at).evaluate(left) == heads.nth(at).evaluate(left)
+
+
 def test_back_and_reload_keep_the_filters(browser: "Browser", site: Server) -> None:
     with visiting(browser, site) as visit:
         page = visit.page

@@ -39,7 +39,7 @@ class Choice:
         Raises:
             QueryError: The expression is wrong.
         """
-        also: list[Expr] = [forms.is_named(self.names)] if self.names else []
+        also: list[Expr] = [forms.matches("name", self.names)] if self.names else []
         also += [forms.is_one_of(column, values) for column, values in self.one_of if values]
         if self.errors:
             also.append(Binary(">", Name(("errors",)), Literal(0)))

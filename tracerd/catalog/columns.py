@@ -7,6 +7,7 @@ from tracerd.catalog.store import Described
 from tracerd.rows.attributes import TAGS, TEXTS
 from tracerd.rows.columns import Type
 from tracerd.rows.levels import LEVELS
+from tracerd.text import encodable
 
 
 class Column(NamedTuple):
@@ -45,7 +46,7 @@ def _first(stated: object, counted: object) -> object:
 
 
 _COUNTED: Final[Mapping[str, tuple[Type, Callable[[Described], object]]]] = {
-    "trace": (Type.TEXT, lambda found: found.log.trace_id.encode(errors="backslashreplace").decode()),
+    "trace": (Type.TEXT, lambda found: encodable(found.log.trace_id)),
     "size": (Type.INT, lambda found: found.log.log_size + found.log.packed_size),
     "time": (Type.INT, lambda found: found.summary.time),
     "end_time": (Type.INT, lambda found: found.summary.end_time),

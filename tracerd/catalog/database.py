@@ -38,6 +38,9 @@ _UNUSABLE: Final = frozenset({
 })  # fmt: skip
 """Errors that another file would not cure."""
 
+_ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
+"""Of SQLite; the second one if its message repeats a damaged part of the file."""
+
 _TABLE: Final = "CREATE TABLE log (directory BLOB, name BLOB, entry BLOB, state BLOB, PRIMARY KEY (directory, name))"
 
 Row = tuple[bytes, bytes]
@@ -81,7 +84,7 @@ class Database:
                 close(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
             self._connection = sqlite3.connect(self._path, timeout=BUSY_S, isolation_level=None)
             return self._prepare(self._connection)
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             return self._failed(error)
         except OSError:
             return True
@@ -103,14 +106,14 @@ class Database:
             return True
         return found[1] == SCHEMA
 
-    def _failed(self, error: sqlite3.Error) -> bool:
+    def _failed(self, error: Exception) -> bool:
         """Go on without a connection; False if the file is damaged."""
         self._disconnect()
         return getattr(error, "sqlite_errorcode", 0) & 0xFF in _UNUSABLE
 
     def _disconnect(self) -> None:
         if self._connection is not None:
-            with contextlib.suppress(sqlite3.Error):
+            with contextlib.suppress(*_ERRORS):
                 self._connection.close()
             self._connection = None
 
@@ -148,7 +151,7 @@ class Database:
                     for name, blob in found
                     if isinstance(name, bytes) and (entry := _checked(seed, name, blob)) is not None
                 }
-            except sqlite3.Error as error:
+            except _ERRORS as error:
                 if self._failed(error):
                     break
                 self._begin_anew()
@@ -159,7 +162,7 @@ class Database:
         try:
             found = self._rows("SELECT state FROM log WHERE directory = ? AND name = ?", (directory, name))
             return next((_checked(zlib.crc32(directory), name, blob) for (blob,) in found), None)
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             self._failed(error)
             return None
 
@@ -182,7 +185,7 @@ class Database:
                 self._connection.executemany(
                     "DELETE FROM log WHERE directory = ? AND name = ?", [(directory, name) for name in removed]
                 )
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             self._failed(error)
 
 
@@ -198,7 +201,7 @@ def _transaction(connection: sqlite3.Connection) -> Generator[None]:
     try:
         yield
     except BaseException:
-        with contextlib.suppress(sqlite3.Error):
+        with contextlib.suppress(*_ERRORS):
             connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")

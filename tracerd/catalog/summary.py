@@ -10,8 +10,10 @@ import msgspec
 
 from tracerd.core.own_prefixes import BEGIN_PREFIX
 from tracerd.rows.attributes import Attributes
+from tracerd.rows.error_events import ERROR_KEYS, error_of
+from tracerd.rows.levels import level_of
 from tracerd.rows.table_events import TableEvents
-from tracerd.rows.table_values import WALL_US, error_of, level_of
+from tracerd.rows.table_values import WALL_US
 from tracerd.store.own_lines import decode_clock
 from tracerd.trace_json.begin_marks import MAX_OPEN, ended_mark, ended_marks, read_mark
 
@@ -19,7 +21,6 @@ Number = int | float
 Id = int | float | str
 
 _FIELDS: Final = frozenset({"ph", "cat", "ts", "dur", "pid", "args"})
-_ERROR_KEYS: Final = ("error", "level", "exit_code", "signal", "outcome")
 _SPANS: Final = frozenset({"X", "B", "b"})
 _NO_EVENT: Final = frozenset({"", "M"})
 
@@ -94,7 +95,7 @@ class Fold:
         self._marks = dict.fromkeys(self._state.marks)
         self._attributes = Attributes()
         self._attributes.values = dict(self._state.summary.attributes)
-        self._reader = TableEvents(_FIELDS, dict.fromkeys(_ERROR_KEYS))
+        self._reader = TableEvents(_FIELDS, dict.fromkeys(ERROR_KEYS))
         self._details = attrgetter(*(self._reader.attributes or {}).values())
         [[event]] = self._reader.read([b'{"args":{}}'])
         self._no_details: object = event.args

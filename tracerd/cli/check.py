@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.cli.exporting import warn_problem
 from tracerd.cli.options import directory_option, trace_argument
-from tracerd.cli.progress import progress_of
-from tracerd.cli.reading import Reading, no_gc
-from tracerd.text import plural, printable, printable_json
+from tracerd.cli.printing import print_json
+from tracerd.cli.progress import Reading, progress_of
+from tracerd.cli.reading import no_gc
+from tracerd.cli.warnings import warn_problem
+from tracerd.text import encodable, plural, printable
 
 if TYPE_CHECKING:
     from tracerd.replay.kinds import Finding, Findings, Kind
@@ -39,8 +40,8 @@ def check(ctx: click.Context, trace: str, directory: Path, all_: bool, as_json: 
     source = find_trace(directory.absolute(), trace)
     findings = Findings(None if all_ or as_json else FIRST_OF_A_KIND)
     player = Player(findings)
-    with no_gc(), progress_of(source) as progress:
-        for block in Reading(source, progress).stored_blocks():
+    with no_gc(), progress_of(source.trace_id) as progress:
+        for block in Reading(source, progress, plays=True).stored_blocks():
             player.feed(block)
         player.finish()
     warn_problem(source)
@@ -54,19 +55,17 @@ def check(ctx: click.Context, trace: str, directory: Path, all_: bool, as_json: 
 
 
 def _print_json(findings: "Iterable[Finding]") -> None:
-    import orjson
-
     for line_no, kind, reason in findings:
         entry = {
             "line": line_no,
             "level": kind.level,
             "kind": kind.name,
             "perfetto": kind.perfetto,
-            "reason": reason.encode(errors="backslashreplace").decode(),
+            "reason": encodable(reason),
             "fix": kind.fix,
             "mend": kind.fix,  # its name in 0.1.0, which scripts may read
         }
-        click.echo(printable_json(orjson.dumps(entry)))
+        print_json(entry)
 
 
 def _print(findings: "Findings") -> None:

@@ -4,13 +4,13 @@ import math
 import sys
 import time
 from collections.abc import Collection
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from tracerd.cli.options import complete_trace, directory_option, duration
+from tracerd.cli.printing import time_text
 from tracerd.errors import NoSuchTraceError, UnsafePathError
 from tracerd.text import plural, printable, size_text
 
@@ -97,7 +97,7 @@ def _ask(traces: "Collection[StoredTrace]") -> None:
             f"nothing is removed: there is no terminal to ask for confirmation; --yes would remove {amount}"
         )
     for trace in traces:
-        last_write = datetime.fromtimestamp(trace.last_write_s).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        last_write = time_text(trace.last_write_s)
         click.echo(f"{size_text(trace.size).rjust(9)}  {last_write}  {printable(trace.trace_id)}", err=True)
     click.confirm(f"Remove {amount}?", abort=True, err=True)
 

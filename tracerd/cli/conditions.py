@@ -11,9 +11,10 @@ from tracerd.rows.levels import LEVELS
 
 if TYPE_CHECKING:
     from tracerd.query.computation import Window
-    from tracerd.query.program import Input
+    from tracerd.query.single_events import EventTest
     from tracerd.query.tree import Expr
     from tracerd.query.where import Where
+    from tracerd.rows.columns import Input
 
 
 class _OptionError(click.ClickException):
@@ -65,8 +66,10 @@ def row_condition(
     window: "Window | None" = None,
 ) -> "Where | None":
     """The condition of --where and the short options, on events; `is_played` if it is known how these nest."""
+    if not any((names, cats, pids, services)) and all(it is None for it in (where, min_dur_s, level, window)):
+        return None  # at once: to import what follows takes a while
     from tracerd.query import where as forms
-    from tracerd.rows.event_columns import PLAYED_TYPES, TYPES
+    from tracerd.query.single_events import PLAYED_TYPES, TYPES
 
     also: list[Expr] = []
     if min_dur_s is not None:
@@ -84,3 +87,10 @@ def row_condition(
         also += forms.is_within(window.column, window.start, window.end)
     with option_errors():
         return forms.compile_where(where, "these events", PLAYED_TYPES if is_played else TYPES, also=also)
+
+
+def event_test(condition: "Where | None") -> "EventTest | None":
+    """The test of single events by `row_condition`."""
+    from tracerd.query.single_events import EventTest
+
+    return None if condition is None else EventTest(condition)

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from tracerd.cli.options import directory_option, trace_argument
-from tracerd.cli.reading import print_lines, read_steps
-from tracerd.text import printable_json
+from tracerd.cli.printing import print_json, print_lines
+from tracerd.cli.reading import read_steps
 
 
 @click.command()
@@ -19,8 +19,6 @@ def critical(trace: str, directory: Path, with_short: bool, as_json: bool) -> No
 
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, `latest`, or `-` for stdin.
     """
-    import orjson
-
     from tracerd.builds.summary import summarize
     from tracerd.view.critical import as_json as json_of
     from tracerd.view.critical import as_text
@@ -28,6 +26,6 @@ def critical(trace: str, directory: Path, with_short: bool, as_json: bool) -> No
     trace_id, build = read_steps(directory, trace)
     summary = summarize(build)
     if as_json:
-        click.echo(printable_json(orjson.dumps(json_of(trace_id, summary))))
+        print_json(json_of(trace_id, summary))
     else:
         print_lines(as_text(trace_id, summary, with_short=with_short))

@@ -1,9 +1,8 @@
 """`tracerd diff`: the figures of two traces side by side."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -17,13 +16,15 @@ from tracerd.cli.options import (
     top_option,
     where_option,
 )
-from tracerd.cli.reading import Read, print_lines, read_trace
-from tracerd.text import printable, printable_json
+from tracerd.cli.printing import print_json, print_lines
+from tracerd.cli.reading import Read, read_trace
+from tracerd.text import printable
 
 if TYPE_CHECKING:
     from tracerd.builds.steps import Build
     from tracerd.query.where import Where
-    from tracerd.view.diff import Grown, Side
+    from tracerd.view.build_diff import BuildDiff
+    from tracerd.view.diff import Comparison, Grown, Side
     from tracerd.view.groups import By
 
 _PERCENT = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*%?", re.ASCII)
@@ -92,22 +93,6 @@ def diff(
         ctx.exit(1)
 
 
-class _Found(Protocol):
-    """Two traces side by side."""
-
-    def grown(self, limit: float, least: int, /) -> "list[Grown]":
-        """What is larger in B by more than a part of A."""
-        ...
-
-    def as_json(self, ids: tuple[str, str], top: int | None) -> dict[str, object]:
-        """All of it but what has grown."""
-        ...
-
-    def as_text(self, ids: tuple[str, str], top: int) -> Iterator[str]:
-        """All of it but what has grown, in lines."""
-        ...
-
-
 class _Side(NamedTuple):
     """A trace, of whose spans no more is kept than the figures: then there is room for the other."""
 
@@ -123,7 +108,7 @@ def _side(read: Read, keys: "By", condition: "Where | None") -> _Side:
     return _Side(read.trace_id, Side(choose(read.recording, condition), keys), read.build)
 
 
-def _compared(a: _Side, b: _Side, keys: "By") -> _Found:
+def _compared(a: _Side, b: _Side, keys: "By") -> "BuildDiff | Comparison":
     from tracerd.builds.summary import summarize
     from tracerd.view.build_diff import BuildDiff
     from tracerd.view.diff import Comparison
@@ -134,17 +119,17 @@ def _compared(a: _Side, b: _Side, keys: "By") -> _Found:
 
 
 def _print_json(
-    found: _Found, ids: tuple[str, str], top: int | None, fail_over: float | None, over: "list[Grown]"
+    found: "BuildDiff | Comparison", ids: tuple[str, str], top: int | None, fail_over: float | None, over: "list[Grown]"
 ) -> None:
-    import orjson
-
     from tracerd.view.diff import rounded
 
     grown = [{"name": one.name, "change": rounded(one.change)} for one in over]
-    click.echo(printable_json(orjson.dumps(found.as_json(ids, top) | {"fail_over": fail_over, "over": grown})))
+    print_json(found.as_json(ids, top) | {"fail_over": fail_over, "over": grown})
 
 
-def _print(found: _Found, ids: tuple[str, str], top: int | None, fail_over: float | None, over: "list[Grown]") -> None:
+def _print(
+    found: "BuildDiff | Comparison", ids: tuple[str, str], top: int | None, fail_over: float | None, over: "list[Grown]"
+) -> None:
     from tracerd.view.stats import SHOWN
 
     print_lines(found.as_text(ids, top or SHOWN))

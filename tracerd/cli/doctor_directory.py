@@ -66,12 +66,7 @@ def check_space(directory: Path) -> Check:
 
 
 def space_check(free: int, free_files: int | None) -> Check:
-    """What so much room says.
-
-    Args:
-        free: Bytes that we may still write.
-        free_files: Files that we may still make; None where they are not counted.
-    """
+    """What so much room says: bytes that we may write, and files that we may make, None where these are not counted."""
     do = "run tracerd clear, or start the daemon with --max-total-size"
     if free_files == 0:
         return fail("space", f"no file can be made any more; {do}")

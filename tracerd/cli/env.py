@@ -12,6 +12,7 @@ from tracerd import trace_id
 from tracerd.errors import InvalidTraceIdError
 from tracerd.socket_path import socket_path
 from tracerd.store.paths import check_private
+from tracerd.text import encodable
 from tracerd.trace_id import TraceId
 
 
@@ -29,7 +30,7 @@ def env(new: bool, fish: bool, as_json: bool) -> None:
     variables = _variables(trace_id.new() if new else _present_trace_id())
     if as_json:
         # JSON has no way to write bytes that are not UTF-8.
-        shown = {name: value.encode(errors="backslashreplace").decode() for name, value in variables.items()}
+        shown = {name: encodable(value) for name, value in variables.items()}
         click.echo(json.dumps(shown, ensure_ascii=False))
         return
     for name, value in variables.items():

@@ -10,14 +10,14 @@ import click
 
 from tracerd.cli.clickhouse import insert, password_option
 from tracerd.cli.completion import complete_file
-from tracerd.cli.exporting import warn_problem
-from tracerd.cli.options import complete_trace, directory_option
+from tracerd.cli.options import complete_trace, directory_option, redact_option
 from tracerd.cli.otlp_sending import JSON, PROTOBUF, is_url, position, send
-from tracerd.cli.progress import Passes, progress_of
-from tracerd.cli.reading import check_stdout
+from tracerd.cli.printing import check_stdout
+from tracerd.cli.progress import Reading, progress_of
+from tracerd.cli.reading import sources_of
 from tracerd.cli.target import STDOUT, Target
+from tracerd.cli.warnings import warn_bad_lines, warn_problem
 from tracerd.errors import ExportError
-from tracerd.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,9 +51,7 @@ def _format(name: str, what: str) -> "Callable[[Callable[..., None]], Callable[.
 )
 @_format("otlp", "OpenTelemetry's spans, logs and metrics: JSON lines, or to a collector; - is stdout.")
 @_format("jaeger", "A JSON document of spans that Jaeger's page opens; - is stdout.")
-@click.option(
-    "--redact", "redacts", is_flag=True, help="Hide passwords, tokens and keys, as far as they can be recognised."
-)
+@redact_option
 @click.option(
     "--otlp-protocol",
     "protocol",
@@ -103,7 +101,7 @@ def export(
         raise click.UsageError("--header-file and --resume are for --otlp URL")
     if password_file and name != "clickhouse":
         raise click.UsageError("--password-file is for --clickhouse")
-    sources = find_sources(directory, traces)
+    sources = [*sources_of(directory, traces)]
     if name == "clickhouse":
         insert(output, password_file, read_tables(sources, 5, redacts=redacts))
         return
@@ -128,34 +126,16 @@ def export(
         _write_stream(name, reading, sources, directory, output)
 
 
-def find_sources(directory: Path, traces: "Sequence[str]") -> "list[Source]":
-    """These traces; without any, all of the directory.
-
-    Raises:
-        TracerdError: A trace is not found, or there is none.
-    """
-    from tracerd.rows.source import find_trace
-    from tracerd.traces.stored import list_logs
-
-    sources = [find_trace(directory, trace) for trace in traces or [f"{log.path}" for log in list_logs(directory)]]
-    if not sources:
-        raise ExportError(f"there are no traces in {directory} yet; `tracerd exec CMD` records one")
-    return sources
-
-
 def read_tables(sources: "Sequence[Source]", reads: int, *, redacts: bool = False) -> "Iterator[Tables]":
     """Each trace in turn, with its progress, and its warnings when it was read."""
     from tracerd.exporters.tables import Tables
 
     for source in sources:
-        with progress_of(source) as progress:
-            tables = Tables(source, redacts=redacts, read=Passes(source, progress, reads - 1).read)
+        with progress_of(source.trace_id) as progress:
+            tables = Tables(source, redacts=redacts, read=Reading(source, progress, reads + 1).read)
             yield tables
         warn_problem(source)
-        if bad := tables.bad_lines:
-            lines = "1 line is" if bad == 1 else f"{bad:,} lines are"
-            first = f"{printable(source.trace_id)}:{tables.first_bad_line}"
-            click.echo(f"{first}: {lines} no event and left out; `tracerd check` says why", err=True)
+        warn_bad_lines(source.trace_id, tables.bad_lines, tables.first_bad_line)
 
 
 def _write_stream(

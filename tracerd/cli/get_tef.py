@@ -8,19 +8,21 @@ import click
 from tracerd import redact
 from tracerd.cli.completion import complete_file
 from tracerd.cli.conditions import row_condition
-from tracerd.cli.exporting import warn_left_out
 from tracerd.cli.options import (
     directory_option,
     layout_option,
     moment,
+    redact_option,
     size,
     span_duration,
     trace_argument,
     where_option,
 )
-from tracerd.cli.progress import Passes, Progress, progress_of
-from tracerd.cli.reading import no_gc, print_lines
+from tracerd.cli.printing import print_lines
+from tracerd.cli.progress import Progress, Reading, progress_of
+from tracerd.cli.reading import no_gc
 from tracerd.cli.target import Target, is_stream
+from tracerd.cli.warnings import warn_left_out
 from tracerd.exec.options import PROCESSES
 
 if TYPE_CHECKING:
@@ -62,9 +64,7 @@ if TYPE_CHECKING:
     metavar="SIZE",
     help="Write files of at most SIZE, before they are compressed, such as 500MB: FILE-1.json, FILE-2.json, ...",
 )
-@click.option(
-    "--redact", "redacts", is_flag=True, help="Hide passwords, tokens and keys, as far as they can be recognised."
-)
+@redact_option
 @layout_option
 def get_tef(
     trace: str,
@@ -112,7 +112,7 @@ def get_tef(
         layout = PROCESSES  # the options choose from the events as they were recorded
     source = find_trace(directory.absolute(), trace)
     target = Target(source, directory, output)
-    with progress_of(source) as progress:
+    with progress_of(source.trace_id) as progress:
         if wish is None:
             summary = _write_all(source, target, progress, layout, redacts=redacts)
         else:
@@ -130,15 +130,12 @@ def _write_all(source: "Source", target: Target, progress: Progress, layout: str
     from tracerd.builds.mentions import may_have_lanes
     from tracerd.trace_json.export import write_tef
 
-    def reach(_: int) -> None:
-        progress.reach(source.part_read)
-
     snapshot = replace(source.snapshot(), transform=_redacted if redacts else None)
     if layout is None and source.log is not None and not may_have_lanes(source.stored_blocks(snapshot)):
         layout = PROCESSES
     blocks = source.stored_blocks(snapshot) if layout == PROCESSES else _laid_out(source, snapshot, layout)
     with no_gc(), target.sink(target.output) as sink:
-        return write_tef(snapshot, sink, reach, blocks, source.verify)
+        return write_tef(snapshot, sink, Reading(source, progress).read, blocks, source.verify)
 
 
 def _laid_out(source: "Source", snapshot: "Snapshot", layout: str | None) -> "Iterator[bytes]":
@@ -161,14 +158,14 @@ def _write_part(source: "Source", target: Target, progress: Progress, layout: st
 
     target.check(target.numbered(1) if is_split else target.output)
     source.keep()
-    passes = Passes(source, progress, 1 + is_split + (wish.criteria.where is not None))
+    reading = Reading(source, progress, 2 + is_split + (wish.criteria.where is not None), plays=True)
     snapshot = source.snapshot()
 
     def blocks() -> "Iterator[bytes]":
         return _laid_out(source, snapshot, layout)
 
     with no_gc():
-        extract = Extract(source, snapshot, blocks, wish, passes.read, passes.tick)
+        extract = Extract(source, snapshot, blocks, wish, reading.read, reading.tick)
         summary = write_extract(extract, sink)
     print_lines(paths if is_split else ())
     return summary

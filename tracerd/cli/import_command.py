@@ -1,8 +1,7 @@
 """`tracerd import`: files of other tools into a trace."""
 
 import os
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ import click
 
 from tracerd.cli.completion import complete_file, complete_trace
 from tracerd.cli.options import directory_option, signed_duration, size, socket_option
-from tracerd.cli.progress import Progress
+from tracerd.cli.progress import progress_of
 from tracerd.text import plural, printable
 
 if TYPE_CHECKING:
@@ -80,8 +79,16 @@ def import_command(
     trace = trace_id.new() if into is None else TraceId(into)
     options = Options(Clock(align) if align else None, round(offset * 1e9), format_ or "", max_size)
     sending = _Sending(os.path.abspath(socket), trace, is_new=into is None, is_dry=dry_run)
-    with _progress(files) as progress:
-        importer = Importer(options, _place(directory, into), progress.read, is_new=into is None)
+    length = sum(os.path.getsize(file) for file in files if os.path.isfile(file))
+    done = 0
+
+    def reach(size: int) -> None:
+        nonlocal done
+        done += size
+        progress.reach(done / length if length else None)
+
+    with progress_of("reading") as progress:
+        importer = Importer(options, _place(directory, into), reach, is_new=into is None)
         if into is None and len(files) > 1:
             importer.prepare(file for file in files if os.path.isfile(file))
         all_came = True
@@ -236,34 +243,3 @@ def _where(imported: "Imported") -> str:
 def _counted(count: int, what: str) -> str:
     noun, without, more = what.partition(" without")
     return f"{plural(count, noun)}{without}{more}"
-
-
-class _Progress:
-    """How much of the files was read.
-
-    Args:
-        length: Of all files.
-    """
-
-    def __init__(self, length: int) -> None:
-        self._length = length
-        self._done = 0
-        self._shown = Progress("reading")
-        self.clear = self._shown.clear
-        self.finish = self._shown.finish
-        self.close = self._shown.close
-
-    def read(self, size: int) -> None:
-        """Another piece was read."""
-        self._done += size
-        self._shown.reach(self._done / self._length if self._length else None)
-
-
-@contextmanager
-def _progress(files: tuple[str, ...]) -> Generator[_Progress]:
-    progress = _Progress(sum(os.path.getsize(file) for file in files if os.path.isfile(file)))
-    try:
-        yield progress
-        progress.finish()
-    finally:
-        progress.close()

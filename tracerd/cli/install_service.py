@@ -64,12 +64,7 @@ def install_service(watch: bool, rules: str | None, only_print: bool) -> None:
 
 
 def unit(name: str, *options: str) -> str:
-    """The text of a unit, for this installation.
-
-    Args:
-        name: Its name.
-        options: What the command is given.
-    """
+    """The text of a unit, for this installation, whose command is given these options."""
     package = Path(tracerd.__file__).parent
     # In a checkout the units lie beside the package, in a wheel inside of it.
     places = (package / "data" / name, package.parent / "data" / name)

@@ -1,9 +1,7 @@
 """The options of `tracerd list` that need to know what logs hold: which traces, in which order, by day."""
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, TypeVar
 
@@ -11,7 +9,7 @@ import click
 
 from tracerd.cli.conditions import option_errors
 from tracerd.cli.options import moment, where_option
-from tracerd.cli.progress import Progress
+from tracerd.cli.progress import progress_of
 from tracerd.text import plural
 
 if TYPE_CHECKING:
@@ -97,11 +95,9 @@ def chosen(directory: Path, options: Options) -> "list[Described]":
     if options["by"] and options["sort"]:
         raise click.UsageError("--by day and --sort cannot be combined: days are in their order")
     is_wanted = _condition(options)
-    progress = Progress("logs")
-    with no_gc(), closing(progress):
+    with no_gc(), progress_of("logs") as progress:
         described = Catalog(directory, cache_path()).described(list_logs(directory), progress.reach)
         found = [one for one in described if is_wanted(one)]
-        progress.finish()
     if options["by"]:
         return found
     if options["sort"]:
@@ -138,7 +134,7 @@ def _window(options: Options) -> "Window | None":
         return None
     from tracerd.cli.querying import window_of
 
-    window = window_of(options["start"], options["end"], time.time_ns() // 1000)
+    window = window_of(options["start"], options["end"])
     if window is None or window.column != "time":
         raise click.UsageError("--from and --to are times here, such as 2026-11-26T21:24:00Z or -2d")
     return window

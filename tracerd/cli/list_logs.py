@@ -1,21 +1,25 @@
 """`tracerd list`: which traces there are."""
 
+import logging
 import sys
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, TypeVar, Unpack
 
 import click
 
 from tracerd.cli.list_catalog import DAY_SUMS, Options, catalog_options, chosen, days, page_of
 from tracerd.cli.options import directory_option
-from tracerd.text import printable, printable_json
+from tracerd.cli.printing import print_json, time_text
+from tracerd.text import encodable, printable
 
 if TYPE_CHECKING:
     from tracerd.catalog.store import Described
+    from tracerd.core.counts import Totals
     from tracerd.traces.attributes import Attributes
     from tracerd.traces.stored import StoredTrace
+
+logger = logging.getLogger(__name__)
 
 
 @click.command("list")
@@ -46,8 +50,8 @@ def list_command(directory: Path, long_: bool, as_json: bool, **options: Unpack[
     elif found is not None and options["by"]:
         _print_days(page_of(list(days(found)), options), as_json=as_json)
     elif as_json:
-        for line in _json_lines(logs) if found is None else map(_catalog_line, found):
-            click.echo(line)
+        for row in _json_rows(logs) if found is None else map(_catalog_json, found):
+            print_json(row)
     elif long_:
         _print_table(_LONG_HEAD, _long_rows(logs))
     elif sys.stdout and sys.stdout.isatty():
@@ -67,29 +71,48 @@ _DAY_HEAD = ("day", "traces", *DAY_SUMS)
 _LEFT = {"trace", "path", "command", "name", "day"}
 
 
-def _described(logs: "Sequence[StoredTrace]") -> "Iterator[tuple[StoredTrace, Attributes]]":
-    from tracerd.traces.attributes import read_attributes
+_T = TypeVar("_T")
+
+
+def _read(logs: "Sequence[StoredTrace]", read: "Callable[[StoredTrace], _T]") -> "Iterator[tuple[StoredTrace, _T]]":
+    """What is read of each log that can be read; the others are told."""
+    from tracerd.errors import UnsafePathError
 
     for log in logs:
         try:
-            yield log, read_attributes(log.path)
+            found = read(log)
         except FileNotFoundError:  # removed since
             continue
+        except (OSError, UnsafePathError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            logger.warning("cannot read %s: %s", printable(log.file), reason)
+        else:
+            yield log, found
+
+
+def _about(log: "StoredTrace") -> "Attributes":
+    from tracerd.traces.attributes import read_attributes
+
+    return read_attributes(log.path)
+
+
+def _counted(log: "StoredTrace") -> "tuple[Attributes, Totals]":
+    from tracerd.traces.stored import totals
+
+    return _about(log), totals(log)
 
 
 def _rows(logs: "Sequence[StoredTrace]") -> Iterator[list[str]]:
-    for log, about in _described(logs):
-        yield [_time(about.start_s), *_ended(about), printable(log.trace_id), printable(about.command or "")]
+    for log, about in _read(logs, _about):
+        yield [time_text(about.start_s), *_ended(about), printable(log.trace_id), printable(about.command or "")]
 
 
 def _long_rows(logs: "Sequence[StoredTrace]") -> Iterator[list[str]]:
-    from tracerd.traces.stored import totals
     from tracerd.view.tables import shortened
 
-    for log, about in _described(logs):
-        counted = totals(log)
+    for log, (about, counted) in _read(logs, _counted):
         numbers = (log.log_size + log.packed_size, counted.stored, counted.repaired, counted.refused, counted.lost)
-        times = (_time(about.start_s), _time(log.last_write_s))
+        times = (time_text(about.start_s), time_text(log.last_write_s))
         command = shortened(printable(about.command or ""))
         yield [*map(str, numbers), *times, *_ended(about), command, printable(log.file)]
 
@@ -102,16 +125,11 @@ def _ended(about: "Attributes") -> list[str]:
     return [took, about.signal or code, "" if about.processes is None else str(about.processes)]
 
 
-def _json_lines(logs: "Sequence[StoredTrace]") -> Iterator[bytes]:
-    import orjson
-
-    from tracerd.traces.stored import totals
-
-    for log, about in _described(logs):
-        counted = totals(log)
-        entry = {
-            "trace_id": log.trace_id.encode(errors="backslashreplace").decode(),
-            "path": log.file.encode(errors="backslashreplace").decode(),
+def _json_rows(logs: "Sequence[StoredTrace]") -> Iterator[dict[str, object]]:
+    for log, (about, counted) in _read(logs, _counted):
+        yield {
+            "trace_id": encodable(log.trace_id),
+            "path": encodable(log.file),
             "size": log.log_size + log.packed_size,
             "events": counted.stored,
             "repaired": counted.repaired,
@@ -126,7 +144,6 @@ def _json_lines(logs: "Sequence[StoredTrace]") -> Iterator[bytes]:
             "dur_us": about.dur_us,
             "processes": about.processes,
         }
-        yield printable_json(orjson.dumps(entry))
 
 
 def _catalog_row(found: "Described") -> list[str]:
@@ -137,22 +154,20 @@ def _catalog_row(found: "Described") -> list[str]:
     time_us, dur_us = found.summary.time, values["dur_us"]
     took = duration_text(round(dur_us * 1000)) if isinstance(dur_us, int | float) else ""
     counted = [str(values[name]) for name in ("events", "spans", "errors")]
-    start = _time(None if time_us is None else time_us / 1e6)
+    start = time_text(None if time_us is None else time_us / 1e6)
     return [start, took, *counted, printable(found.log.trace_id), printable(str(values["name"] or ""))]
 
 
-def _catalog_line(found: "Described") -> bytes:
-    """As `_json_lines`, but without a look at the log."""
-    import orjson
-
+def _catalog_json(found: "Described") -> dict[str, object]:
+    """As `_json_rows`, but without a look at the log."""
     from tracerd.catalog.columns import as_json
     from tracerd.store.rejects import read_rejects, rejects_path
 
     log, values = found.log, as_json(found)
     counted = read_rejects(rejects_path(log.path))
-    entry = {
+    return {
         "trace_id": values.pop("trace"),
-        "path": log.file.encode(errors="backslashreplace").decode(),
+        "path": encodable(log.file),
         **values,
         "repaired": counted.repaired,
         "refused": counted.refused,
@@ -160,34 +175,18 @@ def _catalog_line(found: "Described") -> bytes:
         "start_s": found.summary.start_s,
         "last_write_s": log.last_write_s,
     }
-    return printable_json(orjson.dumps(entry))
 
 
 def _print_days(rows: "Sequence[dict[str, str | int]]", *, as_json: bool) -> None:
-    import orjson
-
     if as_json:
         for row in rows:
-            click.echo(orjson.dumps(row))
+            print_json(row)
     else:
         _print_table(_DAY_HEAD, ([str(value) for value in row.values()] for row in rows))
 
 
 def _print_table(head: Sequence[str], rows: Iterator[list[str]]) -> None:
-    """Columns as wide as their widest cell."""
-    cells = [list(head), *rows]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
-    for row in cells:
-        columns = zip(row, widths, head, strict=True)
-        click.echo(
-            "  ".join(c.ljust(width) if name in _LEFT else c.rjust(width) for c, width, name in columns).rstrip()
-        )
+    from tracerd.view.tables import aligned
 
-
-def _time(seconds: float | None) -> str:
-    if seconds is None:
-        return "-"
-    try:
-        return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    except (ValueError, OverflowError, OSError):  # a log from elsewhere may have any time
-        return "-"
+    for line in aligned([head, *rows], [name not in _LEFT for name in head]):
+        click.echo(line)

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracerd.cli.conditions import option_errors
-from tracerd.cli.exporting import warn_problem
-from tracerd.cli.progress import progress_of
-from tracerd.cli.reading import Reading, reading_errors, sources_of
+from tracerd.cli.progress import Reading, progress_of
+from tracerd.cli.reading import reading_errors, sources_of
+from tracerd.cli.warnings import warn_problem
 from tracerd.query.windows import Windowed, Windows
 from tracerd.rows.clock_lines import clock_lines
 from tracerd.view.event_text import MAX_US
@@ -24,13 +24,7 @@ _MAX_NAMES = 10_000
 
 
 class Points:
-    """The points of some traces that a person asks for.
-
-    Args:
-        directory: The trace directory.
-        named: The traces; none for all of the directory.
-        where: A condition on points.
-        window: Of which time; None for all.
+    """The points that a person asks for: of the named traces, or of all in the directory.
 
     Attributes:
         names: The names of other points, up to a limit.
@@ -42,13 +36,13 @@ class Points:
     """
 
     def __init__(self, directory: Path, named: Sequence[str], where: str | None, window: "Window | None") -> None:
+        from tracerd.query.computation import bounds
         from tracerd.query.scope import RELATIONS
         from tracerd.query.where import compile_where
 
         with option_errors():
             self._where = compile_where(where, "points", RELATIONS["points"])
-        self._low = float("-inf") if window is None or window.start is None else window.start
-        self._high = float("inf") if window is None or window.end is None else window.end
+        self._low, self._high = bounds(window)
         self.has_window = window is not None
         self._directory = directory
         self._named = named
@@ -65,13 +59,14 @@ class Points:
     def rows(self) -> Iterator[tuple[str, str, int | float, int | None, int | float | None]]:
         """Name, labels, value, time and ts of each point that passes the condition."""
         for source in sources_of(self._directory, self._named):
-            with reading_errors(bool(self._named)), progress_of(source) as progress:
-                yield from self._rows_of(source, Reading(source, progress, 1))
+            with reading_errors(bool(self._named)), progress_of(source.trace_id) as progress:
+                yield from self._rows_of(source, Reading(source, progress))
             warn_problem(source)
 
     def _rows_of(self, source: "Source", reading: "Reading") -> Iterator[Any]:
         from tracerd.rows.names import ProcessNames
-        from tracerd.rows.table import NAMED, Table
+        from tracerd.rows.table import Table
+        from tracerd.rows.table_maker import NAMED
 
         where = self._where
         inputs = ("name", "labels", "value", "time", "ts_us", *(where.inputs if where else ()))

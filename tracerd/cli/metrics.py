@@ -1,7 +1,5 @@
 """`tracerd metrics`: points in windows of time."""
 
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,11 +7,11 @@ import click
 
 from tracerd.cli.measuring import Points, metric_names, windowed
 from tracerd.cli.options import complete_trace, directory_option, duration, moment, where_option
+from tracerd.cli.printing import can_print, check_stdout, print_json_text, print_lines
 from tracerd.cli.querying import window_of
-from tracerd.cli.reading import can_print, check_stdout, print_lines
 from tracerd.errors import ViewError
 from tracerd.query.windows import FUNCTIONS, MAX_SERIES, MAX_WINDOWS
-from tracerd.text import plural, printable, printable_json
+from tracerd.text import plural, printable
 
 if TYPE_CHECKING:
     from tracerd.query.windows import Windowed
@@ -86,7 +84,7 @@ def metrics(
         name = None
     if name is None and (labels or by or step is not None):
         raise click.UsageError("--label, --by and --step are of a NAME")
-    points = Points(directory.absolute(), traces, where, window_of(start, end, time.time_ns() // 1000))
+    points = Points(directory.absolute(), traces, where, window_of(start, end))
     if name is None:
         _print_names(metric_names(points), as_json=as_json)
         return
@@ -96,7 +94,7 @@ def metrics(
         from tracerd.query.result import json_text
         from tracerd.view.metrics import as_json as windows_json
 
-        _print_json(json_text(windows_json(found, is_wall=points.is_wall)))
+        print_json_text(json_text(windows_json(found, is_wall=points.is_wall)))
     elif found.series:
         from tracerd.view.metrics import ASCII_LEVELS, LEVELS, as_text
 
@@ -112,7 +110,7 @@ def _print_names(names: dict[str, int], *, as_json: bool) -> None:
     from tracerd.view.tables import table
 
     if as_json:
-        _print_json(json_text({"data": sorted(names)}))
+        print_json_text(json_text({"data": sorted(names)}))
     elif names:
         print_lines(table(["name", "points"], [[name, f"{count:,}"] for name, count in sorted(names.items())]))
     else:
@@ -151,7 +149,3 @@ def _warn(found: "Windowed", points: "Points") -> None:
 
 def _count_text(count: int) -> str:
     return f"more than {MAX_SERIES} values" if count > MAX_SERIES else plural(count, "value")
-
-
-def _print_json(text: str) -> None:
-    sys.stdout.buffer.write(printable_json(text.encode(errors="backslashreplace")) + b"\n")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.cli.exporting import warn_left_out
 from tracerd.cli.options import complete_trace, directory_option, layout_option
-from tracerd.cli.progress import progress_of
+from tracerd.cli.progress import Reading, progress_of
+from tracerd.cli.warnings import warn_left_out
 from tracerd.errors import ViewError
 from tracerd.text import printable
 
@@ -75,12 +75,10 @@ def _trace(trace: str, directory: Path, layout: str | None) -> "tuple[IO[bytes],
     from tracerd.ui.served import served_file
 
     source = find_trace(directory, trace)
-    with progress_of(source) as progress:
-
-        def reach(_: int) -> None:
-            progress.reach(source.part_read)
-
-        file, summary = served_file(source, reach, lambda blocks: laid_out(blocks, layout, learn))
+    with progress_of(source.trace_id) as progress:
+        file, summary = served_file(
+            source, Reading(source, progress).read, lambda blocks: laid_out(blocks, layout, learn)
+        )
     warn_left_out(source, summary)
     name = source.trace_id if source.log is not None or source.path is None else source.path.name
     return file, f"{name.removesuffix('.gz').removesuffix('.json')}.json"

@@ -105,6 +105,10 @@ layout_option = click.option(
     help="Show processes on as few rows as ran at once, or on a row each.",
 )
 
+redact_option = click.option(
+    "--redact", "redacts", is_flag=True, help="Hide passwords, tokens and keys, as far as they can be recognised."
+)
+
 BY_NAME = "name"
 """What spans are grouped by without the option --by."""
 
@@ -124,9 +128,5 @@ top_option = click.option(
 
 
 def where_option(what: str) -> Callable[[Command], Command]:
-    """The option --where.
-
-    Args:
-        what: Of what it is a condition.
-    """
+    """The option --where, a condition on this."""
     return click.option("--where", metavar="EXPR", help=f"Only {what} for which EXPR is true, such as 'dur_us > 1000'.")

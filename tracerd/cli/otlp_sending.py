@@ -73,15 +73,7 @@ def send(
     header_file: str | None,
     start: Position,
 ) -> None:
-    """Send traces to a collector.
-
-    Args:
-        url: Its URL.
-        sources: The traces.
-        reading: Reads some of them.
-        protocol: JSON or PROTOBUF.
-        header_file: A file of headers.
-        start: Where to begin.
+    """Send traces, which `reading` reads, to a collector; the protocol is JSON or PROTOBUF.
 
     Raises:
         TracerdError: A trace cannot be read, or the collector does not take it.

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import repeat
 from typing import TYPE_CHECKING
@@ -24,11 +24,7 @@ STEPS = 1000
 
 
 class Progress:
-    """How far a command is.
-
-    Args:
-        label: What is read.
-    """
+    """How far a command is that reads what the label says."""
 
     def __init__(self, label: str) -> None:
         self._label = printable(label)
@@ -71,9 +67,9 @@ class Progress:
 
 
 @contextmanager
-def progress_of(source: "Source") -> Generator[Progress]:
-    """The progress of a command that reads this trace."""
-    progress = Progress(source.trace_id)
+def progress_of(what: str) -> Generator[Progress]:
+    """The progress of a command that reads this."""
+    progress = Progress(what)
     try:
         yield progress
         progress.finish()
@@ -81,39 +77,58 @@ def progress_of(source: "Source") -> Generator[Progress]:
         progress.close()
 
 
-_SPANS = 0x10000
 _SPAN_BYTES = 150
+"""How many spans a trace has is guessed by its size."""
 
 
-class Passes:
-    """The progress of a trace that is read, played, and then read again.
-
-    To play it takes about as long as to read it; how many spans it has is guessed by its size.
+class Reading:
+    """A trace that is read, with a step of the progress after each block.
 
     Args:
         source: The trace.
-        progress: Of all.
-        again: How often it is read again.
+        progress: Where to show it.
+        reads: How often it is read.
+        plays: Whether it is played after the first time, which takes about as long as to read it.
     """
 
-    def __init__(self, source: "Source", progress: Progress, again: int) -> None:
+    def __init__(self, source: "Source", progress: Progress, reads: int = 1, *, plays: bool = False) -> None:
         self._source = source
         self._progress = progress
-        self._count = 2 + again
-        self._done = 0.0
+        self._plays = plays
+        self._parts = reads + plays
+        self._done = 0  # of these
         self._before = 0.0
         self._ticks = 0
 
-    def read(self, _size: int) -> None:
+    def blocks(self) -> Iterator[bytes]:
+        """The blocks of the trace."""
+        return self.shown(self._source.blocks())
+
+    def stored_blocks(self) -> Iterator[bytes]:
+        """The blocks of the trace with begin marks and all."""
+        return self.shown(self._source.stored_blocks())
+
+    def shown(self, blocks: Iterable[bytes]) -> Generator[bytes]:
+        """Blocks of the trace, with a step of the progress after each."""
+        for block in blocks:
+            yield block
+            self.read()
+
+    def read(self, _size: int = 0) -> None:
         """Show that another block was read."""
-        part = self._source.part_read or 0.0
-        if part <= self._before:
-            self._done = max(2.0, float(int(self._done) + 1))
+        part = self._source.part_read
+        if part is None:
+            self._progress.reach(None)
+            return
+        if part <= self._before:  # it is read once more
+            self._done = max(self._done, int(self._plays)) + 1
         self._before = part
-        self._progress.reach((self._done + part) / self._count)
+        self._progress.reach((self._done + part) / self._parts)
 
     def tick(self) -> None:
         """Show that some more spans were played."""
+        from tracerd.rows.spans import TICK_MASK
+
         self._ticks += 1
-        played = self._ticks * _SPANS * _SPAN_BYTES / max(self._source.size, 1)
-        self._progress.reach((1 + min(played, 1)) / self._count)
+        played = self._ticks * (TICK_MASK + 1) * _SPAN_BYTES / max(self._source.size, 1)
+        self._progress.reach(None if self._source.part_read is None else (1 + min(played, 1)) / self._parts)

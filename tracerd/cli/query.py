@@ -1,7 +1,5 @@
 """`tracerd query`: metrics of traces, by an expression or a tracker."""
 
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,10 +7,10 @@ import click
 
 from tracerd.cli.clickhouse import password_option
 from tracerd.cli.options import complete_trace, directory_option, moment, top_option
+from tracerd.cli.printing import check_stdout, print_json_text, print_lines
 from tracerd.cli.query_sql import computed_by, selects, tracker_or_metric
 from tracerd.cli.querying import computed, read_text, read_tracker, window_of
-from tracerd.cli.reading import check_stdout, print_lines
-from tracerd.text import printable, printable_json
+from tracerd.text import printable
 
 if TYPE_CHECKING:
     from tracerd.query.result import Result
@@ -88,7 +86,7 @@ def query(
     if checked is not None:
         Tracker.parse_all(read_text(checked), checked)
         return
-    window = window_of(start, end, time.time_ns() // 1000)
+    window = window_of(start, end)
     if dialect is not None:
         print_lines(selects(tracker_or_metric(tracker, traces), dialect, window))
         return
@@ -138,10 +136,10 @@ def _print(
     from tracerd.view.stats import SHOWN
 
     if viewed is not None:
-        _print_json(json_text(view_json(viewed, results[0])))
+        print_json_text(json_text(view_json(viewed, results[0])))
     elif as_json:
         whole = results[0].as_json(digits) if len(results) == 1 else comparison_json(results[0], results[1], digits)
-        _print_json(json_text(whole))
+        print_json_text(json_text(whole))
     elif len(results) == 1:
         print_lines(as_text(results[0], asked.tree.metrics, top or SHOWN))
     else:
@@ -156,7 +154,3 @@ def _filters(written: tuple[str, ...]) -> dict[str, str]:
             raise click.UsageError(f"--filter {printable(one)!r}: write NAME=VALUE")
         found[name] = value
     return found
-
-
-def _print_json(text: str) -> None:
-    sys.stdout.buffer.write(printable_json(text.encode(errors="backslashreplace")) + b"\n")

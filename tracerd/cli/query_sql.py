@@ -48,14 +48,7 @@ def selects(tracker: "Tracker", engine: str, window: "Window | None") -> Iterato
 def computed_by(
     engine: str, password_file: str | None, tracker: "Tracker", traces: tuple[str, ...], window: "Window | None"
 ) -> "Result":
-    """The result of a tracker over traces in ClickHouse.
-
-    Args:
-        engine: The URL of the database.
-        password_file: The file with the password; None for the variable.
-        tracker: The tracker.
-        traces: The ids of the traces; none for all.
-        window: Of which time; None for all.
+    """The result of a tracker over traces in ClickHouse: those with these ids, or all.
 
     Raises:
         TracerdError: The engine cannot say it, or does not answer.

@@ -1,13 +1,13 @@
 """How `tracerd query` reads trackers and traces."""
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.cli.exporting import warn_problem
-from tracerd.cli.progress import progress_of
-from tracerd.cli.reading import Reading
+from tracerd.cli.progress import Reading, progress_of
+from tracerd.cli.warnings import warn_bad_lines, warn_problem
 from tracerd.errors import ViewError
 from tracerd.text import printable
 
@@ -48,7 +48,7 @@ def read_text(path: str) -> str:
         raise ViewError(f"{path} is no tracker: it is not UTF-8") from None
 
 
-def window_of(start: "Moment | None", end: "Moment | None", now_us: int) -> "Window | None":
+def window_of(start: "Moment | None", end: "Moment | None") -> "Window | None":
     """The window between two moments, of which one such as -5m is counted from now."""
     from tracerd.query.computation import Window
 
@@ -60,6 +60,7 @@ def window_of(start: "Moment | None", end: "Moment | None", now_us: int) -> "Win
     of_trace = {moment.origin == "zero" for moment in given}
     if len(of_trace) > 1:
         raise click.UsageError("--from and --to must both be times, or both be ts")
+    now_us = time.time_ns() // 1000
     first, last = (
         None if moment is None else moment.ns / 1000 + (now_us if moment.origin == "end" else 0)
         for moment in (start, end)
@@ -78,30 +79,24 @@ def computed(
     from tracerd.query.computation import Computation
     from tracerd.rows.source import find_trace
 
-    plan = tracker.plan(window)
-    computation = Computation(tracker.tree, plan, window, max_alerts=max_alerts)
+    computation = Computation(tracker.tree, tracker.plan(window), window, max_alerts=max_alerts)
     for source in [find_trace(directory.absolute(), trace) for trace in traces]:
-        _feed(computation, tracker, source, window)
+        _feed(computation, source)
     return computation.result()
 
 
-def _feed(computation: "Computation", tracker: "Tracker", source: "Source", window: "Window | None") -> None:
+def _feed(computation: "Computation", source: "Source") -> None:
     from tracerd.rows.names import ProcessNames
-    from tracerd.rows.table import NAMED, Table
 
-    plan, tree = tracker.plan(window), tracker.tree
     names = ProcessNames()
-    if any(name in plan.inputs for name in NAMED):
+    if computation.needs_names:
         source.keep()
         names.take(source.blocks())
-    in_order = bool(tree.alerts or tree.fields)
-    table = Table(tree.relation, plan.inputs, source.trace_id, names, in_order=in_order)
-    with progress_of(source) as progress:
-        computation.feed_table(table, Reading(source, progress, 1).blocks())
+    table = computation.table(source.trace_id, names)
+    with progress_of(source.trace_id) as progress:
+        computation.feed_table(table, Reading(source, progress).blocks())
     warn_problem(source)
-    if bad := table.events.bad_lines:
-        if bad == table.events.line:
-            raise ViewError(f"the trace {printable(source.trace_id)} has no event; `tracerd check` says why")
-        lines = "1 line is" if bad == 1 else f"{bad:,} lines are"
-        first = f"{printable(source.trace_id)}:{table.events.first_bad_line}"
-        click.echo(f"{first}: {lines} no event and left out; `tracerd check` says why", err=True)
+    events = table.events
+    if events.bad_lines and events.bad_lines == events.line:
+        raise ViewError(f"the trace {printable(source.trace_id)} has no event; `tracerd check` says why")
+    warn_bad_lines(source.trace_id, events.bad_lines, events.first_bad_line)

@@ -1,46 +1,25 @@
 """How commands read a whole trace: the argument TRACE to a recording, with a progress bar when that takes long."""
 
 import gc
-import sys
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from io import TextIOWrapper
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from tracerd.cli.exporting import warn_problem
-from tracerd.cli.progress import Progress, progress_of
+from tracerd.cli.printing import check_stdout
+from tracerd.cli.progress import Reading, progress_of
+from tracerd.cli.warnings import warn_problem
 from tracerd.errors import TracerdError
 from tracerd.text import printable
 
 if TYPE_CHECKING:
     from tracerd.builds.steps import Build
+    from tracerd.rows.columns import Input
     from tracerd.rows.recording import Recording
     from tracerd.rows.source import Source
-    from tracerd.rows.table_maker import Input
-
-_READ = 0.55
-_SPAN_BYTES = 150
-"""Reading takes the first part of the time, playing the spans most of the rest: so many, by the size of the log."""
-
-_LINES = 1000
-"""Lines that are printed at once: each call flushes."""
-
-
-def check_stdout() -> None:
-    """Check that there is a stdout.
-
-    Raises:
-        ViewError: It was closed when we were started; click would print nothing, without an error.
-    """
-    from tracerd.errors import ViewError
-
-    if not sys.stdout:
-        raise ViewError("cannot write to stdout: it is closed")
 
 
 def sources_of(directory: Path, named: Sequence[str]) -> "Iterator[Source]":
@@ -56,15 +35,16 @@ def sources_of(directory: Path, named: Sequence[str]) -> "Iterator[Source]":
     if named:
         yield from [find_trace(directory, name) for name in named]
         return
-    logs = list_logs(directory)
-    if not logs:
-        raise ViewError(f"there are no traces in {directory} yet; `tracerd exec CMD` records one")
-    for log in logs:
+    is_empty = True
+    for log in list_logs(directory):
         try:
             source = find_trace(directory, f"{log.path}")
         except NoSuchTraceError:  # it was removed meanwhile
             continue
+        is_empty = False
         yield source
+    if is_empty:
+        raise ViewError(f"there are no traces in {directory} yet; `tracerd exec CMD` records one")
 
 
 @contextmanager
@@ -80,25 +60,6 @@ def reading_errors(is_named: bool) -> Generator[None]:
         if is_named:
             raise
         click.echo(printable(str(error)), err=True)
-
-
-def print_lines(lines: Iterable[str]) -> None:
-    """Print lines, of which there may be millions; what stdout cannot write is escaped."""
-    stdout: object = sys.stdout
-    if isinstance(stdout, TextIOWrapper):
-        stdout.reconfigure(errors="backslashreplace")
-    rest = iter(lines)
-    while some := list(islice(rest, _LINES)):
-        click.echo("\n".join(some))
-
-
-def can_print(text: str) -> bool:
-    """Whether stdout, as it is encoded, can write this."""
-    try:
-        text.encode(sys.stdout.encoding)
-    except (UnicodeEncodeError, AttributeError):  # there may be no stdout
-        return False
-    return True
 
 
 class Read(NamedTuple):
@@ -137,8 +98,8 @@ def read_trace(
 
     check_stdout()
     source = find_trace(directory.absolute(), name)
-    with no_gc(), progress_of(source) as progress:
-        reading = Reading(source, progress)
+    with no_gc(), progress_of(source.trace_id) as progress:
+        reading = Reading(source, progress, plays=True)
         recording, steps = read_whole(source, inputs, reading.shown, reading.tick, may_be_build=may_be_build)
         build = steps.build(_now_ns(source))
         if build:
@@ -167,10 +128,7 @@ def _now_ns(source: "Source") -> int | None:
 
 
 def read_steps(directory: Path, name: str) -> "tuple[str, Build]":
-    """Read the processes that `tracerd exec` has recorded in the trace that a person means.
-
-    Returns:
-        Its id, and its steps.
+    """Read the processes that `tracerd exec` has recorded in the trace that a person means: its id, and its steps.
 
     Raises:
         TracerdError: None fits, or more than one, or it cannot be read, or no such process is in it.
@@ -182,8 +140,8 @@ def read_steps(directory: Path, name: str) -> "tuple[str, Build]":
 
     check_stdout()
     source = find_trace(directory.absolute(), name)
-    with progress_of(source) as progress:
-        build = read_build(Reading(source, progress, 1).blocks())
+    with progress_of(source.trace_id) as progress:
+        build = read_build(Reading(source, progress).blocks())
     warn_problem(source)
     if build is None:
         how = "`tracerd exec --all -- make` records a build"
@@ -202,44 +160,3 @@ def no_gc() -> Generator[None]:
         yield
     finally:
         gc.enable()
-
-
-class Reading:
-    """A trace that is read and then played, with a progress of both.
-
-    Args:
-        source: The trace.
-        progress: Where to show it.
-        of_all: Which part of all the reading is.
-    """
-
-    def __init__(self, source: "Source", progress: Progress, of_all: float = _READ) -> None:
-        self._of_all = of_all
-        self._source = source
-        self._progress = progress
-        self._bytes = 0
-        self._ticks = 0
-
-    def blocks(self) -> Iterator[bytes]:
-        """The blocks of the trace."""
-        return self.shown(self._source.blocks())
-
-    def stored_blocks(self) -> Iterator[bytes]:
-        """The blocks of the trace with begin marks and all."""
-        return self.shown(self._source.stored_blocks())
-
-    def shown(self, blocks: Iterable[bytes]) -> Generator[bytes]:
-        """Blocks of the trace, with a step of the progress after each."""
-        for block in blocks:
-            yield block
-            self._bytes += len(block)
-            part = self._source.part_read
-            self._progress.reach(None if part is None else self._of_all * part)
-
-    def tick(self) -> None:
-        """Show that some more spans were played."""
-        from tracerd.rows.spans import TICK_MASK
-
-        self._ticks += 1
-        played = self._ticks * (TICK_MASK + 1) * _SPAN_BYTES / max(self._bytes, 1)
-        self._progress.reach(None if self._source.part_read is None else _READ + (1 - _READ) * played)

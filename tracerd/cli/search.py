@@ -1,8 +1,6 @@
 """`tracerd search`: log events that hold a text."""
 
-import os
 import sys
-import time
 from collections import deque
 from collections.abc import Iterator
 from functools import partial
@@ -12,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.cli.conditions import row_condition
-from tracerd.cli.exporting import warn_problem
+from tracerd.cli.conditions import event_test, row_condition
 from tracerd.cli.options import complete_trace, directory_option, moment, where_option
+from tracerd.cli.printing import check_stdout, has_colours
 from tracerd.cli.querying import window_of
-from tracerd.cli.reading import check_stdout, reading_errors, sources_of
+from tracerd.cli.reading import reading_errors, sources_of
+from tracerd.cli.warnings import warn_problem
 from tracerd.rows.levels import LEVELS
 
 if TYPE_CHECKING:
@@ -63,7 +62,6 @@ def search(
 
     Exit 1 if nothing is found.
     """
-    from tracerd.rows.event_columns import EventTest
     from tracerd.rows.text_search import TextSearch
     from tracerd.view.search import Search
 
@@ -73,12 +71,10 @@ def search(
     except UnicodeEncodeError:
         raise click.UsageError("TEXT is not UTF-8") from None
     needle = TextSearch(text, ignores_case=ignore_case, only_logs=not all_events)
-    window = window_of(start, end, time.time_ns() // 1000)
-    condition = row_condition(where, (), (), (), None, level, services=services, window=window)
-    test = None if condition is None else EventTest(condition)
-    is_terminal = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    window = window_of(start, end)
+    test = event_test(row_condition(where, (), (), (), None, level, services=services, window=window))
 
-    of = partial(Search, text=needle, test=test, as_json=as_json, with_trace=len(traces) != 1, colour=is_terminal)
+    of = partial(Search, text=needle, test=test, as_json=as_json, with_trace=len(traces) != 1, colour=has_colours())
     sources = sources_of(directory.absolute(), traces)
     found = chain.from_iterable(_found(source, of(source.trace_id), bool(traces)) for source in sources)
     if limit is not None:

@@ -8,9 +8,10 @@ import click
 
 from tracerd.cli.conditions import inputs_of, span_condition
 from tracerd.cli.options import directory_option, span_duration, trace_argument, where_option
-from tracerd.cli.reading import Read, print_lines, read_steps, read_trace
+from tracerd.cli.printing import json_lines, print_json, print_lines
+from tracerd.cli.reading import Read, read_steps, read_trace
 from tracerd.errors import ViewError
-from tracerd.text import printable, printable_json
+from tracerd.text import printable
 
 _SOME = 3
 """So many steps are named if several fit."""
@@ -109,8 +110,6 @@ def _print_rerun(directory: Path, trace: str, wanted: str) -> None:
 
 def _print_processes(read: Read, build: "Build", wish: "Wish", *, logs: bool, as_json: bool) -> None:
     """The processes of a build, and the spans that some of them have written by themselves."""
-    import orjson
-
     from tracerd.view import process_tree
     from tracerd.view.chosen import failed, unfinished, without_steps
     from tracerd.view.tree import Tree
@@ -122,7 +121,7 @@ def _print_processes(read: Read, build: "Build", wish: "Wish", *, logs: bool, as
     spans = Tree(others, wish.max_depth, wish.min_dur, wish.pids, logs)
     if as_json:
         _print_attributes(read)
-        print_lines(printable_json(orjson.dumps(process_tree.as_json(step))).decode() for step in tree.rows)
+        print_lines(json_lines(map(process_tree.as_json, tree.rows)))
     else:
         _print_lines(process_tree.as_text(tree, read.trace_id))
     if others.tracks:
@@ -130,12 +129,10 @@ def _print_processes(read: Read, build: "Build", wish: "Wish", *, logs: bool, as
 
 
 def _print_spans(read: Read, tree: "Tree", *, as_json: bool, with_head: bool = True) -> None:
-    import orjson
-
     from tracerd.view import tree_text
 
     if as_json:
-        print_lines(printable_json(orjson.dumps(tree_text.as_json(row))).decode() for row in tree.rows())
+        print_lines(json_lines(map(tree_text.as_json, tree.rows())))
         return
     if with_head:
         _print_lines(tree_text.head(tree, read.trace_id))
@@ -144,10 +141,8 @@ def _print_spans(read: Read, tree: "Tree", *, as_json: bool, with_head: bool = T
 
 
 def _print_attributes(read: Read) -> None:
-    import orjson
-
     if attributes := read.recording.attributes:
-        click.echo(printable_json(orjson.dumps({"type": "trace", "attributes": attributes})))
+        print_json({"type": "trace", "attributes": attributes})
 
 
 def _print_lines(lines: Iterable[tuple[str, bool]]) -> None:

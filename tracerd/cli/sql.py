@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from tracerd.cli.clickhouse import password_option, server
-from tracerd.cli.export import database_for, find_sources, read_tables
+from tracerd.cli.export import database_for, read_tables
 from tracerd.cli.options import complete_trace, directory_option
-from tracerd.cli.reading import check_stdout, print_lines
+from tracerd.cli.printing import check_stdout, print_lines
+from tracerd.cli.reading import sources_of
 from tracerd.cli.target import STDOUT
 from tracerd.text import printable, printable_json
 
@@ -61,7 +62,7 @@ def sql(
         if password_file:
             raise click.UsageError("--password-file is for --engine")
         directory = directory.absolute()
-        sources = find_sources(directory, named)
+        sources = [*sources_of(directory, named)]
         with nullcontext() if save is None else database_for(sources, directory, save) as path:
             answer = ask(query, read_tables(sources, reads=4), path)
     elif named:
@@ -96,12 +97,9 @@ def _csv(rows: Iterable[Sequence[object]]) -> Iterator[str]:
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
     """The rows below their columns; numbers to the right."""
+    from tracerd.view.tables import aligned
+
     texts = [[printable("" if value is None else str(value)) for value in row] for row in rows]
     names = [printable(column) for column in columns]
-    widths = [max(map(len, column)) for column in zip(names, *texts, strict=True)]
     right = [all(isinstance(row[at], int | float | None) for row in rows) and bool(rows) for at in range(len(columns))]
-    for line in [names, *texts]:
-        cells = zip(line, widths, right, strict=True)
-        yield "  ".join(
-            text.rjust(width) if is_right else text.ljust(width) for text, width, is_right in cells
-        ).rstrip()
+    return aligned([names, *texts], right)

@@ -7,8 +7,8 @@ import click
 
 from tracerd.cli.conditions import inputs_of, span_condition, span_keys
 from tracerd.cli.options import BY_NAME, by_option, directory_option, top_option, trace_argument, where_option
-from tracerd.cli.reading import Read, can_print, print_lines, read_trace
-from tracerd.text import printable_json
+from tracerd.cli.printing import can_print, print_json, print_lines
+from tracerd.cli.reading import Read, read_trace
 
 if TYPE_CHECKING:
     from tracerd.builds.steps import Build
@@ -28,8 +28,6 @@ def stats(trace: str, directory: Path, by: str | None, where: str | None, top: i
 
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, `latest`, or `-` for stdin.
     """
-    import orjson
-
     from tracerd.view.chosen import choose
     from tracerd.view.stats import ASCII_BARS, BARS, SHOWN, Stats
 
@@ -42,15 +40,13 @@ def stats(trace: str, directory: Path, by: str | None, where: str | None, top: i
         return
     found = Stats(choose(read.recording, condition), keys)
     if as_json:
-        click.echo(printable_json(orjson.dumps(found.as_json(read.trace_id, top))))
+        print_json(found.as_json(read.trace_id, top))
     else:
         print_lines(found.as_text(read.trace_id, top or SHOWN, bars))
 
 
 def _print_build(read: Read, build: "Build", top: int | None, bars: str, *, as_json: bool) -> None:
     """The steps, and the spans that processes have written by themselves."""
-    import orjson
-
     from tracerd.builds.summary import summarize
     from tracerd.view import build_stats
     from tracerd.view.chosen import without_steps
@@ -62,7 +58,7 @@ def _print_build(read: Read, build: "Build", top: int | None, bars: str, *, as_j
     if as_json:
         found = build_stats.as_json(summary, read.trace_id, top)
         found["spans"] = spans.groups_json(top) if spans else []
-        click.echo(printable_json(orjson.dumps(found)))
+        print_json(found)
         return
     print_lines(build_stats.as_text(summary, read.trace_id, top or SHOWN, bars))
     if spans:

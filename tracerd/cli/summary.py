@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from tracerd.cli.options import directory_option, trace_argument
-from tracerd.cli.reading import print_lines, read_steps
-from tracerd.text import printable_json
+from tracerd.cli.printing import print_json, print_lines
+from tracerd.cli.reading import read_steps
 
 
 @click.command()
@@ -19,8 +19,6 @@ def summary(trace: str, directory: Path, markdown: bool, as_json: bool) -> None:
 
     TRACE is a path, a file name, a trace id, an unambiguous prefix of one, `latest`, or `-` for stdin.
     """
-    import orjson
-
     from tracerd.builds.summary import summarize
     from tracerd.view import summary as view
 
@@ -29,6 +27,6 @@ def summary(trace: str, directory: Path, markdown: bool, as_json: bool) -> None:
     trace_id, build = read_steps(directory, trace)
     found = summarize(build)
     if as_json:
-        click.echo(printable_json(orjson.dumps(view.as_json(found, trace_id))))
+        print_json(view.as_json(found, trace_id))
     else:
         print_lines((view.as_markdown if markdown else view.as_text)(found, trace_id))

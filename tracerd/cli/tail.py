@@ -1,7 +1,6 @@
 """`tracerd tail`: events as they arrive, a line each."""
 
 import contextlib
-import os
 import select
 import sys
 import time
@@ -10,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracerd.cli.conditions import row_condition
-from tracerd.cli.exporting import warn_problem
+from tracerd.cli.conditions import event_test, row_condition
 from tracerd.cli.options import complete_trace, directory_option, span_duration, where_option
-from tracerd.cli.reading import check_stdout
+from tracerd.cli.printing import check_stdout, has_colours
+from tracerd.cli.warnings import warn_problem
 from tracerd.errors import NoSuchTraceError, ViewError
 from tracerd.rows.levels import LEVELS
 from tracerd.text import printable
@@ -21,7 +20,7 @@ from tracerd.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tracerd.rows.event_columns import EventTest
+    from tracerd.query.single_events import EventTest
     from tracerd.rows.follow import Growing, Live
     from tracerd.rows.source import Source
     from tracerd.view.tail import Output
@@ -74,9 +73,8 @@ def tail(
     from tracerd.view.tail import Output
 
     check_stdout()
-    test = _test(where, names, pids, level, min_dur)
-    is_terminal = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    output = Output(test, as_json=as_json, with_trace=trace is None, colour=is_terminal, warn=_warn_fault)
+    test = event_test(row_condition(where, names, (), pids, min_dur, level))
+    output = Output(test, as_json=as_json, with_trace=trace is None, colour=has_colours(), warn=_warn_fault)
     directory = directory.absolute()
     source, path = _find(directory, trace, follow)
     if source and (source.log is None or source.log.packed_size):
@@ -90,18 +88,6 @@ def tail(
     if source and not follow and lines and not output.printed:
         what = "no events" if test is None else "no event that passes"
         raise ViewError(f"the trace {source.trace_id} has {what}")
-
-
-def _test(
-    where: str | None, names: tuple[str, ...], pids: tuple[str, ...], level: str | None, min_dur: float | None
-) -> "EventTest | None":
-    """What an event must pass by all these options; None if there is none."""
-    if where is None and not names and not pids and level is None and min_dur is None:
-        return None
-    from tracerd.rows.event_columns import EventTest
-
-    condition = row_condition(where, names, (), pids, min_dur, level)
-    return None if condition is None else EventTest(condition)
 
 
 def _print_logs(source: "Source | None", live: "Live", output: "Output", count: int, *, follow: bool) -> None:

@@ -36,13 +36,7 @@ def _are_one(path: str, other: str) -> bool:
 
 
 class Target:
-    """Where a trace goes.
-
-    Args:
-        source: The trace, which is never written over.
-        directory: The trace directory, into which nothing is written.
-        output: As the person gave it.
-    """
+    """Where a trace goes: to an output that is neither its source nor in the trace directory."""
 
     def __init__(self, source: "Source", directory: Path, output: str) -> None:
         self.output = output

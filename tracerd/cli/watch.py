@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tracerd.cli.options import complete_trace, directory_option, socket_option
-from tracerd.cli.reading import check_stdout
+from tracerd.cli.printing import check_stdout
 
 if TYPE_CHECKING:
     from tracerd.query.tracker import Tracker

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Final
 import click
 import platformdirs
 
-from tracerd.cli.exporting import warn_problem
-from tracerd.cli.progress import progress_of
-from tracerd.cli.reading import Reading
+from tracerd.cli.progress import Reading, progress_of
+from tracerd.cli.warnings import warn_problem
 from tracerd.errors import ChannelError, ViewError
 from tracerd.text import printable, printable_json
 
@@ -34,11 +33,6 @@ CONFIG: Final = "watch.toml"
 
 class Output:
     """Where alerts go.
-
-    Args:
-        rules: The rules, for the widths of columns.
-        as_json: Print JSON.
-        with_date: Print days.
 
     Attributes:
         channels: Where they go beside stdout.
@@ -108,12 +102,7 @@ def channels(on_alert: str | None, config: Path | None, *, use_config: bool) -> 
 
 
 def sent(identity: Iterable[object], rules: "dict[str, WatchRule]") -> "Sent":
-    """What an earlier run with the same arguments has sent.
-
-    Args:
-        identity: The arguments.
-        rules: The rules.
-    """
+    """What an earlier run with the same arguments, its identity, has sent."""
     from hashlib import sha256
 
     from tracerd.watch.sent import Sent
@@ -148,8 +137,8 @@ def once_over(
     has_fired = False
     for source in sources:
         here = clients.get(source.trace_id, NO_PROCESSES) if source.log is not None else NO_PROCESSES
-        with progress_of(source) as progress:
-            reading = Reading(source, progress, 1)
+        with progress_of(source.trace_id) as progress:
+            reading = Reading(source, progress)
             alerts = alerts_of(source, reading.blocks, programs, rules, here, time.time_ns() // 1000, warn)
         warn_problem(source)
         output.report(alerts)

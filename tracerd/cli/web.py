@@ -111,12 +111,7 @@ def web(
 
 
 def _show(url: str, *, waits: bool) -> None:
-    """Print the address, and open it in the browser if there is one here.
-
-    Args:
-        url: The address.
-        waits: Whether to wait for the browser: some return only when they are closed.
-    """
+    """Print the address, and open it in the browser if there is one here; some return only when they are closed."""
     from threading import Thread
     from urllib.parse import urlsplit
 

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote, urlencode
 
 from tracerd import __version__
 from tracerd.errors import ExportError
-from tracerd.exporters.remote import read_secret, split_url, url_text
+from tracerd.exporters.remote import read_body, read_secret, split_url, url_text
 from tracerd.text import printable
 
 PASSWORD_VARIABLE: Final = "TRACERD_CLICKHOUSE_PASSWORD"  # noqa: S105  the name of a variable
@@ -160,7 +160,7 @@ class Server:
             rows = [
                 tuple([_value(value, kind) for value, kind in zip(row, types, strict=True)]) for row in found["data"]
             ]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
             raise ExportError(
                 f"{self} answers with something else than rows; write one SELECT without FORMAT"
             ) from None
@@ -179,9 +179,7 @@ class Server:
         try:
             self._connection.request("POST", path, body, self._headers)
             with self._connection.getresponse() as response:
-                text = response.read(_MAX_ANSWER + 1)
-                if response.length and len(text) <= _MAX_ANSWER:
-                    raise http.client.IncompleteRead(text)
+                text = read_body(response, _MAX_ANSWER + 1)
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             raise ExportError(f"cannot use {self}: {_reason(error)}") from None

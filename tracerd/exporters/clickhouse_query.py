@@ -5,8 +5,8 @@ from typing import cast
 
 from tracerd.errors import ExportError
 from tracerd.exporters.clickhouse_http import Server
-from tracerd.query.aggregate import Number
 from tracerd.query.computation import Window
+from tracerd.query.kinds import Number
 from tracerd.query.result import MetricValue, Result
 from tracerd.query.sql import counts_select, metric_select
 from tracerd.query.tracker import Tracker

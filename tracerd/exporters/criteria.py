@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from tracerd.query.single_events import ARGS_COLUMNS
 from tracerd.query.where import Where
-from tracerd.rows.event_columns import ARGS_COLUMNS, NESTING
+from tracerd.rows.columns import NESTING
 from tracerd.rows.moment import Moment
 
 
@@ -14,7 +15,7 @@ class Criteria:
     Attributes:
         since: What was over before is left out.
         until: What begins then or later is left out.
-        where: A condition on `rows.event_columns.PLAYED_TYPES`.
+        where: A condition on `query.single_events.PLAYED_TYPES`.
     """
 
     since: Moment | None = None

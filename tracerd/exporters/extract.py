@@ -11,8 +11,8 @@ from tracerd.exporters.criteria import Criteria
 from tracerd.exporters.rewriting import Rewrite, end_line, rebased
 from tracerd.exporters.selection import EVENT, SPAN, Selection, play
 from tracerd.exporters.span_columns import SpanColumns
+from tracerd.query.single_events import EventTest, Surroundings
 from tracerd.rows.event import decode_line
-from tracerd.rows.event_columns import EventTest, Surroundings
 from tracerd.rows.moment import Bound, Moment
 from tracerd.rows.source import Source
 from tracerd.store.own_lines import ClockReadings

@@ -22,6 +22,7 @@ from tracerd.errors import ExportError
 from tracerd.exporters.otlp import Batch
 from tracerd.exporters.otlp_endpoint import Endpoint
 from tracerd.exporters.otlp_request import Item, Row, Signal, json_of
+from tracerd.exporters.remote import read_body
 from tracerd.otlp.values import fields, integer
 from tracerd.text import printable
 
@@ -38,6 +39,7 @@ _SECRET: Final = 6
 _LEVEL: Final = 1
 """Of gzip: 6 makes a tenth less of it, and takes three times as long."""
 
+_NO_HTTP: Final = (http.client.BadStatusLine, http.client.UnknownProtocol)
 _JSON, _PROTOBUF = "application/json", "application/x-protobuf"
 
 
@@ -152,7 +154,7 @@ class Sender:
 
     def _count(self, signal: Signal, rows: int, answer: Item) -> None:
         partial = fields(answer.get("partialSuccess"))
-        rejected = min(integer(partial.get(signal.rejected, 0)) or 0, rows)
+        rejected = max(0, min(integer(partial.get(signal.rejected, 0)) or 0, rows))
         self.done += rows
         self.sent[signal] += rows - rejected
         self.rejected[signal] += rejected
@@ -181,6 +183,8 @@ class Sender:
                 self._connection.close()
                 if isinstance(error, ssl.SSLError):
                     raise ExportError(f"no safe connection to {self._endpoint}: {self._shown(str(error))}") from None
+                if isinstance(error, _NO_HTTP) and not (self._was_answered or isinstance(error, OSError)):
+                    raise ExportError(f"{self._endpoint} speaks no HTTP") from None
                 answer, fault, after_s = None, _reason(error), None
             if answer is not None:
                 return answer
@@ -204,9 +208,7 @@ class Sender:
                 raise ExportError(f"cannot reach {self._endpoint}: {_reason(error)}") from None
         connection.request("POST", self._endpoint.path(signal), body, self._headers)
         response = connection.getresponse()
-        text = response.read(_MAX_ANSWER)
-        if response.length and len(text) < _MAX_ANSWER:
-            raise http.client.IncompleteRead(text)
+        text = read_body(response, _MAX_ANSWER)
         self._was_answered = True
         if not response.isclosed() or response.status >= 300:
             connection.close()
@@ -249,6 +251,6 @@ def _seconds(text: str | None) -> float | None:
         return None
     if text.isdecimal():
         return float(text[:9])
-    with suppress(ValueError):
+    with suppress(ValueError, OverflowError):
         return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
     return None

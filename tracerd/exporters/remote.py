@@ -1,5 +1,6 @@
-"""What all servers have in common to which an export goes: their URLs, and the files with what only they may know."""
+"""What all servers have in common to which an export goes: URLs, answers, and files with what only they may know."""
 
+import http.client
 import os
 import stat
 from urllib.parse import SplitResult, urlsplit
@@ -43,3 +44,19 @@ def read_secret(path: str, most: int) -> bytes:
             return file.read(most)
     except OSError as error:
         raise ExportError(f"cannot read {printable(path)}: {error.strerror}") from None
+
+
+def read_body(response: http.client.HTTPResponse, most: int) -> bytes:
+    """The body of an answer, or so many bytes of it.
+
+    Raises:
+        OSError: The connection is broken.
+        http.client.HTTPException: It is cut off, or is no HTTP.
+    """
+    try:
+        text = response.read(most)
+    except ValueError:  # a chunk of a length below 0
+        raise http.client.IncompleteRead(b"") from None
+    if response.length and len(text) < most:
+        raise http.client.IncompleteRead(text)
+    return text

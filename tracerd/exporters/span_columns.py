@@ -4,8 +4,8 @@ from collections.abc import Callable
 from functools import cached_property
 
 from tracerd.exporters.selection import SPAN, Selection
+from tracerd.query.single_events import EventRow
 from tracerd.replay.observer import NO_PARENT
-from tracerd.rows.event_columns import EventRow
 
 
 class SpanColumns:

@@ -7,11 +7,11 @@ from tracerd.exporters.ids import SPAN_DIGITS, span_id_of, trace_id_of
 from tracerd.exporters.tables import INT64, Tables
 from tracerd.otlp.forms import OTLP
 from tracerd.rows.columns import Relation
-from tracerd.rows.table_values import error_of, service_of
+from tracerd.rows.error_events import ERROR_KEYS, error_of
+from tracerd.rows.table_values import service_of
 from tracerd.trace_id import is_hex
 
 _COLUMNS: Final = ("line", "name", "cat", "pid", "tid", "ts_us", "time", "dur_us", "parent", "process", "args")
-_ERROR_KEYS: Final = ("error", "level", "exit_code", "signal", "outcome")
 
 _SURELY_FINE: Final = 1e15
 
@@ -73,7 +73,7 @@ def spans_of(trace: Tables) -> Iterator[TracedSpan]:
             start_ns(ts, time),
             0 if dur is None else to_ns(dur),
             dur is not None,
-            not args.keys().isdisjoint(_ERROR_KEYS) and error_of(*map(args.get, _ERROR_KEYS)),
+            not args.keys().isdisjoint(ERROR_KEYS) and error_of(*map(args.get, ERROR_KEYS)),
             args,
         )
 

@@ -1,6 +1,7 @@
 """The values of a decoded JSON document, of which no type can be relied on."""
 
 import math
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final, cast
@@ -66,7 +67,7 @@ def number(value: object) -> int | float | None:
                 value = float(value)
             except ValueError:
                 return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
         return None
     return value
 

@@ -17,7 +17,7 @@ _BESIDE: Final = {
     b"@": (b"://",),
     b"=": (b"key=", b"pass=", b"auth=", b"sig=", b"signature=", b"from-literal"),
     b"-": (b'"-', b"sk-", b"glpat-", b"pypi-", b"xox", b"-u", b"private key", b"sshpass"),
-    b"_": (b"ghp_", b"gho_", b"ghs_", b"ghu_", b"ghr_", b"github_pat_", b"npm_"),
+    b"_": (b"ghp_", b"gho_", b"ghs_", b"ghu_", b"ghr_", b"github_pat_", b"npm_", b"hf_", b"k_live_"),
 }
 """What counts only if another character is there, too, which is found much faster."""
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Final
 
-Number = int | float
+from tracerd.query.kinds import Number
 
 PER_PERCENT: Final = 10
 """Percentiles are given in tenths of a percent: p99.9 is 999."""
@@ -28,12 +28,7 @@ def _place(count: int, tenths: int) -> tuple[int, int]:
 
 
 def percentile(ordered: Sequence[Number], tenths: int) -> float:
-    """The percentile of values in order.
-
-    Args:
-        ordered: At least one.
-        tenths: Which, in tenths of a percent.
-    """
+    """The percentile, in tenths of a percent, of values in order, of which there is one at least."""
     at, rest = _place(len(ordered), tenths)
     return _between(ordered[at], ordered[at + 1] if rest else 0, rest)
 
@@ -55,14 +50,10 @@ _MARGIN: Final = 1 << 7
 
 
 def percentile_of(values: Sequence[Number], tenths: int) -> float:
-    """The percentile of values in any order.
+    """The same of values in any order.
 
     Strategy: of many values most are only compared with two of a sample between which it must lie, which takes a third
     of the time of sorting them. If it does not lie there, they are sorted.
-
-    Args:
-        values: At least one.
-        tenths: Which, in tenths of a percent.
     """
     count = len(values)
     if count <= 4 * _SAMPLES:
@@ -127,11 +118,7 @@ class Sum:
         self.doubles.extend(other.doubles)
 
     def result(self, *, as_float: bool = False) -> Number | None:
-        """The sum, an integer if all are, unless it is to be a double; None beyond the doubles.
-
-        Args:
-            as_float: Give a double also of integers.
-        """
+        """The sum, an integer if all are, unless it is to be a double; None beyond the doubles."""
         if not self.doubles and not as_float:
             return self.integers
         try:

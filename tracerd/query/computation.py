@@ -11,8 +11,10 @@ from tracerd.query.result import MetricValue, Result
 from tracerd.query.tracker_fields import expected
 from tracerd.query.tracker_program import MetricPlan, Plan, Rows, WindowColumn, groups_of
 from tracerd.query.tracker_tree import TrackerTree
+from tracerd.rows.names import ProcessNames
 from tracerd.rows.table import Table
-from tracerd.rows.table_maker import rows_loop
+from tracerd.rows.table_maker import NAMED, rows_loop
+from tracerd.rows.table_values import event_id
 
 FIRST_INVALID: Final = 5
 """Invalid events whose fault is kept."""
@@ -43,8 +45,10 @@ class Window:
     end: float | None
 
 
-def _event_id(trace: object, line: object) -> str:
-    return f"{trace}:{line}"
+def bounds(window: Window | None) -> tuple[float, float]:
+    """The begin of a window, and its end, which is no part of it; infinite where there is none."""
+    start, end = (None, None) if window is None else (window.start, window.end)
+    return float("-inf") if start is None else start, float("inf") if end is None else end
 
 
 class Computation:
@@ -65,12 +69,11 @@ class Computation:
         window: Window | None,
         *,
         max_alerts: int = MAX_ALERTS,
-        event_id: Callable[[object, object], str] = _event_id,
+        event_id: Callable[[object, object], str] = event_id,
     ) -> None:
         self._tree = tree
         self._plan = plan
-        self._low = float("-inf") if window is None or window.start is None else window.start
-        self._high = float("inf") if window is None or window.end is None else window.end
+        self._low, self._high = bounds(window)
         self._max_alerts = max_alerts
         self._event_id = event_id
         self._groups = groups_of(plan)
@@ -89,6 +92,16 @@ class Computation:
         rest = iter(rows)
         while some := list(islice(rest, _BATCH_ROWS)):
             self._take(run, some)
+
+    @property
+    def needs_names(self) -> bool:
+        """Whether its table needs the names of processes and threads."""
+        return any(name in self._plan.inputs for name in NAMED)
+
+    def table(self, trace: str, names: ProcessNames) -> Table:
+        """The table of a trace for `feed_table`; in the order of lines, if rows may be reported one by one."""
+        in_order = bool(self._tree.alerts or self._tree.fields)
+        return Table(self._tree.relation, self._plan.inputs, trace, names, in_order=in_order)
 
     def feed_table(self, table: Table, blocks: Iterable[bytes]) -> None:
         """Take the rows of a table of the plan's inputs: its loop is part of the program, so that no row is made."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from tracerd.errors import QueryError
+from tracerd.query.kinds import MAX_INT, MIN_INT
 from tracerd.query.lexer import (
     END,
     NAME,
@@ -39,8 +40,6 @@ from tracerd.query.tree import (
 MAX_DEPTH: Final = 50
 """Levels of an expression: enough for people, and few enough for the compiler of Python."""
 
-MIN_INT: Final = -(2**63)
-MAX_INT: Final = 2**63 - 1
 _MAX_DIGITS: Final = 19
 
 KEYWORDS: Final = ("if", "then", "else", "true", "false", "null")
@@ -59,13 +58,8 @@ _POWERS: Final = {
 class Parser:
     """Reads expressions from tokens; the grammar of trackers is built on it.
 
-    Args:
-        text: The text.
-        newlines: Whether newlines end statements.
-
     Attributes:
-        text: The text.
-        token: The next token.
+        token: The next one.
     """
 
     def __init__(self, text: Text, *, newlines: bool) -> None:
@@ -108,12 +102,7 @@ class Parser:
         return self.advance()
 
     def unexpected(self, expected: str, known: Iterable[str] = ()) -> QueryError:
-        """The error that something else comes next.
-
-        Args:
-            expected: What should come.
-            known: Words of which one may have been meant.
-        """
+        """The error that something else comes next; one of the known words may have been meant."""
         token = self.token
         hint = did_you_mean(token.text, known) if token.kind in (NAME, OPERATOR) else ""
         return self.text.error(token.at, f"expected {expected}, not {shown(token)}{hint}")

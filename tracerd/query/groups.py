@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any, Final, cast
 
-from tracerd.query.aggregate import Number
+from tracerd.query.kinds import Number
 from tracerd.query.values import Needs, Values
 
 Key = str | tuple[str, ...]

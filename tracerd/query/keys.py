@@ -6,9 +6,10 @@ from typing import Final
 
 from tracerd.query.grammar import Parser
 from tracerd.query.lexer import END, Text
-from tracerd.query.program import Code, Input
+from tracerd.query.program import Code
 from tracerd.query.scope import Columns
 from tracerd.query.tree import Args, Name
+from tracerd.rows.columns import Input
 
 _MAX_TEXTS: Final = 1 << 16
 
@@ -16,11 +17,7 @@ _MAX_TEXTS: Final = 1 << 16
 def parse_keys(text: str, relation: str, types: Mapping[str, str], *, source: str = "--by") -> tuple[Input, ...]:
     """The columns, and paths in args, that a text such as `process,args.file` names.
 
-    Args:
-        text: Names with commas between them.
-        relation: What the rows are called.
-        types: The columns that they have.
-        source: What the text is called in an error.
+    The relation is what rows with columns of these types are called; an error names the source of the text.
 
     Raises:
         QueryError: It is no such text, or names a column that is not there.

@@ -13,6 +13,15 @@ JSON: Final = 32
 NUMBER: Final = INT | FLOAT
 ANY: Final = NULL | BOOL | NUMBER | TEXT | JSON
 
+MIN_INT: Final = -(2**63)
+MAX_INT: Final = 2**63 - 1
+"""Between these is every integer of the language; a log may hold others."""
+
+SMALL: Final = 2**53
+"""An integer up to here is a double, too."""
+
+Number = int | float
+
 
 def kind_of(value: object) -> int:
     """The kind of a value."""

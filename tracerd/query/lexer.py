@@ -52,12 +52,7 @@ _TOKEN = re.compile(
 
 
 class Text:
-    """A text and what it is called, so that a fault in it has a place.
-
-    Args:
-        text: An expression or a tracker.
-        source: What it is called in messages: a file, or an option.
-    """
+    """An expression or a tracker, and its source, a file or an option, so that a fault in it has a place."""
 
     def __init__(self, text: str, source: str) -> None:
         self.text = text
@@ -69,10 +64,7 @@ class Text:
         return QueryError(self.source, before.count("\n") + 1, at - (before.rfind("\n") + 1) + 1, printable(reason))
 
     def tokens(self, *, newlines: bool) -> list[Token]:
-        """All tokens; the last one is the END.
-
-        Args:
-            newlines: Whether newlines end statements; without it they are blanks everywhere.
+        """All tokens; the last one is the END. Newlines end statements, or are blanks everywhere.
 
         Raises:
             QueryError: A string or a comment does not end, or the text is too long.

@@ -46,11 +46,7 @@ class MetricParser(Parser):
         return Metric(name, function, tenths, target, by, grain, where, at)
 
     def end_of_statement(self, *closing: str) -> None:
-        """Check that a statement ends here.
-
-        Args:
-            closing: What may also come.
-        """
+        """Check that a statement ends here, or that a closing bracket comes."""
         known, self.known_next = self.known_next, []
         if self.token.kind in (NEWLINE, END) or self.is_at(";", ",", *closing):
             return

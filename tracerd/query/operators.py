@@ -9,10 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Final, TypeGuard, cast
 
-Number = int | float
-
-_MIN: Final = -(2**63)
-_MAX: Final = 2**63 - 1
+from tracerd.query.kinds import MAX_INT, MIN_INT, Number
 
 LARGEST: Final = sys.float_info.max
 LOWEST: Final = -LARGEST
@@ -31,7 +28,7 @@ def _result(compute: Callable[[Number, Number], Number], a: object, b: object) -
     except (ZeroDivisionError, OverflowError, ValueError):  # an integer of a log may be beyond a double
         return None
     if value.__class__ is int:
-        return value if _MIN <= value <= _MAX else None
+        return value if MIN_INT <= value <= MAX_INT else None
     return value if LOWEST <= value <= LARGEST else None
 
 

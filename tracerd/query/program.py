@@ -15,11 +15,9 @@ from types import CodeType
 from typing import Any, Final, NamedTuple, assert_never
 
 from tracerd.query import operators
-from tracerd.query.kinds import ANY, BOOL, FLOAT, INT, JSON, NULL, NUMBER, TEXT, kind_of
-from tracerd.query.tree import ARITHMETIC, Args, Binary, Expr, If, Literal, Logic, Name, Signal, Unary
-
-Input = str | tuple[str, ...]
-"""What a program reads of a row: a column, or a path in its args."""
+from tracerd.query.kinds import ANY, BOOL, FLOAT, INT, JSON, NULL, NUMBER, SMALL, TEXT, kind_of
+from tracerd.query.tree import ARITHMETIC, MIRRORED, Args, Binary, Expr, If, Literal, Logic, Name, Signal, Unary
+from tracerd.rows.columns import Input
 
 _HELPERS: Final[dict[str, Callable[..., object]]] = {
     "add": operators.add,
@@ -33,9 +31,7 @@ _HELPERS: Final[dict[str, Callable[..., object]]] = {
     "at_most": operators.at_most,
     "truth": operators.truth,
 }
-_SMALL: Final = 2**53
-"""An integer up to here is a double, too."""
-_LIMITS: Final = {"LOWEST": operators.LOWEST, "LARGEST": operators.LARGEST, "SMALL": _SMALL}
+_LIMITS: Final = {"LOWEST": operators.LOWEST, "LARGEST": operators.LARGEST, "SMALL": SMALL}
 
 _NO_NAMES: Final[Mapping[str, object]] = {}
 _ARITHMETIC: Final[dict[str, str]] = dict(
@@ -186,7 +182,7 @@ class Code:
         if node.operator == "/" and abs(number) >= 1:  # such a quotient is no larger
             fast = plain
             is_plain += f" or {left.text}.__class__ is int and -SMALL < {left.text} < SMALL"
-        elif node.operator in "+-*" and abs(number) < _SMALL:
+        elif node.operator in "+-*" and abs(number) < SMALL:
             self._steps += 1
             name = f"t{self._steps}"
             fast = f"({name} if LOWEST <= ({name} := {plain}) <= LARGEST else None)"
@@ -264,16 +260,13 @@ def _result_kinds(function: str, kinds: list[int]) -> int:
     return NULL | may_be_int | may_be_float
 
 
-_SWAPPED: Final = {">": "<", ">=": "<="}
-
-
 def _comparison(operator: str, a: Atom, b: Atom) -> str:
     if operator == "!=":
         return f"not ({_comparison('==', a, b)})"
     if operator == "==":
         return _equality(a, b)
-    if operator in _SWAPPED:
-        operator, a, b = _SWAPPED[operator], b, a
+    if operator in MIRRORED:
+        operator, a, b = MIRRORED[operator], b, a
     plain = f"{a.text} {operator} {b.text}"
     for kind in (NUMBER, TEXT):
         if not (a.kinds | b.kinds) & ~(kind | NULL):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from tracerd.query.aggregate import Number
+from tracerd.query.kinds import Number
 
 MetricValue = Number | None | dict[str, Number | None]
 """A number; of a metric with keys one for each group, by the text of its key, in the order of texts."""
@@ -36,11 +36,7 @@ class Result:
     nulls: dict[str, int]
 
     def as_json(self, digits: int | None = None) -> dict[str, object]:
-        """The four keys of its JSON, with the metrics by name.
-
-        Args:
-            digits: Round floats to so many decimals.
-        """
+        """The four keys of its JSON, with the metrics by name, and floats rounded to so many decimals."""
         metrics: dict[str, object] = {}
         for name, value in sorted(self.metrics.items()):
             metrics[name] = value if digits is None else _rounded(value, digits)

@@ -28,13 +28,7 @@ KINDS: Final[Mapping[str, int]] = {
 
 
 class Columns:
-    """The columns of a relation.
-
-    Args:
-        relation: Its name.
-        types: The type of each column.
-        text: What names are in, for the places of errors.
-    """
+    """The columns of a relation; the text is what names are in, for the places of errors."""
 
     def __init__(self, relation: str, types: Mapping[str, str], text: Text) -> None:
         self._relation = relation

@@ -257,14 +257,7 @@ class _Select:
 def metric_select(
     tracker: Tracker, metric: Metric, engine: str, window: Window | None = None, traces: Sequence[str] = ()
 ) -> str:
-    """The SELECT of one metric.
-
-    Args:
-        tracker: The tracker.
-        metric: One of its metrics.
-        engine: `duckdb` or `clickhouse`.
-        window: Of which time; None for all.
-        traces: Of which traces; none for all.
+    """The SELECT of one metric, for one of DIALECTS; without a window or traces of all.
 
     Raises:
         QueryError: The engine cannot say it exactly; the message begins with source, line and column.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final, assert_never
 
 from tracerd.errors import QueryError
-from tracerd.query.kinds import BOOL, FLOAT, INT, JSON, TEXT
+from tracerd.query.kinds import BOOL, FLOAT, INT, JSON, MIN_INT, SMALL, TEXT
 from tracerd.query.lexer import Text
 from tracerd.query.sql_dialects import Dialect
 from tracerd.query.sql_fragments import (
@@ -27,25 +27,16 @@ from tracerd.query.sql_fragments import (
     sql,
 )
 from tracerd.query.sql_patterns import regex_of
-from tracerd.query.tree import ARITHMETIC, Args, At, Binary, Expr, If, Literal, Logic, Name, Signal, Unary
+from tracerd.query.tree import ARITHMETIC, MIRRORED, Args, At, Binary, Expr, If, Literal, Logic, Name, Signal, Unary
 
 NOTHING: Final = Value()
 """Null."""
 
-_SMALL: Final = 2**53
 _SHORT: Final = 2**31
-_SWAPPED: Final = {">": "<", ">=": "<="}
 
 
 class SqlCode:
-    """Expressions of one SELECT.
-
-    Args:
-        dialect: The engine.
-        steps: Where what is computed on the way goes.
-        resolve: The value of a name.
-        text: What expressions are written in, for the places of errors.
-    """
+    """Expressions of one SELECT: what is computed on the way goes to the steps, and faults have places in the text."""
 
     def __init__(self, dialect: Dialect, steps: Steps, resolve: Callable[[Name], Value], text: Text) -> None:
         self._dialect = dialect
@@ -96,7 +87,7 @@ class SqlCode:
             return Value({BOOL: TRUE if value else FALSE}, is_nullable=False)
         if isinstance(value, str):
             return Value({TEXT: self._dialect.text(value)}, is_nullable=False)
-        small = float(value) if abs(value) < _SMALL else None
+        small = float(value) if abs(value) < SMALL else None
         if isinstance(value, float):
             digits = repr(value)
             return Value({FLOAT: constant(digits if "e" in digits else f"{digits}e0")}, is_nullable=False, small=small)
@@ -105,7 +96,7 @@ class SqlCode:
 
     def _long(self, value: int) -> Sql:
         """The least of all is no literal: it would be minus of one beyond 64 bits."""
-        digits = f"{value}" if value > -(2**63) else f"{value + 1} - 1"
+        digits = f"{value}" if value > MIN_INT else f"{value + 1} - 1"
         return constant(f"CAST({digits} AS {self._dialect.int_type})")
 
     def path(self, path: tuple[str, ...]) -> Value:
@@ -203,9 +194,9 @@ class SqlCode:
                 if node.operator in ("==", "!="):
                     equal = self._equal(left, right, node.at)
                     return equal if node.operator == "==" else negated(equal)
-                if node.operator in _SWAPPED:
+                if node.operator in MIRRORED:
                     left, right = right, left
-                operator = _SWAPPED.get(node.operator, node.operator)
+                operator = MIRRORED.get(node.operator, node.operator)
                 return some([*self._numbers(operator, left, right), *self._same(operator, left, right, (TEXT,))])
             case _:
                 return self._truth(self.value(node))

@@ -8,20 +8,18 @@ from typing import Final, cast
 from tracerd.errors import InvalidEventError
 from tracerd.query.computation import MAX_ALERTS, Computation, Window
 from tracerd.query.lexer import NEWLINE, Text
-from tracerd.query.program import Input
 from tracerd.query.rules import check_rules
 from tracerd.query.scope import RELATIONS
 from tracerd.query.tracker_fields import expected, fits, is_int
 from tracerd.query.tracker_grammar import parse_metric, parse_tracker, parse_trackers
 from tracerd.query.tracker_program import Plan, Rows, WindowColumn, compile_tracker
-from tracerd.query.tracker_scope import EVENT_ID
 from tracerd.query.tracker_tree import TrackerTree
 from tracerd.query.views import check_views
+from tracerd.rows.columns import EVENT_ID, Input
 from tracerd.rows.table_values import at_path
 
 Event = dict[str, object]
 
-_KEYS: Final = ("event_id", "ts", "payload", "meta", "tracker_id")
 _ID_BYTES: Final = 8
 
 
@@ -32,12 +30,8 @@ class Tracker:
     `{"event_id": "w1", "ts": 1704067200000, "payload": {...}, "meta": {...}}`: `ts` is in milliseconds since 1970,
     `payload` has the fields, and `meta`, which may be missing, the columns.
 
-    Args:
-        tree: What was read.
-        text: What it is written in.
-
     Attributes:
-        tree: The tracker.
+        tree: What was read.
         text: What it is written in.
         views: Its views, by name.
 
@@ -54,11 +48,7 @@ class Tracker:
 
     @classmethod
     def parse(cls, text: str, source: str = "tracker") -> "Tracker":
-        """The tracker of a text.
-
-        Args:
-            text: The text.
-            source: What it is called in an error: its file.
+        """The tracker of a text, whose source, such as a file, is named in an error.
 
         Raises:
             QueryError: It is no tracker; the message begins with source, line and column.
@@ -68,11 +58,7 @@ class Tracker:
 
     @classmethod
     def parse_all(cls, text: str, source: str = "rules") -> "list[Tracker]":
-        """The trackers of a text: one or several, each with a name of its own.
-
-        Args:
-            text: The text.
-            source: What it is called in an error: its file.
+        """The trackers of a text, as `parse`: one or several, each with a name of its own.
 
         Raises:
             QueryError: It is none; the message begins with source, line and column.

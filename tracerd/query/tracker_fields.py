@@ -3,8 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tracerd.query.grammar import MAX_INT, MIN_INT
-from tracerd.query.kinds import NULL
+from tracerd.query.kinds import MAX_INT, MIN_INT, NULL
 from tracerd.query.lexer import Text
 from tracerd.query.program import Atom, Code
 from tracerd.query.tracker_tree import Field
@@ -66,17 +65,14 @@ _CODE: Final[Mapping[str, str]] = {
 
 
 def write_check(code: Code, field: Field, number: int, value: Atom, kinds: int) -> Atom:
-    """Write the check of a field; a row that fails is reported and left out.
+    """Write the check of a field, and give the checked value; a row that fails is reported and left out.
 
     Args:
         code: Where to.
         field: The field.
-        number: Its number.
-        value: The value as it was read.
+        number: Its number, by which it is reported.
+        value: As it was read.
         kinds: What the checked value may be.
-
-    Returns:
-        The checked value.
     """
     trace, line = code.read("trace").text, code.read("line").text
     test = _CODE[field.type].format(

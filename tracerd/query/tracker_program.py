@@ -13,13 +13,14 @@ from tracerd.query.groups import NO_KEY, Aggregate, Groups
 from tracerd.query.keys import IntTexts, part_text
 from tracerd.query.kinds import FLOAT, INT, JSON, NULL, TEXT
 from tracerd.query.lexer import Text, did_you_mean
-from tracerd.query.program import Atom, Code, Input
+from tracerd.query.program import Atom, Code
 from tracerd.query.scope import RELATIONS
 from tracerd.query.tracker_fields import check_default, write_check
 from tracerd.query.tracker_scope import TrackerScope, names_in
 from tracerd.query.tracker_tree import Metric, TrackerTree
 from tracerd.query.tree import Args, Expr, Name
 from tracerd.query.values import Needs
+from tracerd.rows.columns import Input
 from tracerd.rows.table_maker import Loop
 
 WindowColumn = Literal["time", "ts_us"]
@@ -31,13 +32,7 @@ _PARAMETERS: Final = ("total", "valid", "low", "high", "nulls", "invalid", "aler
 
 @dataclass(frozen=True, slots=True)
 class MetricPlan:
-    """How a metric is read off its groups.
-
-    Attributes:
-        group: The number of the groups.
-        is_grouped: Whether it has keys.
-        aggregate: What it is of one group.
-    """
+    """How a metric is read off the groups of a number; without keys it has one group."""
 
     group: int
     is_grouped: bool
@@ -189,9 +184,9 @@ class _Writer:
             return value.text
         if value.kinds == TEXT | NULL:
             return self._code.step(f'"null" if {value.text} is None else {value.text}', TEXT).text
-        text = f"{self._helper(part_text)}({value.text})"
+        text = f"{self._code.constant(part_text)}({value.text})"
         if value.kinds & INT:  # most are pids
-            text = f"{self._helper(IntTexts())}[{value.text}] if {value.text}.__class__ is int else {text}"
+            text = f"{self._code.constant(IntTexts())}[{value.text}] if {value.text}.__class__ is int else {text}"
         return self._code.step(text, TEXT).text
 
     def _bucket(self, grain: str | int | None) -> str:
@@ -199,10 +194,7 @@ class _Writer:
         time = self._code.read("time").text
         width = self._code.constant(width_us(grain))
         part = f"None if {time} is None else {time} // {width}"
-        return self._code.step(f"{self._helper(label(grain))}({part})", TEXT).text
-
-    def _helper(self, function: object) -> str:
-        return self._code.constant(function)
+        return self._code.step(f"{self._code.constant(label(grain))}({part})", TEXT).text
 
     def _write_slots(self, metrics: list[Metric], number: int) -> dict[str, Aggregate]:
         code, slots = self._code, self._slots[number]

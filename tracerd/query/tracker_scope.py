@@ -6,13 +6,11 @@ from typing import Final
 from tracerd.errors import QueryError
 from tracerd.query.kinds import BOOL, INT, NULL, NUMBER, TEXT
 from tracerd.query.lexer import Text, did_you_mean
-from tracerd.query.program import Atom, Code, Input
+from tracerd.query.program import Atom, Code
 from tracerd.query.scope import KINDS, unknown
 from tracerd.query.tracker_tree import Field, TrackerTree
 from tracerd.query.tree import Expr, Name, children
-
-EVENT_ID: Final = "event.id"
-"""An input beside the columns: what an event is called."""
+from tracerd.rows.columns import EVENT_ID, Input
 
 _FIELD_KINDS: Final[Mapping[str, int]] = {
     "text": TEXT, "int": INT, "float": NUMBER, "bool": BOOL, "duration": NUMBER, "timestamp": INT, "enum": TEXT,
@@ -21,11 +19,6 @@ _FIELD_KINDS: Final[Mapping[str, int]] = {
 
 class TrackerScope:
     """The names of a tracker.
-
-    Args:
-        tree: The tracker.
-        types: The columns of its relation.
-        text: What it is written in.
 
     Attributes:
         defined: The derived values that are computed by now.

@@ -11,6 +11,8 @@ Value = None | bool | int | float | str
 ARITHMETIC: Final = ("+", "-", "*", "/", "%")
 ORDER: Final = ("<", "<=", ">", ">=")
 EQUALITY: Final = ("==", "!=", "~")
+MIRRORED: Final = {">": "<", ">=": "<="}
+"""`a > b` is `b < a`."""
 
 
 @dataclass(frozen=True, slots=True)

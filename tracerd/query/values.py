@@ -9,10 +9,8 @@ from array import array
 from collections.abc import Sequence
 from typing import Final, NamedTuple, cast
 
-from tracerd.query.aggregate import Number, Sum, percentile_of
-
-_MIN_INT: Final = -(2**63)
-_MAX_INT: Final = 2**63 - 1
+from tracerd.query.aggregate import Sum, percentile_of
+from tracerd.query.kinds import MAX_INT, MIN_INT, Number
 
 
 def _order(value: Number) -> tuple[Number, bool]:
@@ -71,9 +69,6 @@ class _Totals:
 class Values:
     """The values of one expression in one group.
 
-    Args:
-        needs: What will be asked of them.
-
     Attributes:
         doubles: Where floats are appended.
         pending: Where other values are appended, floats too; whatever is no number is left out.
@@ -111,10 +106,10 @@ class Values:
         if kinds != {int}:
             integers = [int(value) for value in self.pending if isinstance(value, int)]
             self.doubles.extend(array("d", [value for value in self.pending if isinstance(value, float)]))
-        if integers and not _MIN_INT <= min(integers) <= max(integers) <= _MAX_INT:
-            beyond = (as_double(value) for value in integers if not _MIN_INT <= value <= _MAX_INT)
+        if integers and not MIN_INT <= min(integers) <= max(integers) <= MAX_INT:
+            beyond = (as_double(value) for value in integers if not MIN_INT <= value <= MAX_INT)
             self.doubles.extend(value for value in beyond if value is not None)
-            integers = [value for value in integers if _MIN_INT <= value <= _MAX_INT]
+            integers = [value for value in integers if MIN_INT <= value <= MAX_INT]
         self._integers.extend(array("q", integers))  # twice as fast as from a list
 
     def take_all(self, other: "Values") -> None:

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from tracerd.errors import InvalidEventError
-from tracerd.query.aggregate import Number
+from tracerd.query.kinds import Number
 from tracerd.query.lexer import did_you_mean
 from tracerd.query.result import MetricValue, Result
 from tracerd.query.tracker import Tracker
 from tracerd.query.tracker_tree import Metric
-from tracerd.query.tree import Binary, Expr, Literal, Logic, Name
+from tracerd.query.tree import Binary, Expr, Literal, Name
 from tracerd.query.views import View
+from tracerd.query.where import all_of
 
 _VALUE, _COUNT, _TOTAL = "value", "count", "total "
 
@@ -39,14 +40,7 @@ class ViewQuery:
 def question(
     tracker: Tracker, view: str, metric: str | None, group_by: str | None, filters: Mapping[str, str]
 ) -> ViewQuery:
-    """Check a question.
-
-    Args:
-        tracker: The tracker.
-        view: The name of a view.
-        metric: Which metric; None if the view has only one.
-        group_by: Which key; None if the view has only one.
-        filters: The value of each filter.
+    """Check a question, of a view of a tracker; of an only metric or key the name may be left out.
 
     Raises:
         ViewQueryError: It does not fit the view.
@@ -85,7 +79,7 @@ def tracker_of(tracker: Tracker, asked: ViewQuery) -> Tracker:
     conditions += [
         Binary("==", Name((asked.view.filters[name],)), Literal(value)) for name, value in asked.filters.items()
     ]
-    where = None if not conditions else conditions[0] if len(conditions) == 1 else Logic("&&", tuple(conditions))
+    where = all_of(conditions) if conditions else None
     found = [
         replace(metric, name=_VALUE, by=by, grain=None, where=where),
         Metric(_COUNT, "count", 0, None, by, None, where, metric.at),

@@ -104,12 +104,7 @@ class _Checker:
 
 
 def check_views(tree: TrackerTree, columns: Iterable[str], text: Text) -> dict[str, View]:
-    """The views of a tracker, by name.
-
-    Args:
-        tree: The tracker.
-        columns: Of its relation.
-        text: What it is written in.
+    """The views of a tracker, by name; the columns are those of its relation.
 
     Raises:
         QueryError: A view names what is not there, or lacks what it needs.

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from tracerd.query.grammar import parse_expression
 from tracerd.query.lexer import Text
-from tracerd.query.program import Code, Input
+from tracerd.query.program import Code
 from tracerd.query.scope import Columns
 from tracerd.query.tree import Binary, Expr, Literal, Logic, Name
+from tracerd.rows.columns import Input
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +74,6 @@ def all_of(conditions: Sequence[Expr]) -> Expr:
 def any_of(conditions: Sequence[Expr]) -> Expr:
     """That one of these holds."""
     return conditions[0] if len(conditions) == 1 else Logic("||", tuple(conditions))
-
-
-def is_named(patterns: Sequence[str]) -> Expr:
-    """`--name`: one of these patterns fits the name."""
-    return matches("name", patterns)
 
 
 def matches(column: str, patterns: Sequence[str]) -> Expr:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tracerd.query.aggregate import Number
+from tracerd.query.kinds import Number
 from tracerd.query.values import Needs, Values, as_double
 from tracerd.rows.labels import read_labels
 

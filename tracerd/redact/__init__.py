@@ -9,7 +9,7 @@ HIDDEN = "***"
 HINTS = (
     "pass", "pwd", "token", "secret", "key", "credential", "auth", "cookie", "earer", "asic ", "://", "-u",
     "-pin", "-otp", "extraheader", "sig=", "signature=", "from-literal",
-    "sk-", "gh", "github_pat_", "aiza", "akia", "asia", "xox", "sg.", "npm_", "pypi-", "glpat", "eyj",
+    "sk-", "gh", "github_pat_", "aiza", "akia", "asia", "xox", "sg.", "npm_", "hf_", "k_live_", "pypi-", "glpat", "eyj",
     "curl", "maria", "mysql", "openssl", "redis", "docker", "podman", "ssh",
 )  # fmt: skip
 """In lower case; what holds none of them holds nothing that a rule would hide."""

@@ -115,6 +115,8 @@ _ANYWHERE = (
     _known(b"xox", rb"([\w-]{10,}+)", b"xox[abeprs]-"),
     _known(b"SG.", rb"([\w-]{16,}+\.[\w-]{16,}+)"),
     _known(b"npm_", rb"([A-Za-z0-9]{30,}+)"),
+    _known(b"hf_", rb"([A-Za-z0-9]{30,}+)"),
+    _known(b"k_live_", rb"([A-Za-z0-9]{16,}+)", b"[rs]k_live_"),
     _known(b"pypi-", rb"([\w-]{40,}+)"),
     _known(b"eyJ", rb"([\w-]{8,}+(?:\.[\w-]*+){2,4})"),  # JSON web tokens
     Rule((b"extraheader",), rb"extraheader[ \t]{0,8}[=:][ \t]{0,8}[\\\"']{0,2}([^\\\r\n\"']++)"),  # a header of git's

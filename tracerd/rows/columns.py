@@ -51,6 +51,18 @@ class Column(NamedTuple):
 ARGS: Final = "args"
 """The column whose parts have names of their own: `args.a.b` is the key `a.b`, else `b` inside of `a`."""
 
+NESTING: Final = ("self_us", "depth", "parent")
+"""The columns for which all spans of a thread must be known."""
+
+Path = tuple[str, ...]
+"""The keys of a value in args: one key, or several that are first one key with dots, and else lie in one another."""
+
+Input = str | Path
+"""What is read of a row: a column, or a value in args."""
+
+EVENT_ID: Final = "event.id"
+"""An input beside the columns: what an event is called."""
+
 _ALL = frozenset(Relation)
 _EVENTS_AND_SPANS = frozenset({Relation.EVENTS, Relation.SPANS})
 _SPANS = frozenset({Relation.SPANS})

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Final, cast
 
+from tracerd.rows.columns import Input
 from tracerd.rows.names import ProcessNames
 from tracerd.rows.spans import NO_LINE, Spans
 from tracerd.rows.table import Table
-from tracerd.rows.table_maker import Input
 
 DETAILS: Final = ("ph", "time", "service", "args")
 """The columns of spans that are read from their lines."""

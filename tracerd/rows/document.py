@@ -4,10 +4,9 @@ Documents are read as leniently as Perfetto reads them: see `brackets` for what 
 control characters in strings become escapes here; `nan` and the like are for the reader of lines, as in a log.
 """
 
-import math
 import re
 import zlib
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from tracerd.core.lines import check_line, check_run
@@ -23,42 +22,14 @@ _CONTROL = re.compile(rb"[\x00-\x1f]")
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 
-class Document:
-    """A document to be read once.
-
-    Args:
-        pieces: Its text.
-        wanted: Keys beside the events whose values are kept; see `Elements`.
-        max_bytes: Longer events and values are left out.
-
-    Attributes:
-        is_complete: Whether it has its end; known after `blocks`.
-    """
-
-    def __init__(self, pieces: Iterable[bytes], wanted: Container[bytes] = (), max_bytes: float = math.inf) -> None:
-        self.is_complete = False
-        self._elements = Elements(pieces, wanted, max_bytes)
-
-    @property
-    def too_long(self) -> int:
-        """How many events were left out so far."""
-        return self._elements.too_long
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether an array has its `]`, which it does not need."""
-        return self._elements.is_closed
-
-    @property
-    def values(self) -> dict[bytes, bytes]:
-        """What was wanted and met so far, as JSON."""
-        return self._elements.values
+class Document(Elements):
+    """A document to be read once; the arguments and attributes are those of `Elements`."""
 
     def blocks(self) -> Iterator[bytes]:
         """Its events in blocks of whole lines, about BLOCK_BYTES each. Elements that are no objects are lines, too."""
         blocks: list[bytes] = []
         size = 0
-        for elements in self._elements:
+        for elements in self:
             block = b"\n".join(elements) + b"\n"
             if len(block) - len(block.translate(None, _CONTROLS)) > len(elements):
                 block = b"".join(_one_line(bytes(element)) + b"\n" for element in elements)
@@ -69,7 +40,6 @@ class Document:
                 blocks, size = [], 0
         if blocks:
             yield b"".join(blocks)
-        self.is_complete = self._elements.is_complete
 
 
 def _one_line(element: bytes) -> bytes:
@@ -91,9 +61,6 @@ def repaired(block: bytes) -> bytes:
 
 class Decompressed:
     """Iterates over the bytes of a gzip file, in pieces; what is not gzip stays as it is.
-
-    Args:
-        pieces: The file.
 
     Attributes:
         problem: Why it ends too early, as words that follow a name; empty if it does not. Known at the end.

@@ -50,11 +50,7 @@ _DEPTH: Final = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}
 
 
 class _Text:
-    """The document, of which only the piece at hand is there.
-
-    Args:
-        pieces: The document.
-        max_bytes: The text of longer values is not held.
+    """The document, of which only the piece at hand is there; the text of longer values than max_bytes is not held.
 
     Attributes:
         piece: What is at hand.
@@ -242,11 +238,7 @@ class Elements:
 
 
 def is_document(head: bytes) -> bool:
-    """Whether a file that begins so is a document; else it is a log, of which each line is an object.
-
-    Args:
-        head: The file, or its first HEAD_BYTES.
-    """
+    """Whether a file with these first HEAD_BYTES is a document; else it is a log, of which each line is an object."""
     text = _Text([head])
     byte = text.next_byte(_BOM_OR_BLANKS)
     text.at += 1

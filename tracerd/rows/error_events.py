@@ -10,7 +10,10 @@ import msgspec
 
 from tracerd.rows.levels import ERROR_LEVELS, known_level
 
-_WORDS: Final = (b'"error"', b'"level"', b'"exit_code"', b'"signal"', b'"outcome"')
+ERROR_KEYS: Final = ("error", "level", "exit_code", "signal", "outcome")
+"""The args that decide, in the order in which `error_of` takes them."""
+
+_WORDS: Final = tuple(f'"{key}"'.encode() for key in ERROR_KEYS)
 
 
 class ErrorArgs(msgspec.Struct, gc=False):
@@ -32,26 +35,27 @@ def may_have_errors(block: bytes) -> bool:
 
 
 def is_error(args: msgspec.Raw) -> bool:
-    """Whether an event with these args is an error, see `are_of_error`."""
+    """Whether an event with these args is an error, see `error_of`."""
     try:
-        return are_of_error(_ARGS.decode(args))
+        found = _ARGS.decode(args)
     except (msgspec.DecodeError, RecursionError):  # no object, or too deep for us
         return False
+    return error_of(found.error, found.level, found.exit_code, found.signal, found.outcome)
 
 
-def are_of_error(args: ErrorArgs) -> bool:
+def error_of(error: object, level: object, exit_code: object, signal: object, outcome: object) -> bool:
     """Whether an event with these args is an error.
 
     It is if they have an `error` or a `signal` that is not null, false, 0 or empty, a `level` of ERROR_LEVELS, an
     `exit_code` other than 0, or the `outcome` of a test that failed. A skipped or xfailed test is none, whatever it
     raised.
     """
-    if args.outcome in ("skipped", "xfailed"):
+    if outcome in ("skipped", "xfailed"):
         return False
     return (
-        bool(args.error)
-        or bool(args.signal)
-        or args.outcome == "failed"
-        or known_level(args.level) in ERROR_LEVELS
-        or (isinstance(args.exit_code, int) and args.exit_code != 0)
+        bool(error)
+        or bool(signal)
+        or outcome == "failed"
+        or known_level(level) in ERROR_LEVELS
+        or (isinstance(exit_code, int) and exit_code != 0)
     )

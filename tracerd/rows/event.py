@@ -4,10 +4,8 @@ from typing import Final
 
 import msgspec
 
-from tracerd.rows.levels import known_level
-
-USUAL_LEVEL: Final = "info"
-"""What an unknown level counts as."""
+from tracerd.rows.levels import level_of
+from tracerd.rows.table_values import value_of
 
 LOG: Final = "log"
 """The category of events that have a level."""
@@ -75,19 +73,10 @@ def _lenient(line: bytes) -> Event | None:
     event = Event(args=fields.get("args", NO_ARGS))
     for names, types in ((_STRINGS, str), (_NUMBERS, int | float), (("pid", "tid"), int | float | str)):
         for name in names:
-            value = _value(fields.get(name, b"null"))
+            value = value_of(fields.get(name, b"null"))
             if isinstance(value, types) and not isinstance(value, bool):
                 setattr(event, name, value)
     return event
-
-
-def _value(field: bytes) -> object:
-    """What a field holds; None if it is a number that no double holds, or has one inside, or lies too deep."""
-    try:
-        value: object = msgspec.json.decode(field)
-    except (msgspec.DecodeError, RecursionError):
-        return None
-    return value
 
 
 class _Args(msgspec.Struct):
@@ -105,11 +94,9 @@ def _args(event: Event) -> _Args:
         return _Args()
 
 
-def level_of(event: Event) -> str | None:
+def log_level(event: Event) -> str | None:
     """The level of a log event, one of LEVELS; None for other events."""
-    if event.cat != LOG:
-        return None
-    return known_level(_args(event).level) or USUAL_LEVEL
+    return level_of(_args(event).level) if event.cat == LOG else None
 
 
 def given_name(event: Event) -> str:

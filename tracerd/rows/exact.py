@@ -8,7 +8,7 @@ from tracerd.replay.kinds import Finding
 from tracerd.replay.order import Order
 from tracerd.replay.slices import PENDING, Names, SliceStack
 from tracerd.replay.track import Track
-from tracerd.rows.pairs import WITHOUT_ERROR
+from tracerd.rows.ordinary import WITHOUT_ERROR
 from tracerd.rows.spans import NO_LINE, Spans
 from tracerd.rows.track_events import Columns, Labels
 
@@ -24,7 +24,7 @@ def play(
     """Put the spans of a track where they belong.
 
     Args:
-        columns: As in `pairs`.
+        columns: As in `ordinary`.
         labels: What the numbers of labels stand for.
         order: Of the whole trace.
         spans: Where to; empty. Its errors are indices of the track.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tracerd.errors import UnsafePathError
 from tracerd.store.files import is_file_at, open_for_reading
-from tracerd.store.log import BLOCK_BYTES, read_blocks, start_of_last_line
+from tracerd.store.log import BLOCK_BYTES, lines_with, read_blocks, start_of_last_line
 from tracerd.store.snapshot import SUFFIX
 from tracerd.traces.stored import StoredTrace, list_logs, stored_trace
 
@@ -57,14 +57,8 @@ class Growing:
 
     def earlier_lines(self, needle: bytes) -> Iterator[bytes]:
         """Lines with these bytes of what has been passed over, or of its beginning if that is long."""
-        # Opened once more, for `new_blocks` may be at work; through the descriptor, since the path may be another file.
-        with open(f"/proc/self/fd/{self._fd}", "rb", buffering=0) as file:
-            for block in read_blocks(file.fileno(), min(self.offset, MAX_EARLIER_BYTES)):
-                at = block.find(needle)
-                while at >= 0:
-                    end = block.find(b"\n", at)
-                    yield block[block.rfind(b"\n", 0, at) + 1 : end]
-                    at = block.find(needle, end) if end >= 0 else -1
+        for block in self.blocks_before(min(self.offset, MAX_EARLIER_BYTES)):
+            yield from (line for _, line in lines_with(block, needle))
 
     def size(self) -> int:
         """How long it is now."""
@@ -81,6 +75,7 @@ class Growing:
 
     def blocks_before(self, end: int) -> Iterator[bytes]:
         """Its lines up to a byte, in blocks."""
+        # Opened once more, for `new_blocks` may be at work; through the descriptor, since the path may be another file.
         with open(f"/proc/self/fd/{self._fd}", "rb", buffering=0) as file:
             yield from read_blocks(file.fileno(), end)
 

@@ -7,6 +7,9 @@ LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 
 ERROR_LEVELS: Final = ("error", "critical")
 
+USUAL_LEVEL: Final = "info"
+"""What an unknown level counts as."""
+
 _OTHER_NAMES: Final = {"warn": "warning", "fatal": "critical"}
 
 
@@ -19,3 +22,8 @@ def known_level(level: object) -> str | None:
     level = level.lower()
     level = _OTHER_NAMES.get(level, level)
     return level if level in LEVELS else None
+
+
+def level_of(level: object) -> str:
+    """The level of a log event with this `args.level`."""
+    return known_level(level) or USUAL_LEVEL

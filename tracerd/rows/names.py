@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from tracerd.store.log import lines_with
 from tracerd.trace_json.begin_marks import PROCESS_CAT
 
 GIVEN_BY_EXEC: Final = -1
@@ -49,12 +50,8 @@ class ProcessNames:
         """Look through a log; only lines with the name of such metadata are decoded."""
         for block in blocks:
             for mark in _MARKS:
-                at = block.find(mark)
-                while at >= 0:
-                    end = block.find(b"\n", at)
-                    end = len(block) if end < 0 else end
-                    self._take_line(block[block.rfind(b"\n", 0, at) + 1 : end])
-                    at = block.find(mark, end)
+                for _, line in lines_with(block, mark):
+                    self._take_line(line)
 
     def _take_line(self, line: bytes) -> None:
         try:

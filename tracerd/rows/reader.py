@@ -17,7 +17,7 @@ from tracerd.replay.kinds import Finding
 from tracerd.replay.slices import PENDING, UNNAMED, Names
 from tracerd.replay.threads import Thread, Threads
 from tracerd.replay.track import PHASE
-from tracerd.rows.error_events import are_of_error
+from tracerd.rows.error_events import error_of
 from tracerd.rows.names import GIVEN_BY_EXEC
 from tracerd.rows.process import Process
 from tracerd.rows.span_event import DECODER, MAX_EXACT, Args, Block, Event, event_of
@@ -162,7 +162,7 @@ class Reader:
 
     @staticmethod
     def _error_bit(args: Args, process: Process) -> int:
-        if not are_of_error(args):
+        if not error_of(args.error, args.level, args.exit_code, args.signal, args.outcome):
             return 0
         process.errors += 1
         return ERROR_BIT
@@ -237,11 +237,7 @@ class Reader:
     # ---------------------------------------------------------- the whole trace
 
     def finish(self) -> list[Spans]:
-        """Play all that was fed.
-
-        Returns:
-            The tracks, with their spans.
-        """
+        """Play all that was fed, and give the tracks."""
         self._slots.clear()
         places = [(pid, tid) for pid, tid, _ in self._threads.tracks()]
         return self._tracks.finish(places, self._count)

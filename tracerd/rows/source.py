@@ -17,7 +17,7 @@ from tracerd.errors import NoSuchTraceError, UnsafePathError, ViewError
 from tracerd.rows.document import GZIP_MAGIC, Decompressed, Document
 from tracerd.rows.elements import HEAD_BYTES, is_document
 from tracerd.store.files import open_for_reading
-from tracerd.store.log import BLOCK_BYTES
+from tracerd.store.log import BLOCK_BYTES, whole_lines
 from tracerd.store.packed import log_length
 from tracerd.store.snapshot import SUFFIX, Snapshot, snapshot
 from tracerd.trace_json.begin_marks import resolved
@@ -90,10 +90,8 @@ class Source:
     def blocks(self, source: Snapshot | None = None) -> Iterator[bytes]:
         """Its events in blocks of whole lines; only the very last may lack its newline.
 
-        Spans that only have begun, by their marks, are at the end: see `trace_json.begin_marks`.
-
-        Args:
-            source: How much of a log to read; without it, what is there now.
+        Spans that only have begun, by their marks, are at the end: see `trace_json.begin_marks`. Without a snapshot it
+        is what is there now.
 
         Raises:
             TracerdError: It cannot be read, or is a document without any event.
@@ -164,15 +162,10 @@ class Source:
             yield from document.blocks()
             self.problem = pieces.problem or ("" if document.is_complete else "is cut off")
             return
-        partial: list[bytes] = []
-        for piece in text:
-            if end := piece.rfind(b"\n") + 1:
-                yield b"".join([*partial, piece[:end]])
-                partial = []
-            partial.append(piece[end:])
+        for block in whole_lines(text):
+            if block.endswith(b"\n") or not pieces.problem:
+                yield block
         self.problem = pieces.problem
-        if any(partial) and not self.problem:
-            yield b"".join(partial)
 
 
 def find_trace(directory: Path, name: str) -> Source:

@@ -45,12 +45,7 @@ _ARGS: Final = msgspec.json.Decoder(Args)
 
 
 class Block:
-    """The text of some events, one a line, for what their decoded fields do not have.
-
-    Args:
-        text: Whole lines.
-        line_no: Of the first one.
-    """
+    """The text of some events, whole lines from a number on, for what their decoded fields do not have."""
 
     def __init__(self, text: bytes, line_no: int) -> None:
         self._text = text

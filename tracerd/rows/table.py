@@ -6,22 +6,20 @@ from typing import Any, Final
 
 from msgspec import UNSET
 
+from tracerd.rows.columns import EVENT_ID, NESTING, Input
 from tracerd.rows.names import ProcessNames
 from tracerd.rows.table_events import TableEvents
 from tracerd.rows.table_maker import (
     BODY,
-    EVENT_ID,
-    NAMED,
     POINT_COLUMNS,
     SPAN_COLUMNS,
-    Input,
     Loop,
     events_loop,
     fields_of,
     keys_of,
     make_rows,
 )
-from tracerd.rows.table_spans import NESTING, SPAN_FIELDS, Pairs
+from tracerd.rows.table_spans import SPAN_FIELDS, Pairs
 
 _UNWANTED: Final = {
     "events": "e.ph in {'', 'M'}",
@@ -128,12 +126,7 @@ def _needs_args(relation: str, inputs: Sequence[Input]) -> bool:
 
 
 def events_for(tables: Iterable[tuple[str, Sequence[Input]]], fields: Iterable[str] = ()) -> TableEvents:
-    """The reader of all that tables need.
-
-    Args:
-        tables: Of each its relation and its inputs.
-        fields: Fields of events that are needed beside it.
-    """
+    """The reader of all that tables need, each of a relation and its inputs, and of other fields of events."""
     found = set(fields)
     keys: dict[str, object] = {}
     is_whole, has_spans = False, False
@@ -146,6 +139,3 @@ def events_for(tables: Iterable[tuple[str, Sequence[Input]]], fields: Iterable[s
             found.add("args")
     is_whole |= any(map(_UNFIT.search, keys))
     return TableEvents(found, None if is_whole else keys, SPAN_FIELDS if has_spans else ())
-
-
-__all__ = ["NAMED", "Table", "events_for"]

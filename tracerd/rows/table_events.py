@@ -4,7 +4,7 @@ Strategy: for each set of columns one msgspec struct is made, and a block is dec
 line is out of the ordinary is decoded line by line, and what is still none is read leniently, field by field.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, cast
 
@@ -12,6 +12,7 @@ import msgspec
 
 from tracerd.core.own_prefixes import CLOCK_PREFIX, OWN_PREFIXES, has_own_line
 from tracerd.rows.document import repaired
+from tracerd.rows.table_values import value_of
 from tracerd.store.own_lines import decode_clock
 
 _TYPES: Final[dict[str, Any]] = {
@@ -105,7 +106,7 @@ class TableEvents:
             return None
         found: dict[str, object] = {}
         for field in self._fields:
-            value = _value(raw[field]) if field in raw else None
+            value = value_of(raw[field]) if field in raw else None
             is_bool = isinstance(value, bool) and field not in ("args", "id2")
             found[field] = value if isinstance(value, _LENIENT[field]) and not is_bool else _DEFAULTS.get(field)
         if self.attributes is not None and "args" in found:
@@ -155,12 +156,3 @@ def _pieces(block: bytes) -> Iterator[bytes]:
 
 
 _OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
-
-
-def _value(raw: bytes) -> object:
-    """What a field holds; None if no double holds it, or if it lies too deep."""
-    decode: Callable[[bytes], object] = msgspec.json.decode
-    try:
-        return decode(raw)
-    except _FAULTS:
-        return None

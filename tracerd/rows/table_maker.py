@@ -10,19 +10,14 @@ from typing import Any, Final, NamedTuple
 
 from msgspec import UNSET
 
-from tracerd.rows import table_values
+from tracerd.rows.columns import EVENT_ID, Input, Path
+from tracerd.rows.error_events import ERROR_KEYS, error_of
+from tracerd.rows.levels import level_of
 from tracerd.rows.names import ProcessNames
-from tracerd.rows.table_values import Path
-
-Input = str | Path
-"""A column; or a path in args: one key, or several that are first one key with dots, and else lie in one another."""
-
-EVENT_ID: Final = "event.id"
+from tracerd.rows.table_values import WALL_US, at_path, event_id, labels_of, message_of, points_of, time_of
 
 NAMED: Final = ("process", "thread", "service")
 """The columns that need names, which may stand anywhere in a log."""
-
-_ERROR_KEYS: Final = ("error", "level", "exit_code", "signal", "outcome")
 
 _TIME: Final = "(round(e.ts) + {0} if {0} is not None and e.ts is not None and e.ts < WALL_US else time_of(e.ts, {0}))"
 """Without a call in the usual case."""
@@ -42,7 +37,7 @@ _COLUMNS: Final[Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]]] = {
     "process": ("processes.get(e.pid, '')", ("pid",), ()),
     "thread": ("threads.get((e.pid, e.tid), '')", ("pid", "tid"), ()),
     "service": ("(s if (s := {}).__class__ is str and s else processes.get(e.pid, ''))", ("pid",), ("service",)),
-    "error": ("error_of({}, {}, {}, {}, {})", (), _ERROR_KEYS),
+    "error": ("error_of({}, {}, {}, {}, {})", (), ERROR_KEYS),
     "level": ("level_of({})", (), ("level",)),
     "message": ("message_of({}, e.name)", ("name",), ("message",)),
     "labels": ("labels_of(e.id)", ("id",), ()),
@@ -154,7 +149,7 @@ def events_loop(
     texts = _Texts(attributes, own)
     lines = [f"{BODY}{local} = {texts.text(what)}" for what, local in zip(inputs, locals_, strict=True)]
     known: dict[str, object] = {
-        **{name: getattr(table_values, name) for name in _HELPERS},
+        **_HELPERS,
         "trace": trace,
         "processes": names.processes,
         "threads": names.threads,
@@ -180,6 +175,7 @@ def _compiled(text: str) -> CodeType:
     return compile(text, "<rows>", "exec")
 
 
-_HELPERS: Final = (
-    "WALL_US", "at_path", "error_of", "event_id", "labels_of", "level_of", "message_of", "points_of", "time_of",
-)  # fmt: skip
+_HELPERS: Final[Mapping[str, object]] = {
+    "WALL_US": WALL_US, "at_path": at_path, "error_of": error_of, "event_id": event_id, "labels_of": labels_of,
+    "level_of": level_of, "message_of": message_of, "points_of": points_of, "time_of": time_of,
+}  # fmt: skip

@@ -12,8 +12,7 @@ from typing import Any, Final, cast
 
 from msgspec import UNSET
 
-NESTING: Final = ("self_us", "depth", "parent")
-"""The columns for which all spans of a thread must be known."""
+from tracerd.rows.columns import NESTING
 
 SPAN_FIELDS: Final = ("line", "offset", *NESTING)
 """What a span has beside the fields of its begin: its line, the clock there, and the columns NESTING."""

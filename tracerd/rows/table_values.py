@@ -3,14 +3,21 @@
 from collections.abc import Iterator
 from typing import Final, cast
 
-from tracerd.rows.levels import ERROR_LEVELS, known_level
+import msgspec
 
-Path = tuple[str, ...]
+from tracerd.rows.columns import Path
 
 WALL_US: Final = 1e15
 """A ts from here on is the time since 1970, as in imports of old files: no machine runs for 32 years."""
 
-USUAL_LEVEL: Final = "info"
+
+def value_of(text: bytes) -> object:
+    """The value of some JSON; None if it is a number that no double holds, or has one inside, or is too deep."""
+    try:
+        value: object = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None
+    return value
 
 
 def at_path(args: object, path: Path) -> object:
@@ -45,24 +52,6 @@ def time_of(ts: int | float | None, offset_us: int | None) -> int | None:
 def service_of(service: object, process: str) -> str:
     """`args.service`, else the name of the process."""
     return service if isinstance(service, str) and service else process
-
-
-def error_of(error: object, level: object, exit_code: object, signal: object, outcome: object) -> bool:
-    """Whether an event with these args is an error, as docs/view.md defines it."""
-    if outcome in ("skipped", "xfailed"):
-        return False
-    return (
-        bool(error)
-        or bool(signal)
-        or outcome == "failed"
-        or known_level(level) in ERROR_LEVELS
-        or (isinstance(exit_code, int) and exit_code != 0)
-    )
-
-
-def level_of(level: object) -> str:
-    """The level of a log event."""
-    return known_level(level) or USUAL_LEVEL
 
 
 def message_of(message: object, name: str) -> str:

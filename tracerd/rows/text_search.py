@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from tracerd.rows.event import LOG, Event
+from tracerd.store.log import lines_with
 
 _TOKEN: Final = re.compile(rb'"((?:[^"\\]|\\.)*+)"(\s*:)?|[^\s"{}\[\],:]++')
 _CONTROL: Final = re.compile("[\x00-\x1f\ufffd]")
@@ -92,9 +93,5 @@ class TextSearch:
 
 def _with(needle: bytes, where: bytes, block: bytes) -> Iterator[tuple[int, bytes]]:
     """The lines of a block in which a needle is found, in small letters or as they are."""
-    at = where.find(needle)
-    while at >= 0:
-        start, end = block.rfind(b"\n", 0, at) + 1, block.find(b"\n", at)
-        end = len(block) if end < 0 else end
-        yield start, block[start:end]
-        at = where.find(needle, end)
+    for start, found in lines_with(where, needle):
+        yield start, block[start : start + len(found)]

@@ -27,9 +27,6 @@ class Labels:
         known: The number of each pair of a name and a cat, shifted by LABEL_SHIFT.
         name: By number: the number of its name.
         cat: By number: the number of its cat.
-
-    Args:
-        names: Where names and cats have their numbers.
     """
 
     def __init__(self, names: Names) -> None:
@@ -54,9 +51,6 @@ class TrackEvents:
     Attributes:
         add: Takes ts and dur in ns, and the third number, as one iterable.
         add_line: Takes the number of the line; None if lines are not kept.
-
-    Args:
-        keeps_lines: Whether the lines of events are kept.
     """
 
     def __init__(self, *, keeps_lines: bool) -> None:

@@ -1,6 +1,6 @@
 """The tracks of a trace: which events are on each, and what they are when all of them are known.
 
-Strategy: each track is played by `pairs` if it is ordinary, else by `exact`. Async spans, which meet one another on
+Strategy: each track is played by `ordinary` if it is that, else by `exact`. Async spans, which meet one another on
 tracks that nothing else is on, are played by `replay`.
 """
 
@@ -14,7 +14,7 @@ from tracerd.replay.order import Order
 from tracerd.replay.slices import UNNAMED, Names
 from tracerd.replay.threads import Thread
 from tracerd.replay.track import PHASE
-from tracerd.rows import exact, pairs
+from tracerd.rows import exact, ordinary
 from tracerd.rows.span_event import Event
 from tracerd.rows.spans import Id, Spans
 from tracerd.rows.track_events import ERROR_BIT, Columns, Labels, TrackEvents
@@ -86,9 +86,7 @@ class Tracks:
     def finish(self, places: "list[tuple[Id, Id | None]]", count: Callable[[Id, Columns], None]) -> list[Spans]:
         """Play all that was added, and forget it.
 
-        Args:
-            places: The processes and threads, in the order of their tracks.
-            count: Called with each process and the events of a track of it.
+        Tracks come in the order of the places, which are processes and threads; the events of each are counted before.
         """
         if events := self._events.get((None, None)):
             self._play_exactly(None, None, events.take())
@@ -102,7 +100,7 @@ class Tracks:
 
     def _play(self, pid: Id, tid: Id | None, columns: Columns) -> None:
         spans = Spans(pid, tid, (), self._tick, keeps_lines=self._keeps_lines)
-        if pairs.play(columns, self.labels, self.order, spans, self._tick):
+        if ordinary.play(columns, self.labels, self.order, spans, self._tick):
             self._played.append(spans)
         else:
             self._play_exactly(pid, tid, columns)

@@ -7,7 +7,7 @@ import queue
 import threading
 from datetime import UTC, datetime
 
-from tracerd.text import plural
+from tracerd.text import encodable, plural
 
 TEXT_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
@@ -33,9 +33,7 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
         # A name of a file may hold bytes that are no UTF-8, which are no JSON either.
-        return json.dumps(
-            {key: value.encode(errors="backslashreplace").decode() for key, value in entry.items()}, ensure_ascii=False
-        )
+        return json.dumps({key: encodable(value) for key, value in entry.items()}, ensure_ascii=False)
 
 
 class StderrHandler(logging.Handler):

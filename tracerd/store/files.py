@@ -39,15 +39,14 @@ def sync_directory(directory: Path) -> None:
         close(fd)
 
 
-def open_for_append(path: Path, *, readable: bool = False) -> int:
+def open_for_append(path: Path) -> int:
     """A descriptor of a regular file of ours that only ever grows; made with mode 0600 if it is not there.
 
     Raises:
         NotAFileError: A symbolic link, pipe or device is in the way.
         OSError: It cannot be opened.
     """
-    access = os.O_RDWR if readable else os.O_WRONLY
-    return _regular(path, access | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    return _regular(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def _regular(path: Path, flags: int) -> int:
@@ -96,7 +95,7 @@ def open_shared(path: Path) -> int:
         OSError: It cannot be opened.
     """
     while True:
-        fd = open_for_append(path, readable=True)
+        fd = open_for_append(path)
         try:
             _lock_shared(fd, path)
             if is_file_at(path, fd):
@@ -114,13 +113,9 @@ def _lock_shared(fd: int, path: Path) -> None:
 
 
 def try_lock(fd: int, kind: int, tries: int, pause_s: float) -> bool:
-    """Take a lock with so many tries; False if another process holds it.
+    """Take a lock, `fcntl.LOCK_SH` or `LOCK_EX`, with so many tries; False if another process holds it.
 
-    Args:
-        fd: The file.
-        kind: `fcntl.LOCK_SH` or `fcntl.LOCK_EX`.
-        tries: How often to try; one does not wait.
-        pause_s: The time between two tries.
+    One try does not wait.
     """
     for left in reversed(range(tries)):
         try:

@@ -21,10 +21,7 @@ MAX_TAIL_BYTES = DEFAULT_MAX_LINE_BYTES
 
 
 class LogWriter:
-    """An open log, with a shared lock: it shows that the log is in use and must not be removed.
-
-    Args:
-        path: The log; made if it is not there.
+    """An open log, made if it is not there, with a shared lock, which keeps others from removing it.
 
     Raises:
         NotAFileError: It is not a regular file.
@@ -179,3 +176,12 @@ def whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
         partial = [data[end:]] if end < len(data) else []
     if partial:
         yield b"".join(partial)
+
+
+def lines_with(block: bytes, needle: bytes) -> Iterator[tuple[int, bytes]]:
+    """The lines of a block that hold these bytes, each without its newline, and the index at which it begins."""
+    at = block.find(needle)
+    while at >= 0:
+        start, end = block.rfind(b"\n", 0, at) + 1, block.find(b"\n", at)
+        yield start, block[start:] if end < 0 else block[start:end]
+        at = block.find(needle, end) if end >= 0 else -1

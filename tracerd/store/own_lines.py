@@ -94,21 +94,14 @@ class _Owner(msgspec.Struct, omit_defaults=True):
 
 
 def full_line(max_log_bytes: int, last_line: bytes) -> bytes:
-    """The line that stands where a log has become full.
-
-    Args:
-        max_log_bytes: The limit.
-        last_line: The last event that was taken.
-    """
+    """The line that stands where a log has become full, behind the last event that was taken."""
     return FULL_PREFIX + _rest_of_line(last_line, {"max_log_bytes": max_log_bytes})
 
 
 def lost_line(events: int, one: bytes) -> bytes:
-    """The line that stands where events are missing, because the log could not be written for too long.
+    """The line that stands where so many events are missing, one of which is given.
 
-    Args:
-        events: How many.
-        one: One of them.
+    The log could not be written for too long.
     """
     return LOST_PREFIX + b'%d event%b lost",' % (events, b"s" * (events != 1)) + _rest_of_line(one, {"events": events})
 

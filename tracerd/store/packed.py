@@ -18,7 +18,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from tracerd.errors import UnsafePathError
+from tracerd.errors import NotAFileError, UnsafePathError
 from tracerd.store.files import close, open_for_reading
 from tracerd.store.log import BLOCK_BYTES, read_pieces, whole_lines
 
@@ -173,19 +173,18 @@ def _limited(pieces: Iterator[bytes], length: int) -> Iterator[bytes]:
 
 @contextlib.contextmanager
 def parts(path: Path) -> Generator[Parts]:
-    """The lines of a trace.
-
-    Args:
-        path: Its log, which need not be there if it has a packed part.
+    """The lines of a trace, whose log need not be there if it has a packed part.
 
     Raises:
         OSError: Its log or its packed part cannot be read; FileNotFoundError if neither is there.
-        UnsafePathError: One is no regular file.
+        UnsafePathError: The log is no regular file; what is none in the place of the packed part is left alone.
     """
     with contextlib.ExitStack() as stack:
         # The log comes first: what is moved to the packed part meanwhile is then in both, and not in neither.
         log_fd = _opened(path, stack)
-        packed_fd = _opened(packed_path(path), stack) if path.suffix == ".jsonl" else -1
+        packed_fd = -1
+        with contextlib.suppress(NotAFileError):
+            packed_fd = _opened(packed_path(path), stack) if path.suffix == ".jsonl" else -1
         packed = read_packed(packed_fd) if packed_fd >= 0 else None
         if log_fd < 0 and packed is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))

@@ -194,16 +194,12 @@ def _pick(block: bytes, line_no: int, summary: Summary) -> list[bytes]:
         if isinstance(taken, BadLine):
             summary.left_out += 1
             if len(summary.first_left_out) < FIRST_LEFT_OUT:
-                summary.first_left_out.append(_left_out(line_no + at, line, taken))
+                summary.first_left_out.append(LeftOut(line_no + at, taken.reason if line.strip() else "a blank line"))
         elif not is_clock:
             lines[at] = taken
         elif summary.clock is None:
             summary.clock = decode_clock(taken)
     return lines
-
-
-def _left_out(number: int, line: bytes, bad: BadLine) -> LeftOut:
-    return LeftOut(number, bad.reason if line.strip() else "a blank line")
 
 
 # ------------------------------------------------------------------ to a file, atomically
@@ -213,23 +209,19 @@ def export_to_file(
     source: Snapshot,
     target: str,
     progress: Progress = lambda _: None,
-    blocks: Iterable[bytes] | None = None,
-    verify: Verify = lambda _: "",
 ) -> Summary:
     """Write a trace to a file: readers see the old file or the whole new one. A name ending in `.gz` compresses.
 
     Args:
         source: Which log, and how much of it.
         target: A path from `resolve_target`.
-        progress: See `write_tef`, as for what follows.
-        blocks: What to read instead of the log.
-        verify: May raise to give it up; then the old file stays.
+        progress: See `write_tef`; if it raises, the old file stays.
 
     Raises:
         ExportError: The file could not be written; nothing is left behind.
     """
     with replaced(target) as sink:
-        return write_tef(source, sink, progress, blocks, verify)
+        return write_tef(source, sink, progress)
 
 
 @contextlib.contextmanager

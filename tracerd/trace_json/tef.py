@@ -49,12 +49,7 @@ def perfetto_text(block: bytes) -> bytes:
 
     v52 takes a string that ends in `\\"` for unterminated, so there the last backslash is written `\u005c`.
     It shows other escapes as they are written, so `\u00e9` becomes the character itself.
-
-    Args:
-        block: JSON text, already checked.
-
-    Returns:
-        The block itself if it has no backslash.
+    The text was checked before; it is the block itself if it has no backslash.
     """
     if b"\\" not in block:
         return block

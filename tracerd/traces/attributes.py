@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from tracerd.store.log import lines_with
 from tracerd.store.own_lines import ClockReadings, decode_clock
 from tracerd.store.packed import parts
 from tracerd.traces.stored import StoredTrace, list_logs
@@ -106,11 +107,8 @@ def is_of_exec(path: Path) -> bool:
 
 def _take_lines(found: Attributes, part: bytes) -> None:
     """Take what is said in a part of a log, which may begin and end within a line."""
-    at = part.find(_MENTION)
-    while at >= 0:
-        end = part.find(b"\n", at)
-        _take(found, part[part.rfind(b"\n", 0, at) + 1 : end if end >= 0 else len(part)])
-        at = part.find(_MENTION, end) if end >= 0 else -1
+    for _, line in lines_with(part, _MENTION):
+        _take(found, line)
 
 
 def _take(found: Attributes, line: bytes) -> None:

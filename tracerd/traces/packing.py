@@ -29,14 +29,14 @@ def pack(path: Path, lock: Callable[[ExitStack], object]) -> bool:
         lock: Called when all is written, to lock the files until the stack is left. It may raise to give it up.
 
     Returns:
-        False if the log's last line has no end, or another program's file is in the place of the packed part.
+        False if the log's last line has no end, or something that is not ours is in the place of the packed part.
 
     Raises:
         OSError: It failed; nothing is lost.
         UnsafePathError: It is no regular file.
     """
     with parts(path) as old, ExitStack() as locks:
-        if old.log_fd < 0 or not old.length or (old.packed_fd >= 0 and old.packed is None):
+        if old.log_fd < 0 or not old.length or (old.packed is None and os.path.lexists(packed_path(path))):
             return False
         if old.length == old.packed_length:  # a process that was killed has left the log
             lock(locks)

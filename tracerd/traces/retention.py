@@ -106,7 +106,7 @@ def remove(trace: StoredTrace) -> bool:
         locked = _lock(trace, stack)
         if locked is None:
             return False
-        if locked and stored_trace(trace.path) != trace:
+        if stored_trace(trace.path) != (trace if locked else None):  # without its log it may have been compressed
             return False
         # The log goes last: a daemon that opens the log now waits for us, finds it gone, and begins it again.
         # Were the log gone first, that new trace might have rejects by the time we come to remove the old ones.

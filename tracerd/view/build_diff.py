@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 from tracerd.builds.comparison import BuildComparison, Change
 from tracerd.builds.summary import Summary, Total
-from tracerd.text import plural, printable
+from tracerd.text import encodable, plural, printable
 from tracerd.view.build_stats import build_text, total_json
 from tracerd.view.critical import link_json
 from tracerd.view.diff import WHOLE, Grown, percent_text, rounded
-from tracerd.view.summary import build_json, path_text, valid
+from tracerd.view.summary import build_json, path_text
 from tracerd.view.tables import duration_text, more_text, table
 
 
@@ -49,7 +49,7 @@ class BuildDiff(BuildComparison):
             "b": _side(self.b, ids[1]),
             "by": "step",
             "groups": [
-                {"step": valid(change.name), "a": _total(change.a), "b": _total(change.b)}
+                {"step": encodable(change.name), "a": _total(change.a), "b": _total(change.b)}
                 | {"change": rounded(change.part)}
                 for change in self.changes[:top]
             ],
@@ -95,7 +95,7 @@ def _row(change: Change) -> list[str]:
 
 
 def _names(changes: list[Change]) -> list[str]:
-    return [valid(change.name) for change in changes]
+    return [encodable(change.name) for change in changes]
 
 
 def _side(summary: Summary, trace_id: str) -> dict[str, object]:

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from tracerd.builds.summary import Summary, Total, totals
-from tracerd.text import plural, printable, size_text
+from tracerd.text import encodable, plural, printable, size_text
 from tracerd.view.concurrency import COLUMNS
 from tracerd.view.stats import bars_of
-from tracerd.view.summary import build_json, cpu_text, ending_text, rounded_s, valid
+from tracerd.view.summary import build_json, cpu_text, ending_text, rounded_s
 from tracerd.view.tables import duration_text, microseconds, more_text, table
 
 
@@ -82,7 +82,7 @@ def as_json(summary: Summary, trace_id: str, top: int | None) -> dict[str, objec
 def total_json(what: str, row: Total) -> dict[str, object]:
     """Steps of one name, or of one program."""
     return {
-        what: valid(row.name),
+        what: encodable(row.name),
         "count": row.count,
         "work_us": microseconds(row.work),
         "longest_us": microseconds(row.longest),

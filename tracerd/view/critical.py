@@ -6,7 +6,7 @@ from tracerd.builds.critical import Because, PathStep
 from tracerd.builds.failures import is_failure
 from tracerd.builds.summary import Summary
 from tracerd.builds.work import steps_of
-from tracerd.text import plural, printable
+from tracerd.text import encodable, plural, printable
 from tracerd.view.tables import duration_text, microseconds
 
 WAITED: dict[Because, str] = {
@@ -34,7 +34,7 @@ _ADVICE = 3
 def as_json(trace_id: str, summary: Summary) -> dict[str, object]:
     """The path as docs/builds.md tells."""
     return {
-        "trace_id": trace_id.encode(errors="backslashreplace").decode(),
+        "trace_id": encodable(trace_id),
         "wall_us": microseconds(summary.wall),
         "steps": [link_json(link) for link in summary.path],
     }

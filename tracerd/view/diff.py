@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tracerd.rows.recording import Recording
-from tracerd.text import plural, printable
+from tracerd.text import encodable, plural, printable
 from tracerd.view.groups import BY_PROCESS, By, Figures, by_label, collect, key_label
 from tracerd.view.stats import TIMES, figures_json
 from tracerd.view.tables import duration_text, microseconds, more_text, shortened, table
@@ -154,7 +154,7 @@ def _named(recording: Recording, by: By) -> dict[str, Figures]:
 
 def _trace_json(trace_id: str, side: Side) -> dict[str, object]:
     return {
-        "trace_id": trace_id.encode(errors="backslashreplace").decode(),
+        "trace_id": encodable(trace_id),
         "dur_us": microseconds(side.dur),
         "events": side.events,
         "left_out": side.left_out,

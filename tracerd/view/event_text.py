@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from tracerd.rows.error_events import is_error, may_have_errors
-from tracerd.rows.event import LOG, Event, given_name, level_of
+from tracerd.rows.event import Event, given_name, log_level
 from tracerd.rows.levels import ERROR_LEVELS
 from tracerd.rows.table_values import time_of
 from tracerd.store.own_lines import decode_clock
@@ -112,7 +112,7 @@ class Lines:
 
     def text(self, event: Event) -> str:
         """The event as a line, without its newline."""
-        level = level_of(event) if event.cat == LOG else None
+        level = log_level(event)
         kind = level or KINDS.get(event.ph) or _shown(event.ph)
         label = self._labels.get(event.pid) or self._label(event.pid, str(event.pid))
         dur = f"  {_shown_dur(event.dur)}" if event.dur is not None else ""

@@ -8,8 +8,8 @@ from typing import Final
 
 from tracerd.query.aggregate import PER_PERCENT, rounded_mean, rounded_percentile
 from tracerd.query.keys import input_text, key_text
-from tracerd.query.program import Input
 from tracerd.replay.windows import WINDOW, sort
+from tracerd.rows.columns import Input
 from tracerd.rows.recording import Recording
 from tracerd.rows.spans import ERROR, INSTANT, Id, Spans
 from tracerd.view.span_columns import rows

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from tracerd.query.aggregate import Number
 from tracerd.query.grains import label
+from tracerd.query.kinds import Number
 from tracerd.query.windows import Series, Windowed
 from tracerd.text import printable
 from tracerd.view.query_text import number_text

@@ -7,8 +7,8 @@ from tracerd.builds.failures import is_failure
 from tracerd.builds.steps import Build, Step
 from tracerd.builds.work import cpu_s, work_ns
 from tracerd.rows.spans import Id
-from tracerd.text import plural, printable
-from tracerd.view.summary import command_text, ending_text, rounded_s, valid
+from tracerd.text import encodable, plural, printable
+from tracerd.view.summary import command_text, ending_text, rounded_s
 from tracerd.view.tables import duration_text, microseconds
 
 _INDENT = "  "
@@ -107,11 +107,11 @@ def as_json(step: Step) -> dict[str, object]:
     cwd = step.main.args.get("cwd")
     return {
         "type": "step",
-        "name": valid(step.name),
+        "name": encodable(step.name),
         "pid": step.pid,
         "parent": step.parent.pid if step.parent else None,
         "depth": step.depth,
-        "cmd": valid(step.command) if step.main.argv else None,
+        "cmd": encodable(step.command) if step.main.argv else None,
         "cwd": cwd if isinstance(cwd, str) else None,
         "start_us": microseconds(step.start),
         "dur_us": None if step.is_open else microseconds(step.dur),

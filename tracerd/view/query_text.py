@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from tracerd.query.aggregate import Number
 from tracerd.query.keys import input_text
+from tracerd.query.kinds import Number
 from tracerd.query.result import Result, delta
 from tracerd.query.tracker_tree import Metric
 from tracerd.query.tree import Name

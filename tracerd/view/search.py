@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 
+from tracerd.query.single_events import EventTest
 from tracerd.rows.clock_lines import clock_lines
 from tracerd.rows.document import repaired
 from tracerd.rows.event import decode_line
-from tracerd.rows.event_columns import EventTest
 from tracerd.rows.text_search import TextSearch
+from tracerd.store.log import lines_with
 from tracerd.view.event_text import Clock, Lines
 from tracerd.view.trace_lines import TraceLines
 
@@ -47,7 +48,7 @@ class Search:
         """What to print, a line for each event."""
         for block in blocks:
             start = 0
-            for at, line in clock_lines(block):
+            for at, line, _ in clock_lines(block):
                 yield from self._found_until(block[start:at])
                 self._log.lines.clock = Clock(line)
                 start = at
@@ -61,13 +62,10 @@ class Search:
             self._line_no += block.count(b"\n")
 
     def _learn_names(self, block: bytes) -> None:
-        at = -1 if self._as_json else block.find(_PROCESS_NAME)
-        while at >= 0:
-            end = block.find(b"\n", at)
-            end = len(block) if end < 0 else end
-            if event := decode_line(block[block.rfind(b"\n", 0, at) + 1 : end]):
-                self._log.lines.learn(event)
-            at = block.find(_PROCESS_NAME, end)
+        if not self._as_json:
+            for _, line in lines_with(block, _PROCESS_NAME):
+                if event := decode_line(line):
+                    self._log.lines.learn(event)
 
     def _found_in(self, block: bytes) -> Iterator[bytes]:
         log, test = self._log, self._test

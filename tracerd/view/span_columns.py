@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from typing import Final
 
-from tracerd.query.program import Input
 from tracerd.replay.observer import NO_PARENT
-from tracerd.rows.columns import COLUMNS
+from tracerd.rows.columns import COLUMNS, Input
 from tracerd.rows.details import Details
 from tracerd.rows.recording import Recording
 from tracerd.rows.spans import ERROR, INSTANT, Id, Spans

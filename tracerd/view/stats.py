@@ -9,7 +9,7 @@ from itertools import islice
 from tracerd.query.keys import input_text
 from tracerd.rows.recording import Recording
 from tracerd.rows.spans import INSTANT, Id
-from tracerd.text import plural, printable
+from tracerd.text import encodable, plural, printable
 from tracerd.view import concurrency
 from tracerd.view.attributes import attribute_lines
 from tracerd.view.concurrency import AtOnce
@@ -77,7 +77,7 @@ class Stats:
         """
         recording = self._recording
         return {
-            "trace_id": trace_id.encode(errors="backslashreplace").decode(),
+            "trace_id": encodable(trace_id),
             **({"attributes": recording.attributes} if recording.attributes else {}),
             "start_us": microseconds(recording.start),
             "end_us": microseconds(recording.end),

@@ -6,7 +6,7 @@ from tracerd.builds.repeated import wasted_ns
 from tracerd.builds.steps import Build, Step
 from tracerd.builds.summary import Summary, Total
 from tracerd.builds.work import work_ns
-from tracerd.text import plural, printable, size_text
+from tracerd.text import encodable, plural, printable, size_text
 from tracerd.view.critical import link_json
 from tracerd.view.tables import duration_text, microseconds, shortened
 
@@ -90,8 +90,8 @@ def build_json(summary: Summary, trace_id: str) -> dict[str, object]:
     """What JSON has of a whole build."""
     build: Build = summary.build
     return {
-        "trace_id": valid(trace_id),
-        "name": valid(build.name),
+        "trace_id": encodable(trace_id),
+        "name": encodable(build.name),
         "start_us": microseconds(build.start),
         "wall_us": microseconds(summary.wall),
         "exit_code": build.root.code if build.root else None,
@@ -113,13 +113,13 @@ def as_json(summary: Summary, trace_id: str) -> dict[str, object]:
             "peak": summary.running.peak,
             "below_us": microseconds(summary.below),
             "below": [
-                {"name": valid(step.name), "pid": step.pid, "dur_us": microseconds(share)}
+                {"name": encodable(step.name), "pid": step.pid, "dur_us": microseconds(share)}
                 for step, share in summary.because
             ],
         },
         "slowest": [
             {
-                "name": valid(total.name),
+                "name": encodable(total.name),
                 "count": total.count,
                 "dur_us": microseconds(total.work),
                 "cpu_s": rounded_s(total.cpu_s),
@@ -128,12 +128,12 @@ def as_json(summary: Summary, trace_id: str) -> dict[str, object]:
             for total in summary.slowest
         ],
         "failed": [
-            {"name": valid(step.name), "pid": step.pid, "cmd": valid(step.command), "exit_code": step.code}
+            {"name": encodable(step.name), "pid": step.pid, "cmd": encodable(step.command), "exit_code": step.code}
             | {"signal": step.signal or None, "start_us": microseconds(step.start)}
             for step in summary.failed
         ],
         "again": [
-            {"name": valid(group[0].name), "cmd": valid(group[0].command), "count": len(group)}
+            {"name": encodable(group[0].name), "cmd": encodable(group[0].command), "count": len(group)}
             | {"dur_us": microseconds(wasted_ns(group))}
             for group in summary.again
         ],
@@ -230,11 +230,6 @@ def _escaped(text: str) -> str:
     for character in "\\|<>*_`[]":
         text = text.replace(character, f"\\{character}")
     return text
-
-
-def valid(text: str) -> str:
-    """A text as JSON can have it: what is no Unicode is escaped."""
-    return text.encode(errors="backslashreplace").decode()
 
 
 def rounded_s(seconds: float | None) -> float | None:

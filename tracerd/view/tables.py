@@ -57,10 +57,15 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     cells = [list(head), *([shortened(printable(cell)) for cell in row] for row in rows)]
     for row in cells:
         row.extend("" for _ in range(len(head) - len(row)))
-    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
-    for name, *numbers in cells:
-        right = "".join(f"  {number:>{width}}" for number, width in zip(numbers, widths[1:], strict=True))
-        yield f"{name:<{widths[0]}}{right}".rstrip()
+    return aligned(cells, [False, *[True] * (len(head) - 1)])
+
+
+def aligned(rows: Sequence[Sequence[str]], is_right: Sequence[bool]) -> Iterator[str]:
+    """Lines of columns as wide as their widest cell, each to the left or to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = zip(row, widths, is_right, strict=True)
+        yield "  ".join(cell.rjust(width) if right else cell.ljust(width) for cell, width, right in cells).rstrip()
 
 
 def shortened(name: str, most: int = MAX_NAME) -> str:

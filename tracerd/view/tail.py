@@ -6,9 +6,9 @@ from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from tracerd.core.own_prefixes import CLOCK_PREFIX
+from tracerd.query.single_events import EventTest, Surroundings
 from tracerd.rows.document import repaired
 from tracerd.rows.event import decode_line, decode_lines
-from tracerd.rows.event_columns import EventTest, Surroundings
 from tracerd.trace_json.begin_marks import MAX_OPEN, Mark, ended_mark, ended_marks, open_marks, read_mark
 from tracerd.view.event_text import MAX_NAMES, Clock, Lines
 from tracerd.view.trace_lines import TraceLines

@@ -2,9 +2,9 @@
 
 import orjson
 
+from tracerd.query.single_events import Surroundings
 from tracerd.rows.event import Event
-from tracerd.rows.event_columns import Surroundings
-from tracerd.text import printable_json
+from tracerd.text import encodable, printable_json
 from tracerd.trace_json.begin_marks import without_end
 from tracerd.view.event_text import Lines
 
@@ -26,9 +26,7 @@ class TraceLines:
         self.lines = lines
         self.around = Surroundings(trace_id)
         self.is_faulty = False
-        self._head = b'{"trace_id":%s,"time_s":' % printable_json(
-            orjson.dumps(trace_id.encode(errors="backslashreplace").decode())
-        )
+        self._head = b'{"trace_id":%s,"time_s":' % printable_json(orjson.dumps(encodable(trace_id)))
 
     def text(self, _line: bytes, event: Event) -> bytes:
         """A line for people."""

@@ -7,10 +7,11 @@ from typing import Final
 
 from tracerd.replay.observer import NO_PARENT
 from tracerd.rows.event import LOG
+from tracerd.rows.levels import level_of
 from tracerd.rows.process import Process
 from tracerd.rows.recording import Recording
 from tracerd.rows.spans import ERROR, INSTANT, OVERLAPPING, Id, Spans
-from tracerd.rows.table_values import at_path, level_of, message_of
+from tracerd.rows.table_values import at_path, message_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from tracerd.builds.reader import Reader
+from tracerd.rows.columns import Input
 from tracerd.rows.details import Details, need_lines
 from tracerd.rows.recording import Recording, read
 from tracerd.rows.source import Source
-from tracerd.rows.table_maker import Input
 
 Watched = Callable[[Iterable[bytes]], Iterable[bytes]]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from tracerd.query.aggregate import Number
+from tracerd.query.kinds import Number
 from tracerd.text import printable
 from tracerd.view.query_text import number_text
 from tracerd.watch.rules import US, WatchRule

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from tracerd.query.aggregate import Number
+from tracerd.query.kinds import Number
 from tracerd.query.tracker_tree import SEVERITIES
 from tracerd.watch.gaps import NO_GAPS, Gaps
 from tracerd.watch.rules import COOLDOWN_US, WatchRule

@@ -4,6 +4,7 @@ import time
 from collections.abc import Collection, Mapping
 from typing import Final
 
+from tracerd.query.computation import bounds
 from tracerd.service.control import ask
 from tracerd.text import printable
 from tracerd.traces.stored import StoredTrace
@@ -59,8 +60,7 @@ class _Rules:
 
 def _alerts(asked: Asked) -> Mapping[str, object]:
     store, window = asked.store, asked.values.window("from", "to")
-    low = float("-inf") if window is None or window.start is None else window.start
-    high = float("inf") if window is None or window.end is None else window.end
+    low, high = bounds(window)
     rules = _Rules(asked)
     found: list[Alert] = []
     named = asked.values.texts("trace")

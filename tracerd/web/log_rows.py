@@ -9,10 +9,10 @@ from typing import Any, Final, NamedTuple
 
 from tracerd.core.own_prefixes import BEGIN_PREFIX
 from tracerd.errors import ExportError, UnsafePathError
+from tracerd.rows.columns import Input
 from tracerd.rows.names import Id, ProcessNames
 from tracerd.rows.source import Source
 from tracerd.rows.table import Table
-from tracerd.rows.table_maker import Input
 from tracerd.store.packed import Parts, parts
 from tracerd.trace_json.begin_marks import END_KEY, resolved
 from tracerd.traces.stored import StoredTrace

@@ -10,8 +10,8 @@ import orjson
 from tracerd.errors import TracerdError
 from tracerd.query import where as forms
 from tracerd.query.computation import Window
+from tracerd.query.single_events import TYPES, EventTest
 from tracerd.query.tree import Expr
-from tracerd.rows.event_columns import TYPES, EventTest
 from tracerd.rows.levels import LEVELS
 from tracerd.rows.source import Source
 from tracerd.rows.text_search import TextSearch

@@ -8,7 +8,6 @@ import msgspec
 from tracerd.query.computation import Computation
 from tracerd.query.tracker import Tracker
 from tracerd.rows.names import ProcessNames
-from tracerd.rows.table import NAMED, Table
 from tracerd.web.answers import JSON, Refusal, bad_request
 from tracerd.web.forms import Parameter
 from tracerd.web.metrics import since_us
@@ -27,15 +26,12 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True):
 def _query(asked: Asked) -> Mapping[str, object]:
     values = asked.values
     tracker, window = _tracker(asked), values.window("from", "to")
-    plan = tracker.plan(window)
-    computation = Computation(tracker.tree, plan, window)
+    computation = Computation(tracker.tree, tracker.plan(window), window)
     for source in asked.store.sources(values.texts("trace"), since_us=since_us(window)):
         names = ProcessNames()
-        if any(name in plan.inputs for name in NAMED):
+        if computation.needs_names:
             names.take(asked.work.ticked(source.blocks()))
-        in_order = bool(tracker.tree.alerts or tracker.tree.fields)
-        table = Table(tracker.tree.relation, plan.inputs, source.trace_id, names, in_order=in_order)
-        computation.feed_table(table, asked.work.ticked(source.blocks()))
+        computation.feed_table(computation.table(source.trace_id, names), asked.work.ticked(source.blocks()))
     return computation.result().as_json()
 
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from tracerd.builds.reader import STEP_CATS
+from tracerd.query.computation import bounds
 from tracerd.rows.table_values import service_of
 from tracerd.web.daemon import daemon_status
 from tracerd.web.forms import Parameter
@@ -20,7 +22,7 @@ DEGRADED: Final = 0.1
 """The part of its events that are errors, above which a service is degraded."""
 
 
-_EVENTS: Final = Selection("events", (("service",), "time", "error", "pid"))
+_EVENTS: Final = Selection("events", (("service",), "time", "error", "pid", "cat"))
 
 
 @dataclass(slots=True)
@@ -40,12 +42,13 @@ class _Service:
 def _services(asked: Asked) -> Mapping[str, object]:
     now_us = time.time_ns() // 1000
     window = asked.values.window("from", "to")
-    low = float("-inf") if window is None or window.start is None else window.start
-    high = float("inf") if window is None or window.end is None else window.end
+    low, high = bounds(window)
     found: dict[str, _Service] = {}
     for log in asked.store.rows(asked.values.texts("trace"), _EVENTS, asked.work, since_us=since_us(window)):
         processes = log.processes
-        for own, at, is_error, pid in log.rows:
+        for own, at, is_error, pid, cat in log.rows:
+            if cat in STEP_CATS and own is None:
+                continue  # what `exec` records of any process; a compiler is no service
             if at is not None and low <= at < high and (name := service_of(own, processes.get(pid, ""))):
                 service = found.setdefault(name, _Service())
                 service.events += 1

@@ -172,8 +172,9 @@ class WebClient:
         Whatever is written after the block has begun is among them. They end with the connection.
         """
         with self._connection.opened("GET", STREAM, pairs_of(asked)) as response:
-            response.readline()  # a comment: from now on the logs are followed
-            yield events(response)
+            lines = self._connection.lines(response)
+            next(lines, b"")  # a comment: from now on the logs are followed
+            yield events(lines)
 
     def login(self) -> answers.Login:
         """An address that logs a browser in, once and within a minute. A Unix socket has none."""
@@ -211,9 +212,14 @@ class WebClient:
     def _get(self, path: str, kind: type[_T], pairs: Pairs) -> _T:
         return self._ask("GET", path, kind, pairs)
 
-    def _ask(self, method: str, path: str, _kind: type[_T], pairs: Pairs, body: object = None) -> _T:
-        # The server's answers are of these types: its description is made of them, and tests compare both.
-        return cast("_T", self._connection.ask(method, path, pairs, body))
+    def _ask(self, method: str, path: str, kind: type[_T], pairs: Pairs, body: object = None) -> _T:
+        # The server's answers are of these types: its description is made of them, and tests compare both. What has
+        # other keys is the answer of another program.
+        found = self._connection.ask(method, path, pairs, body)
+        required: frozenset[str] = getattr(kind, "__required_keys__", frozenset())
+        if not isinstance(found, dict) or not required <= found.keys():
+            raise ApiError("the answer is none of tracerd web: is that address one of it?", "BAD_ANSWER", 200)
+        return cast("_T", found)
 
 
 def _path(trace_id: str) -> str:

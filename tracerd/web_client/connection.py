@@ -9,7 +9,7 @@ import http.client
 import json
 import socket
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Final, cast
@@ -72,7 +72,7 @@ class Connection:
         for tries_left in reversed(range(MAX_TRIES)):
             try:
                 with self.opened(method, path, pairs, body) as response:
-                    return _json(response.status, response.read())
+                    return _json(response.status, self._read(response))
             except ApiError as error:
                 # Of what is answered so, nothing was done: no write happens twice.
                 if error.status != TOO_MANY_REQUESTS or error.retry_after_s is None or not tries_left:
@@ -85,7 +85,7 @@ class Connection:
         """An answer that is not read yet; its status is good.
 
         Raises:
-            ApiError: As of `ask`; also when reading it in the block fails.
+            ApiError: As of `ask`.
         """
         target = f"{path}?{urlencode(pairs, errors='replace')}" if pairs else path
         content, media_type = _encoded(body)
@@ -94,19 +94,38 @@ class Connection:
         headers = self._headers | ({"Content-Type": media_type} if media_type else {})
         connection = self._connection()
         try:
-            # A server that refuses a request may answer before it has read all of it, and close.
-            with suppress(BrokenPipeError, ConnectionResetError):
-                connection.request(method, target, content, headers)
-            response = connection.getresponse()
+            with self._faults():
+                # A server that refuses a request may answer before it has read all of it, and close.
+                with suppress(BrokenPipeError, ConnectionResetError):
+                    connection.request(method, target, content, headers)
+                response = connection.getresponse()
             if response.status not in OK:
-                raise _refusal(response, response.read())
+                raise _refusal(response, self._read(response))
             yield response
-        except OSError as error:
-            raise ApiError(f"no answer from tracerd web at {self.where}: {_reason(error)}", "NO_CONNECTION") from None
-        except http.client.HTTPException as error:
-            raise ApiError(f"a broken answer from {self.where}: {error!r}", "NO_CONNECTION") from None
         finally:
             connection.close()
+
+    def lines(self, response: http.client.HTTPResponse) -> Iterator[bytes]:
+        """The lines of an answer, as they come.
+
+        Raises:
+            ApiError: It cannot be read.
+        """
+        with self._faults():
+            yield from response
+
+    def _read(self, response: http.client.HTTPResponse) -> bytes:
+        with self._faults():
+            return response.read()
+
+    @contextmanager
+    def _faults(self) -> Generator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ApiError(f"no answer from tracerd web at {self.where}: {_reason(error)}", "NO_CONNECTION") from None
+        except (http.client.HTTPException, ValueError) as error:  # the second one of a chunk of a length below 0
+            raise ApiError(f"a broken answer from {self.where}: {error!r}", "NO_CONNECTION") from None
 
     @property
     def where(self) -> str:

@@ -3,7 +3,18 @@
 import re
 from typing import Final
 
-from tracerd.importers.fields import decoded, fields, items, nanoseconds, objects, text, texts, wall_ns, without_empty
+from tracerd.importers.fields import (
+    decoded,
+    fields,
+    items,
+    nanoseconds,
+    number,
+    objects,
+    text,
+    texts,
+    wall_ns,
+    without_empty,
+)
 from tracerd.importers.head import Head
 from tracerd.importers.source import CUT_OFF, Source
 from tracerd.importers.timeline import Clock, Timeline
@@ -49,7 +60,7 @@ def _unit(unit: dict[str, object], timeline: Timeline, tree: Tree) -> None:
     if start_ns is None:
         timeline.left_out["units without a start"] += 1
         return
-    key = unit.get("i")
+    key = number(unit.get("i"))
     name = f"{text(unit.get('name'))} {text(unit.get('version'))}{text(unit.get('target'))}"
     args = without_empty(mode=unit.get("mode"), features=texts(unit.get("features")))
     tree.span("", key, None, name, start_ns, dur_ns, args, cat="unit", rows="units")

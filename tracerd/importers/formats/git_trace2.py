@@ -33,7 +33,8 @@ def read(source: Source, timeline: Timeline) -> None:
     timeline.clock = Clock.WALL
     tree = Tree(timeline)  # of the children, which may run at the same time
     gits: dict[str, _Git] = {}
-    for line in source.lines():
+    for given in source.lines():
+        line = given if given.isascii() else given.decode(errors="replace").encode()  # names of files may be no UTF-8
         try:
             sid = _SID.decode(line).sid
         except msgspec.DecodeError:

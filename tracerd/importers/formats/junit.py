@@ -36,6 +36,8 @@ def read(source: Source, timeline: Timeline) -> None:
         for piece in source.pieces():
             parser.Parse(piece)
         parser.Parse(b"", True)
+    except (LookupError, ValueError):  # of Python's codecs, which expat asks
+        raise ImportFileError("its encoding cannot be read; convert it to UTF-8, as iconv does") from None
     except expat.ExpatError as error:
         if timeline.size and error.code not in _ENDS_EARLY:
             timeline.notes.append(f"its line {error.lineno} is no XML")

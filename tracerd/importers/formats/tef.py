@@ -96,12 +96,15 @@ class Reader:
                 self._take_any(event)
                 wall_ns = self._wall_ns
                 continue
-            if isinstance(ts, int):
-                start_ns = ts * 1000
-                dur_ns = dur * 1000 if isinstance(dur, int) else round(dur * 1000)
-            else:  # by the end, so that what lies within another span does so when rounded
-                start_ns = round(ts * 1000)
-                dur_ns = round((ts + dur) * 1000) - start_ns
+            try:
+                if isinstance(ts, int):
+                    start_ns = ts * 1000
+                    dur_ns = dur * 1000 if isinstance(dur, int) else round(dur * 1000)
+                else:  # by the end, so that what lies within another span does so when rounded
+                    start_ns = round(ts * 1000)
+                    dur_ns = round((ts + dur) * 1000) - start_ns
+            except OverflowError:
+                start_ns = dur_ns = MAX_NS
             rest = b"".join((b'"name":', event.name, cat, b',"args":' if args else b"", args, b"}\n"))
             is_plain = rest[_NAME_AT] == _QUOTE and (not args or rest[-len(args) - 2] == _BRACE)
             if not (is_plain and -MAX_NS < start_ns < MAX_NS and 0 <= dur_ns < MAX_NS):

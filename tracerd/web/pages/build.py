@@ -9,8 +9,9 @@ from tracerd.builds.reader import us
 from tracerd.builds.steps import Step
 from tracerd.builds.summary import Summary
 from tracerd.builds.work import work_ns
+from tracerd.text import encodable
 from tracerd.view.critical import WAITED
-from tracerd.view.summary import facts, valid
+from tracerd.view.summary import facts
 from tracerd.web.builds import summary_of
 from tracerd.web.pages.links import to_span
 from tracerd.web.pages.page import page
@@ -23,6 +24,10 @@ LANE: Final = 16
 MAX_BARS: Final = 2000
 MAX_LANES: Final = 64
 MAX_FAILED: Final = 20
+SHOWN_BELOW: Final = ("failed", "critical path", "open it")
+OF_SEVERAL: Final = ("parallel", "slowest", "again")
+"""Lines of a summary that the page has elsewhere, and those that say nothing of one step alone."""
+
 COLOURS: Final = 7
 """So many programs have a colour of their own."""
 
@@ -71,7 +76,7 @@ def _bars(summary: Summary, colours: Mapping[str, int]) -> tuple[list[Bar], int]
             round(max(step.dur * scale, 0.8), 3),
             colours.get(step.program, 0),
             "failed" if step.outcome else "critical" if step in path else "",
-            valid(step.title),
+            encodable(step.title),
             span_of(step),
         )
         for step, lane in zip(steps, lanes, strict=True)
@@ -86,17 +91,18 @@ def _build(asked: Asked) -> Mapping[str, object]:
         return {"trace_id": trace_id, "name": trace_id, "is_empty": True}
     colours = _colours(_leaves(summary))
     bars, lanes = _bars(summary, colours)
-    skipped = ("failed", "critical path", "open it")
+    skipped = SHOWN_BELOW if len(summary.steps) > 1 else (*SHOWN_BELOW, *OF_SEVERAL)
     return {
         "trace_id": trace_id,
         "is_empty": False,
-        "name": valid(summary.build.name),
+        "is_one": len(summary.steps) == 1,
+        "name": encodable(summary.build.name),
         "wall_s": summary.wall / 1e9,
         "facts": [(name, text) for name, text in facts(summary, trace_id) if name not in skipped],
         "failed": [
             {
                 "outcome": step.outcome,
-                "command": valid(step.command),
+                "command": encodable(step.command),
                 "cwd": step.main.args.get("cwd"),
                 "href": to_span(trace_id, span_of(step)),
             }
@@ -108,7 +114,7 @@ def _build(asked: Asked) -> Mapping[str, object]:
         "legend": [(number, program) for program, number in colours.items()],
         "path": [
             {
-                "name": valid(link.step.title),
+                "name": encodable(link.step.title),
                 "start_s": (link.step.start - summary.build.start) / 1e9,
                 "gap_s": link.gap / 1e9,
                 "took_s": link.step.dur / 1e9,

@@ -28,11 +28,14 @@ def _compare(asked: Asked) -> Mapping[str, object]:
     if values.text("a") is None or values.text("b") is None:
         return {**about, "found": None, **_choices(asked)}
     found: Mapping[str, Any] = comparison.ROUTE.answer(as_asked(asked, comparison.ROUTE, given))
+    sides = _sides(asked, found)
     swapped = with_changes(PATH, given, a=values.text("b") or "", b=values.text("a") or "")
     return {
         **about,
         "found": found,
-        "sides": _sides(asked, found),
+        "sides": sides,
+        # One that has failed is not faster: it has done less.
+        "is_fair": sides[0].get("exitCode") == sides[1].get("exitCode"),
         "rows": _rows(found),
         "swapped": swapped,
         "json": with_changes(comparison.ROUTE.path, given),
@@ -60,12 +63,13 @@ def _choices(asked: Asked) -> dict[str, object]:
 
 
 def _sides(asked: Asked, found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Both traces: which they are, and how long each took."""
+    """Both traces: which they are, how each ended, and how long it took."""
     named = {one.log.trace_id: traces.item(one) for one in asked.store.described(asked.work)}
+    now = running(asked)
     sides: list[dict[str, Any]] = []
     for letter in "ab":
         of, trace_id = found[letter], asked.values.text(letter) or ""
-        [item] = shown([named[trace_id]], ()) if trace_id in named else [{"title": trace_id, "timestamp": None}]
+        [item] = shown([named[trace_id]], now) if trace_id in named else [{"title": trace_id, "timestamp": None}]
         took_us = next(of[whole] for _, whole in _TIMES if whole in of)
         sides.append({**of, **item, "letter": letter.upper(), "href": to_trace(trace_id), "took_s": took_us / 1e6})
     return sides

@@ -20,7 +20,10 @@ LOOKS: Final = {"critical": "bad", "error": "bad", "warning": "warn"}
 
 
 def shown_logs(asked: Asked, answer: Mapping[str, object]) -> list[dict[str, Any]]:
-    """The events of an answer of `/api/logs`: each with time, level and how that looks, message, trace and fields."""
+    """The events of an answer of `/api/logs`: each with time, level and how that looks, message, trace and fields.
+
+    Fields of several lines, such as a traceback, are `texts`.
+    """
     found: list[Mapping[str, Any]] = orjson.loads(encoded(answer))["data"]
     unnamed = {one["trace_id"] for one in found if not _service(one["event"], {})}
     names = {trace: _process_names(asked, trace) for trace in unnamed}
@@ -39,6 +42,8 @@ def _shown(found: Mapping[str, Any], processes: Mapping[Id, str]) -> dict[str, A
     args = _args(event)
     level = known_level(args.get("level")) or "info"
     message = args.get("message")
+    fields = {key: value for key, value in args.items() if key not in ("level", "message", "service")}
+    texts = {key: value for key, value in fields.items() if isinstance(value, str) and "\n" in value.strip()}
     return {
         "trace_id": found["trace_id"],
         "time": iso(time_s * 1e6) if isinstance(time_s, int | float) else None,
@@ -46,7 +51,8 @@ def _shown(found: Mapping[str, Any], processes: Mapping[Id, str]) -> dict[str, A
         "look": LOOKS.get(level, ""),
         "message": message if isinstance(message, str) else event.get("name", ""),
         "service": _service(event, processes),
-        "fields": {key: value for key, value in args.items() if key not in ("level", "message", "service")},
+        "fields": {key: value for key, value in fields.items() if key not in texts},
+        "texts": texts,
     }
 
 

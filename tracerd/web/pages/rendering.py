@@ -23,6 +23,9 @@ NAVIGATION: Final = (
 )
 """The pages that each page leads to."""
 
+MAX_TEXT: Final = 4000
+"""So many characters are shown of a text of several lines."""
+
 STATIC: Final = "/static/"
 
 _TYPES: Final = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
@@ -72,6 +75,13 @@ def named(text: str, instead: str = "(no name)") -> str:
     return instead if not text or text.isspace() else text
 
 
+def lines(text: str) -> Markup:
+    """A text of several lines, which stay lines; of a long one the end, where a traceback says what went wrong."""
+    kept = text.strip("\n")[-MAX_TEXT:]
+    cut = "\N{HORIZONTAL ELLIPSIS} " if len(kept) < len(text.strip("\n")) else ""
+    return escape(cut + "\n".join(map(printable, kept.split("\n"))))
+
+
 def _shown(value: object) -> object:
     if isinstance(value, str) and not isinstance(value, Markup):
         return printable(value)
@@ -89,7 +99,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     filters: dict[str, Any] = {
-        "duration": duration, "exact": exact, "moment": moment, "named": named, "plural": plural,
+        "duration": duration, "exact": exact, "lines": lines, "moment": moment, "named": named, "plural": plural,
         "size": size_text,
     }  # fmt: skip
     values: dict[str, Any] = {

@@ -22,7 +22,8 @@ function draw() {
     legend: {show: false},
     cursor: {drag: {x: true, y: false, setScale: false}},
     scales: {x: {range: () => around(times, step)}},
-    axes: [{...axis, space: 70}, {...axis, size: 56, values: (_, ticks) => ticks.map(short)}],
+    padding: [null, 44, null, null],  // half of the longest label of a time
+    axes: [{...axis, space: box.clientWidth < NARROW ? 50 : 70}, {...axis, size: 56, values: (_, ticks) => ticks.map(short)}],
     series: [{}, ...values.map((own, index) => ({
       stroke: colours[index],
       dash: index < 8 ? undefined : [4 + 2 * Math.floor(index / 8), 3],

@@ -27,12 +27,24 @@ export async function refresh() {
   const page = await fetched(location.href);
   for (const fresh of page.querySelectorAll('[data-live][id]')) {
     const old = document.getElementById(fresh.id);
-    localise(fresh);
-    if (!old || old.innerHTML === fresh.innerHTML) continue;
-    const focused = old.contains(document.activeElement) ? pathTo(old, document.activeElement) : null;
-    old.replaceChildren(...fresh.childNodes);
-    if (focused) at(old, focused)?.focus();
+    if (old) replace(old, fresh);
   }
+}
+
+/** Puts what has changed in the place of what is there; what a person has opened or reached stays so. */
+function replace(old, fresh) {
+  localise(fresh);
+  const opened = new Map([...old.querySelectorAll('details')].map((one) => [whatOf(one), one.open]));
+  for (const one of fresh.querySelectorAll('details')) one.open = opened.get(whatOf(one)) ?? one.open;
+  if (old.innerHTML === fresh.innerHTML) return;
+  const focused = old.contains(document.activeElement) ? pathTo(old, document.activeElement) : null;
+  old.replaceChildren(...fresh.childNodes);
+  if (focused) at(old, focused)?.focus();
+}
+
+/** What tells details from others: the row that they are in, and what they are called. */
+function whatOf(details) {
+  return `${details.closest('tr')?.textContent}\n${details.querySelector('summary').textContent}`;
 }
 
 /** Where an element lies inside another one, so that what takes its place can have the focus. */
@@ -51,9 +63,7 @@ function filling(section) {
   const fill = paced(async () => {
     section.setAttribute('aria-busy', 'true');
     try {
-      const found = (await fetched(section.dataset.fragment)).getElementById(section.id);
-      localise(found);
-      if (section.innerHTML !== found.innerHTML) section.replaceChildren(...found.childNodes);
+      replace(section, (await fetched(section.dataset.fragment)).getElementById(section.id));
     } catch (error) {
       for (const old of section.querySelectorAll('[data-waits], .unread')) old.remove();
       section.append(element('p', {class: 'unread message bad', role: 'status'}, `This could not be read: ${error.message}`));

@@ -1,4 +1,4 @@
-"""What commands that write a trace.json warn of afterwards."""
+"""What commands warn of when they have read a trace."""
 
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,13 @@ def warn_problem(source: "Source") -> None:
         click.echo(printable(source.note), err=True)
     if source.problem:
         click.echo(f"{printable(source.trace_id)} {source.problem}: what is whole was read", err=True)
+
+
+def warn_bad_lines(trace_id: str, count: int, first: int) -> None:
+    """Warn of lines that are no events; the first of them has this number."""
+    if count:
+        lines = "1 line is" if count == 1 else f"{count:,} lines are"
+        click.echo(f"{printable(trace_id)}:{first}: {lines} no event and left out; `tracerd check` says why", err=True)
 
 
 def warn_left_out(source: "Source", summary: "Summary") -> None:

@@ -1,20 +1,19 @@
-"""Single events as columns: conditions on events that are read one by one, in the order of a log or in any other."""
+"""Conditions on events that are read one by one, in the order of a log or in any other."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, cast
 
-import msgspec
-
-from tracerd.core.own_prefixes import CLOCK_PREFIX, has_own_line
-from tracerd.rows.columns import COLUMNS
+from tracerd.rows.clock_lines import clock_lines
+from tracerd.rows.columns import COLUMNS, NESTING
 from tracerd.rows.error_events import is_error
-from tracerd.rows.event import Event, level_of
+from tracerd.rows.event import Event, log_level
 from tracerd.rows.names import ProcessNames
-from tracerd.rows.table_values import Path, at_path, message_of, service_of, time_of
-from tracerd.store.own_lines import decode_clock
+from tracerd.rows.table_values import at_path, message_of, service_of, time_of, value_of
 
-_ANYTHING: Final = msgspec.json.Decoder()
+if TYPE_CHECKING:  # `tail` without a condition needs no grammar
+    from tracerd.query.where import Where
+
 _UNREAD: Final = object()
 
 FROM_OTHER_LINES: Final = ("line", "time", "process", "thread", "service")
@@ -24,12 +23,8 @@ FROM_OTHER_LINES: Final = ("line", "time", "process", "thread", "service")
 class Surroundings:
     """What of an event stands in other lines of its trace: names, clocks, and how many lines there are.
 
-    Args:
-        trace: What the trace is called.
-
     Attributes:
-        names: The names of processes and threads.
-        lines: How many lines were taken.
+        lines: How many were taken.
     """
 
     def __init__(self, trace: str) -> None:
@@ -42,11 +37,9 @@ class Surroundings:
     def take(self, block: bytes) -> None:
         """Take the next whole lines."""
         self.names.take([block])
-        if has_own_line(block):
-            for at, line in enumerate(block.split(b"\n"), self.lines + 1):
-                if line.startswith(CLOCK_PREFIX) and (readings := decode_clock(line)):
-                    self._clock_lines.append(at)
-                    self._offsets_us.append(readings.realtime_us - readings.monotonic_us)
+        for at, _, readings in clock_lines(block):
+            self._clock_lines.append(self.lines + 1 + block.count(b"\n", 0, at))
+            self._offsets_us.append(readings.realtime_us - readings.monotonic_us)
         self.lines += block.count(b"\n")
 
     def time_of(self, line_no: int, ts: int | float | None) -> int | None:
@@ -79,8 +72,8 @@ class EventRow:
         Those of a begin and its end are one object, in which those of the end count.
         """
         if self._args is _UNREAD:
-            self._args = _decoded(self.event.args)
-            later = _decoded(self._end_args) if self._end_args else None
+            self._args = value_of(self.event.args)
+            later = value_of(self._end_args) if self._end_args else None
             if isinstance(later, dict):
                 own: object = self._args
                 first = cast("dict[str, object]", own) if isinstance(own, dict) else {}
@@ -96,13 +89,6 @@ class EventRow:
     def thread(self) -> str:
         """The name of its thread; empty without one."""
         return self.around.names.threads.get((self.event.pid, self.event.tid), "")
-
-
-def _decoded(args: msgspec.Raw | bytes) -> object:
-    try:
-        return _ANYTHING.decode(args)
-    except (msgspec.DecodeError, RecursionError):
-        return None
 
 
 Column = Callable[[EventRow], object]
@@ -122,7 +108,7 @@ _COLUMNS: Final[Mapping[str, Column]] = {
     "process": lambda row: row.process,
     "thread": lambda row: row.thread,
     "service": lambda row: service_of(at_path(row.args, ("service",)), row.process),
-    "level": lambda row: level_of(row.event),
+    "level": lambda row: log_level(row.event),
     "message": lambda row: message_of(at_path(row.args, ("message",)), row.event.name),
     "args": lambda row: row.args,
 }
@@ -130,47 +116,25 @@ _COLUMNS: Final[Mapping[str, Column]] = {
 TYPES: Final[Mapping[str, str]] = {column: COLUMNS[column].type for column in _COLUMNS}
 """The columns that an event has."""
 
-NESTING: Final = ("self_us", "depth", "parent")
-"""The columns that it has beside these in a trace that was played."""
-
 PLAYED_TYPES: Final[Mapping[str, str]] = {**TYPES, **{column: COLUMNS[column].type for column in NESTING}}
-"""The columns that an event has there."""
+"""The columns that an event has in a trace that was played."""
 
 ARGS_COLUMNS: Final = ("args", "service", "message")
 """The columns that are made of any args, as values in args are."""
-
-
-class Condition(Protocol):
-    """A condition on TYPES; `query.where.Where` is one."""
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns that it reads."""
-        ...
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """The values in args that it reads."""
-        ...
-
-    @property
-    def passes(self) -> Callable[..., bool]:
-        """Takes the values of these columns, then of these paths."""
-        ...
 
 
 class EventTest:
     """Tests events, one by one.
 
     Args:
-        condition: The condition.
+        condition: On TYPES, or on PLAYED_TYPES.
         own: Columns that are computed in another way here.
 
     Attributes:
         needs_others: Whether it reads what stands in other lines.
     """
 
-    def __init__(self, condition: Condition, own: Mapping[str, Column] | None = None) -> None:
+    def __init__(self, condition: "Where", own: Mapping[str, Column] | None = None) -> None:
         self._passes = condition.passes
         self._columns: Sequence[Column] = [{**_COLUMNS, **(own or {})}[column] for column in condition.columns]
         self._paths = condition.paths
