@@ -32,16 +32,11 @@ class Stream:
 @contextmanager
 def streaming(server: Server, query: str = "") -> Generator[Stream]:
     """A stream that follows the logs already."""
-    connection = server.connect()
-    try:
-        connection.request("GET", f"{STREAM}{query}", headers={"Authorization": f"Bearer {TOKEN}"})
-        response = connection.getresponse()
+    with server.opened("GET", f"{STREAM}{query}", {"Authorization": f"Bearer {TOKEN}"}) as response:
         assert (response.status, response.headers["Content-Type"]) == (200, "text/event-stream; charset=utf-8")
         stream = Stream(response)
         assert stream.line() == COMMENT
         yield stream
-    finally:
-        connection.close()
 
 
 def append(directory: Path, trace: str, *events: dict[str, object]) -> None:

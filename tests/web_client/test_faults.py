@@ -60,6 +60,14 @@ def stream(*lines: str) -> bytes:
     return f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}".encode()
 
 
+def test_a_stream_that_a_busy_server_refuses_is_asked_for_again() -> None:
+    with (
+        answering(BUSY, stream('data: {"trace_id":"t"}\n\n')) as server,
+        WebClient(server.address, "t").stream() as events,
+    ):
+        assert [event["trace_id"] for event in events] == ["t"]
+
+
 def test_a_stream_ends_with_its_connection() -> None:
     message = 'data: {"trace_id":"t"}\n\n'
     with answering(stream(message)) as server, WebClient(server.address, "t").stream() as events:

@@ -69,20 +69,14 @@ class Connection:
         Raises:
             ApiError: The server refuses it, or does not answer.
         """
-        for tries_left in reversed(range(MAX_TRIES)):
-            try:
-                with self.opened(method, path, pairs, body) as response:
-                    return _json(response.status, self._read(response))
-            except ApiError as error:
-                # Of what is answered so, nothing was done: no write happens twice.
-                if error.status != TOO_MANY_REQUESTS or error.retry_after_s is None or not tries_left:
-                    raise
-                time.sleep(min(error.retry_after_s, self._timeout_s))
-        raise AssertionError  # the last try has returned or raised
+        with self.opened(method, path, pairs, body) as response:
+            return _json(response.status, self._read(response))
 
     @contextmanager
     def opened(self, method: str, path: str, pairs: Pairs, body: object = None) -> Generator[http.client.HTTPResponse]:
         """An answer that is not read yet; its status is good.
+
+        A server that is too busy is asked again after as long as it says.
 
         Raises:
             ApiError: As of `ask`.
@@ -92,18 +86,24 @@ class Connection:
         if content is not None and len(content) > MAX_BODY_BYTES:
             raise ApiError(f"a body may have {MAX_BODY_BYTES >> 20} MiB", "PAYLOAD_TOO_LARGE", 413)
         headers = self._headers | ({"Content-Type": media_type} if media_type else {})
-        connection = self._connection()
-        try:
-            with self._faults():
-                # A server that refuses a request may answer before it has read all of it, and close.
-                with suppress(BrokenPipeError, ConnectionResetError):
-                    connection.request(method, target, content, headers)
-                response = connection.getresponse()
-            if response.status not in OK:
-                raise _refusal(response, self._read(response))
-            yield response
-        finally:
-            connection.close()
+        for tries_left in reversed(range(MAX_TRIES)):
+            connection = self._connection()
+            try:
+                with self._faults():
+                    # A server that refuses a request may answer before it has read all of it, and close.
+                    with suppress(BrokenPipeError, ConnectionResetError):
+                        connection.request(method, target, content, headers)
+                    response = connection.getresponse()
+                if response.status in OK:
+                    yield response
+                    return
+                refusal = _refusal(response, self._read(response))
+            finally:
+                connection.close()
+            # Of what is answered so, nothing was done: no write happens twice.
+            if refusal.status != TOO_MANY_REQUESTS or refusal.retry_after_s is None or not tries_left:
+                raise refusal
+            time.sleep(min(refusal.retry_after_s, self._timeout_s))
 
     def lines(self, response: http.client.HTTPResponse) -> Iterator[bytes]:
         """The lines of an answer, as they come.
