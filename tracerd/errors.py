@@ -97,6 +97,11 @@ class InvalidEventError(TracerdError):
     """Raised when an event is not as its tracker declares."""
 
 
+def reason_of(error: Exception) -> str:
+    """Why, for a person: of the system's errors without number and path."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
 class WebError(TracerdError):
     """Raised when the web server cannot start."""
 

@@ -54,6 +54,13 @@ def test_once_without_an_alert_exits_0(store: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_once_of_a_directory_without_traces_is_an_error(store: Path) -> None:
+    (store / "empty").mkdir(mode=0o700)
+    done = run(store, "--once", "-d", store / "empty")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"Error: there are no traces in {store / 'empty'} yet")
+
+
 def test_json_is_one_object_a_line(store: Path) -> None:
     first, second = (json.loads(text) for text in run(store, "--once", "--json").stdout.splitlines())
 

@@ -17,7 +17,7 @@ import platformdirs
 
 from tracerd.catalog.database import Database, Row
 from tracerd.catalog.summary import Fold, State, Summary
-from tracerd.errors import UnsafePathError
+from tracerd.errors import UnsafePathError, reason_of
 from tracerd.store.packed import Parts, parts
 from tracerd.text import printable
 from tracerd.traces.stored import StoredTrace
@@ -112,8 +112,7 @@ class Catalog:
         except FileNotFoundError:
             return None
         except (OSError, UnsafePathError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            logger.warning("cannot read %s: %s", printable(log.file), reason)
+            logger.warning("cannot read %s: %s", printable(log.file), reason_of(error))
             return None
         self._changed[name] = msgspec.json.encode(entry), msgspec.json.encode(now)
         self._bytes += log.log_size

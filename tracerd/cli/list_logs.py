@@ -77,8 +77,8 @@ _T = TypeVar("_T")
 
 
 def _read(logs: "Sequence[StoredTrace]", read: "Callable[[StoredTrace], _T]") -> "Iterator[tuple[StoredTrace, _T]]":
-    """What is read of each log that can be read; the others are told."""
-    from tracerd.errors import UnsafePathError
+    """What is read of each log that can be read; the others are reported."""
+    from tracerd.errors import UnsafePathError, reason_of
 
     for log in logs:
         try:
@@ -86,8 +86,7 @@ def _read(logs: "Sequence[StoredTrace]", read: "Callable[[StoredTrace], _T]") ->
         except FileNotFoundError:  # removed since
             continue
         except (OSError, UnsafePathError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            logger.warning("cannot read %s: %s", printable(log.file), reason)
+            logger.warning("cannot read %s: %s", printable(log.file), reason_of(error))
         else:
             yield log, found
 

@@ -14,6 +14,7 @@ import click
 import platformdirs
 
 from tracerd.cli.progress import Reading, progress_of
+from tracerd.cli.reading import sources_of
 from tracerd.cli.warnings import warn_problem
 from tracerd.errors import ChannelError, ViewError
 from tracerd.text import printable, printable_json
@@ -119,19 +120,18 @@ def once_over(
     rules: "dict[str, WatchRule]",
     output: Output,
 ) -> bool:
-    """Report what would have been reported of what is there; whether there was anything."""
-    from tracerd.rows.source import Source, find_trace
+    """Report what would have been reported of what is there; whether there was anything.
+
+    Raises:
+        TracerdError: A trace is not found, or there is none: CI must not take a wrong directory for a quiet one.
+    """
     from tracerd.service.control import ask
-    from tracerd.traces.stored import list_logs
     from tracerd.watch.once import alerts_of
     from tracerd.watch.processes import NO_ONE, connected
     from tracerd.watch.trace import programs_of
     from tracerd.watch.traces import NO_PROCESSES
 
-    if traces:
-        sources = [find_trace(directory, trace) for trace in traces]
-    else:
-        sources = [Source(log.trace_id, log.path, log.log_size, log) for log in list_logs(directory)]
+    sources = [*sources_of(directory, traces)]
     clients = connected(lambda: ask(socket, b"STATUS\n", STATUS_S), directory) or NO_ONE
     programs = programs_of(trackers, rules)
     has_fired = False

@@ -13,7 +13,7 @@ from tracerd.core.actions import Action, Full, Lost, Outcome, Stored, Waits
 from tracerd.core.state import DaemonState
 from tracerd.daemon.log_throttle import LogThrottle
 from tracerd.daemon.trace_files import TraceFiles
-from tracerd.errors import LogFullError, NotAFileError, TracerdError
+from tracerd.errors import LogFullError, NotAFileError, TracerdError, reason_of
 from tracerd.text import plural, printable
 from tracerd.trace_id import TraceId
 
@@ -127,4 +127,4 @@ class Appender:
 
 
 def _reason(error: Exception) -> str:
-    return printable(str(error.strerror or error) if isinstance(error, OSError) else str(error))
+    return printable(reason_of(error))

@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Final
 
-from tracerd.errors import NoSuchTraceError, UnsafePathError, ViewError
+from tracerd.errors import NoSuchTraceError, UnsafePathError, ViewError, reason_of
 from tracerd.rows.document import GZIP_MAGIC, Decompressed, Document
 from tracerd.rows.elements import HEAD_BYTES, is_document
 from tracerd.store.files import open_for_reading
@@ -133,8 +133,7 @@ class Source:
                     is_empty = False
                     yield block
         except (OSError, UnsafePathError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise ViewError(f"cannot read {self.trace_id}: {reason}") from None
+            raise ViewError(f"cannot read {self.trace_id}: {reason_of(error)}") from None
         if is_empty and self.problem:
             raise ViewError(f"cannot read {self.trace_id}: it {self.problem} before the end of a first event")
         if is_empty:

@@ -48,7 +48,7 @@ def process_json(process: "Process", spans: int) -> dict[str, object]:
     }
 
 
-MAX_NAME = 40
+MAX_NAME = 60
 """Characters of a name in a table; longer ones are cut in the middle."""
 
 

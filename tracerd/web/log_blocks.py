@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from tracerd.errors import ExportError, UnsafePathError
+from tracerd.errors import ExportError, UnsafePathError, reason_of
 from tracerd.rows.document import GZIP_MAGIC
 from tracerd.rows.elements import HEAD_BYTES, is_document
 from tracerd.rows.source import Source
@@ -34,7 +34,7 @@ def blocks_of(log: StoredTrace, work: Work) -> Blocks:
     except FileNotFoundError:
         raise
     except (OSError, UnsafePathError) as error:
-        raise ExportError(f"cannot read the log: {error}") from None
+        raise ExportError(f"cannot read {log.file}: {reason_of(error)}") from None
     source = Source(log.trace_id, log.path, log.log_size, log if found else None)
     return lambda: work.ticked(source.blocks())
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from tracerd.core.own_prefixes import BEGIN_PREFIX
-from tracerd.errors import ExportError, UnsafePathError
+from tracerd.errors import ExportError, UnsafePathError, reason_of
 from tracerd.rows.columns import Input
 from tracerd.rows.names import Id, ProcessNames
 from tracerd.rows.source import Source
@@ -136,7 +136,7 @@ def _read(log: StoredTrace, selection: Selection, before: LogRows | None, work: 
     except FileNotFoundError:
         raise
     except (OSError, UnsafePathError) as error:
-        raise ExportError(f"cannot read the log: {error}") from None
+        raise ExportError(f"cannot read {log.file}: {reason_of(error)}") from None
 
 
 def _read_document(log: StoredTrace, selection: Selection, work: Work) -> LogRows:
