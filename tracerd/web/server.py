@@ -1,5 +1,7 @@
 """The server: the application on hypercorn and trio, until a signal."""
 
+import contextlib
+import ctypes
 import logging
 import os
 import signal
@@ -28,6 +30,9 @@ IDLE_S: Final = 5
 GRACE_S: Final = 1
 """How long answers that are under way may take at the end."""
 
+_ARENA_MAX: Final = -8
+"""M_ARENA_MAX of glibc's malloc.h."""
+
 
 def is_ours(client: Address, server: Address) -> bool:
     """Whether a connection is of this user or of root."""
@@ -42,6 +47,7 @@ def run(settings: Settings, sockets: Sequence[socket.socket], report_ready: Call
         sockets: Where it listens.
         report_ready: Called when both signals end it well.
     """
+    _share_memory()
     config = Config()
     config.accesslog = None  # the application has a log of its own
     config.errorlog = logger
@@ -53,6 +59,12 @@ def run(settings: Settings, sockets: Sequence[socket.socket], report_ready: Call
     listening = Sockets([], list(sockets), [])
     stopped = partial(_stopped, report_ready)
     trio.run(partial(worker_serve, app, config, sockets=listening, shutdown_trigger=stopped))
+
+
+def _share_memory() -> None:
+    """Let all threads take memory from one place: of several, each keeps what it once needed for a large body."""
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
 
 
 async def _stopped(report_ready: Callable[[], None]) -> None:
