@@ -201,7 +201,8 @@ def test_an_export_given_up_leaves_the_old_file_and_nothing_else(source: Snapsho
 def test_an_export_is_on_the_disk_before_it_has_its_name(source: Snapshot, tmp_path: Path) -> None:
     calls, out = tmp_path / "calls", tmp_path / "out.json"
     strace = ["strace", "-f", "-y", "-o", str(calls), "-e", "trace=fsync,/rename", "--"]
-    command = [sys.executable, "-m", "tracerd", "get-tef", str(source.path), "-o", str(out)]
+    # -B: nor is a module's bytecode written, which is renamed too.
+    command = [sys.executable, "-B", "-m", "tracerd", "get-tef", str(source.path), "-o", str(out)]
     subprocess.run([*strace, *command], check=True, timeout=PATIENCE_S)
     synced, renamed, _ = calls.read_text().partition("rename")
     assert renamed

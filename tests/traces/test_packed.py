@@ -278,7 +278,7 @@ def test_killed_at_any_step_and_opened_again(tmp_path: Path, has_packed: bool) -
 
     begin()
     # All calls of the program, since a temporary file has another name each time.
-    program = ["strace", "-o", str(tmp_path / "all"), sys.executable, "-c", PROGRAM, str(path)]
+    program = ["strace", "-o", str(tmp_path / "all"), sys.executable, "-B", "-c", PROGRAM, str(path)]
     assert subprocess.run(program, check=False).returncode == 0
     lines = (tmp_path / "all").read_text().splitlines()
     first = next(at for at, line in enumerate(lines) if str(path) in line and "openat" in line)
