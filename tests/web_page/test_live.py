@@ -15,7 +15,7 @@ from tests.web.test_pages import HOSTILE
 from tests.web_page.browser import Visit, visiting
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Route
 
 pytestmark = [pytest.mark.tools, pytest.mark.timeout(600)]
 
@@ -56,6 +56,31 @@ def test_what_is_written_appears_without_a_reload(browser: "Browser") -> None:
         write(client, text(span("third", 20, 5)))
         page.get_by_role("button", name="Paused").click()
         page.get_by_role("row", name="third").wait_for()
+        client.close()
+
+
+def test_what_is_under_way_when_a_person_pauses_replaces_nothing(browser: "Browser") -> None:
+    with live(browser) as (_, client, visit):
+        page = visit.page
+        visit.open("/traces")
+        page.get_by_text("There are no traces yet").wait_for()
+        page.get_by_role("button", name="Live").wait_for()
+        held: list[Route] = []
+
+        def hold(route: "Route") -> None:
+            held.append(route)
+
+        page.route("**/traces", hold)
+        with page.expect_request("**/traces"):
+            write(client, b"OPEN build-7\n" + text(span("first", 0, 5)))
+        page.get_by_role("button", name="Live").click()
+        page.get_by_role("button", name="Paused").wait_for()
+        with page.expect_response("**/traces") as response:
+            held[0].continue_()
+        response.value.finished()
+        page.evaluate("fetch('/health').then((later) => later.text())")
+
+        assert page.get_by_text("There are no traces yet").is_visible()
         client.close()
 
 

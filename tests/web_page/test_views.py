@@ -37,9 +37,9 @@ def views(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
 def draw(visit: Visit, path: str) -> int:
     """Go to a chart; how many colours it has."""
     visit.open(path)
-    canvas = visit.page.locator("#chart canvas")
-    canvas.wait_for()
-    return int(canvas.evaluate(COLOURS))
+    # The canvas is there before its first picture.
+    drawn = visit.page.wait_for_function(f"() => [...document.querySelectorAll('#chart canvas')].map({COLOURS})[0]")
+    return int(drawn.json_value())
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

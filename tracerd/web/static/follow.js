@@ -6,7 +6,8 @@ const REST_MS = 1000, BUSY = 10, RETRY_MS = 15000;  // what takes long is fetche
 
 /** Follows the traces while the page is in sight, as a browser has only six connections to a server.
  *
- * Calls `changed` when something has been written; it throws if the page is no longer current.
+ * Calls `changed` when something has been written; it throws if the page is no longer current. It is given a function
+ * that says whether updates are wanted still, for a person may pause them while it fetches.
  */
 export function follow(button, notice, changed) {
   const query = new URLSearchParams({changes: 'true'});
@@ -30,7 +31,7 @@ export function follow(button, notice, changed) {
   const update = paced(async () => {
     if (!source) return;
     try {
-      await changed();
+      await changed(() => source !== null);
       isLost = false;
       if (source?.readyState === EventSource.OPEN) state('Live');
     } catch (error) {

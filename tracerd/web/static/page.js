@@ -22,9 +22,10 @@ async function fetched(path) {
   return new DOMParser().parseFromString(await (await ask(path)).text(), 'text/html');
 }
 
-/** Fetches this page again, and replaces the parts that are live and have changed. */
-export async function refresh() {
+/** Fetches this page again, and replaces the parts that are live and have changed, if that is wanted still. */
+async function refresh(isWanted) {
   const page = await fetched(location.href);
+  if (!isWanted()) return;
   for (const fresh of page.querySelectorAll('[data-live][id]')) {
     const old = document.getElementById(fresh.id);
     if (old) replace(old, fresh);
@@ -80,8 +81,9 @@ for (const waits of document.querySelectorAll('[data-waits]')) waits.prepend('Re
 const fills = [...document.querySelectorAll('[data-fragment]')].map(filling);
 for (const fill of fills) fill();
 if (document.querySelector('[data-live]')) {
-  follow(document.getElementById('live'), document.getElementById('notice'), async () => {
-    await refresh();
+  follow(document.getElementById('live'), document.getElementById('notice'), async (isWanted) => {
+    await refresh(isWanted);
+    if (!isWanted()) return;
     for (const fill of fills) fill();
     document.dispatchEvent(new CustomEvent('refreshed'));
   });
