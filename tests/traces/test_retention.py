@@ -222,9 +222,8 @@ def test_a_removed_traces_exports_at_exit_are_forgotten(home: Path) -> None:
     with Daemon(home, "--max-total-size", "1B") as daemon:
         daemon.session(b"OPEN t\nEMIT_TEF_AT_EXIT %s\n" % bytes(out) + event(7))
         wait_until(lambda: not stored(home) and "removed the trace t," in daemon.stderr(), "the trace to go")
-        for _ in range(2):  # the daemon hears of it in its next turn
-            with daemon.connect() as client:
-                client.status()
+        daemon.session(b"OPEN next\n" + event(8))  # which goes when the daemon has heard of the first one
+        wait_until(lambda: "removed the trace next," in daemon.stderr(), "the next trace to go")
         daemon.session(b"OPEN t\n")
     assert exported(out) == [7]
 
