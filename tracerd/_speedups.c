@@ -1,8 +1,8 @@
 /* C says how many of these lines are plain, and moves plain lines; what is not plain goes to Python untouched.
 
    A plain line is one strict JSON object that `check_line` would return unchanged, and none of the daemon's own lines
-   (`plain_lines`), or one that `export_line` would return unchanged (`plain_events`). The scanner builds nothing. It
-   accepts no wrong line. It may stop at a right one that needs a closer look, such as a number of 309 digits: Python
+   (`plain_lines`), or one that `export_line` would return unchanged (`plain_elements`). The scanner builds nothing. It
+   accepts no wrong line. It may stop at a right one that needs a closer look, such as a number of 300 digits: Python
    repairs, refuses and explains. Without this file everything works, only slower.
 
    Bounds: each range that is scanned ends with a newline, which is part of no token. So a token can be compared byte by
@@ -22,6 +22,11 @@
 #include <emmintrin.h>
 #endif
 
+#if defined(__GNUC__) && !defined(__clang__)
+/* Code that is merged shares the memory of its branches, too: it would be a sixth slower. */
+#pragma GCC optimize("no-tree-tail-merge")
+#endif
+
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #define LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
@@ -31,7 +36,7 @@ typedef const unsigned char *Text;
 enum {
     MAX_DEPTH = 256,          /* as in core/lines.py */
     MAX_DECIMALS = 63,        /* as in core/json_text.py */
-    MAX_MAGNITUDE = 308,      /* a number below 10^308 fits a double */
+    MAX_DIGITS = 200,         /* with an exponent of two digits it still fits a double */
     GIL_BYTES = 8 * 1024,     /* less is scanned sooner than the interpreter is given up and taken back */
     RECV_BYTES = 64 * 1024,   /* as in daemon/connection.py */
     MAX_PARTIAL = 64 * 1024,  /* as in tracerd/speedups.py */
@@ -41,22 +46,8 @@ enum {
 
 /* ------------------------------------------------------------------ marks
 
-   A mark is a byte at which plain text ends: a quote, a backslash, a control character, a byte that is not ASCII. */
-
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/* The marks among eight bytes, as top bits; true up to the first one, later ones may be wrong. */
-ALWAYS_INLINE uint64_t marks_of_8(Text at) {
-    uint64_t v;
-    memcpy(&v, at, 8);
-    return (((v ^ EACH('"')) - EACH(1)) | ((v ^ EACH('\\')) - EACH(1)) | (v - EACH(0x20)) | v) & EACH(0x80);
-}
-
-/* 64 bytes of which the marks are known, so that the many short strings in them are found by a shift each. */
-typedef struct {
-    Text at;
-    uint64_t marks;
-} Window;
+   A mark is a byte at which plain text ends: a quote, a backslash, a control character, a byte that is not ASCII. They
+   are found 64 bytes at a time, and taken one by one: so where a string ends is known without walking to it. */
 
 #ifdef __SSE2__
 ALWAYS_INLINE uint64_t marks_of_64(Text at) {
@@ -71,51 +62,68 @@ ALWAYS_INLINE uint64_t marks_of_64(Text at) {
     }
     return marks;
 }
+#else
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+ALWAYS_INLINE uint64_t marks_of_64(Text at) {
+    uint64_t marks = 0;
+    for (int i = 0; i < 8; i++) {
+        uint64_t v;
+        memcpy(&v, at + 8 * i, 8);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        v = __builtin_bswap64(v);
+#endif
+        /* Their top bits are set where a byte is no quote, no backslash, no control character, and ASCII. */
+        uint64_t low = v & EACH(0x7f), quote = (low ^ EACH('"')) + EACH(0x7f), back = (low ^ EACH('\\')) + EACH(0x7f);
+        uint64_t plain = quote & back & (low + EACH(0x60)) & ~v;
+        marks |= (((~plain & EACH(0x80)) >> 7) * UINT64_C(0x0102040810204080) >> 56) << (8 * i);
+    }
+    return marks;
+}
 #endif
 
-/* The first mark at or after `p`. There is one, for the newline before `end` is one. */
-ALWAYS_INLINE Text next_mark(Text p, Text end, Window *window) {
-#ifdef __SSE2__
-    for (;;) {
-        size_t offset = (size_t)(p - window->at);
-        if (LIKELY(offset < 64)) {
-            uint64_t marks = window->marks >> offset;
-            if (LIKELY(marks))
-                return p + __builtin_ctzll(marks);
-            p = window->at + 64;
-        }
-        if (UNLIKELY(end - p < 64))
-            break;
-        window->at = p;
-        window->marks = marks_of_64(p);
+/* The marks that were not taken yet, as bits, of the 64 bytes at `at`. Before the place that is looked at all are taken. */
+typedef struct { Text at, end; uint64_t bits; } Marks;
+
+ALWAYS_INLINE void find_marks(Marks *marks, Text at) {
+    marks->at = at;
+    if (LIKELY(marks->end - at >= 64)) {
+        marks->bits = marks_of_64(at);
+    } else {
+        unsigned char rest[64] = {0};
+        memcpy(rest, at, (size_t)(marks->end - at));
+        marks->bits = marks_of_64(rest);
     }
-#else
-    (void)window;
-#endif
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    for (; end - p >= 8; p += 8) {
-        uint64_t marks = marks_of_8(p);
-        if (marks)
-            return p + (__builtin_ctzll(marks) >> 3);
-    }
-#endif
-    while (*p >= ' ' && *p < 0x80 && *p != '"' && *p != '\\')
-        p++;
-    return p;
+}
+
+/* Where the next mark is. There is one, for the newline before the end is one. */
+ALWAYS_INLINE Text next_mark(Marks *marks) {
+    while (UNLIKELY(!marks->bits))
+        find_marks(marks, marks->at + 64);
+    return marks->at + __builtin_ctzll(marks->bits);
+}
+
+ALWAYS_INLINE Text take_mark(Marks *marks) {
+    Text mark = next_mark(marks);
+    marks->bits &= marks->bits - 1;
+    return mark;
+}
+
+/* Takes all marks before `p`. */
+ALWAYS_INLINE void take_marks(Marks *marks, Text p) {
+    if (p - marks->at >= 64)
+        find_marks(marks, p);
+    else
+        marks->bits &= ~UINT64_C(0) << (p - marks->at);
 }
 
 /* ------------------------------------------------------------------ tokens
 
    Each function takes the place where a token begins and returns the place after it, or NULL. */
 
-/* What a text has that some readers care about, as bits. */
-enum {
-    HAS_ESCAPE = 1,
-    HAS_REWRITTEN = 2, /* an escape that `perfetto_text` may write in another way */
-    HAS_NULL = 4,
-    HAS_TS = 8,
-    HAS_DUR = 16,
-};
+/* What a line has that some readers care about, as bits. REWRITTEN: an escape that `perfetto_text` may write in another
+   way. PROCESS: its category is that of processes of a build. */
+enum { ESCAPE = 1, REWRITTEN = 2, NULLS = 4, TS = 8, DUR = 16, PROCESS = 32 };
 
 ALWAYS_INLINE int is_digit(unsigned char c) { return (unsigned char)(c - '0') <= 9; }
 
@@ -139,7 +147,7 @@ static Text after_escape(Text p) {
 }
 
 ALWAYS_INLINE unsigned kind_of_escape(Text p) {
-    return HAS_ESCAPE | (p[1] == 'u' || (p[1] == '\\' && p[2] == '"') ? HAS_REWRITTEN : 0);
+    return ESCAPE | (p[1] == 'u' || (p[1] == '\\' && p[2] == '"') ? REWRITTEN : 0);
 }
 
 ALWAYS_INLINE int continues(unsigned char c) { return (c & 0xc0) == 0x80; }
@@ -165,12 +173,15 @@ static Text after_utf8(Text p) {
     return p;
 }
 
-/* From behind the opening quote to behind the closing one. */
-ALWAYS_INLINE Text after_string(Text p, Text end, Window *window, unsigned *seen) {
+/* From an opening quote, whose mark is the next one, to behind the closing one. */
+ALWAYS_INLINE Text after_string(Marks *marks, unsigned *seen) {
+    take_mark(marks);
     for (;;) {
-        p = next_mark(p, end, window);
-        if (LIKELY(*p == '"'))
+        Text p = next_mark(marks);
+        if (LIKELY(*p == '"')) {
+            take_mark(marks);
             return p + 1;
+        }
         if (*p == '\\') {
             *seen |= kind_of_escape(p);
             p = after_escape(p);
@@ -179,51 +190,62 @@ ALWAYS_INLINE Text after_string(Text p, Text end, Window *window, unsigned *seen
         }
         if (!p)
             return NULL;
+        take_marks(marks, p);
     }
 }
 
-ALWAYS_INLINE Text after_digits(Text p) {
-    while (is_digit(*p))
+/* Behind the digits at `p`. */
+ALWAYS_INLINE Text after_digits(Text p, Text end) {
+#ifdef __SSE2__
+    if (LIKELY(end - p >= 16)) {
+        __m128i v = _mm_sub_epi8(_mm_loadu_si128((const __m128i *)p), _mm_set1_epi8('0'));
+        unsigned digits = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(9)), v));
+        p += __builtin_ctz(~digits);
+        if (LIKELY(digits != 0xffff))
+            return p;
+    }
+#endif
+    while (p < end && is_digit(*p))
         p++;
     return p;
 }
 
 /* A number that surely fits a double, and that Perfetto reads. */
-ALWAYS_INLINE Text after_number(Text p) {
+ALWAYS_INLINE Text after_number(Text p, Text end) {
     if (*p == '-')
         p++;
     Text start = p;
-    p = after_digits(p);
-    Py_ssize_t magnitude = p - start; /* below 10 to this power */
-    if (magnitude == 0 || (*start == '0' && magnitude > 1))
+    p = after_digits(p, end);
+    if (p == start || p - start > MAX_DIGITS || (*start == '0' && p - start > 1))
         return NULL;
     if (*p == '.') {
         start = ++p;
-        p = after_digits(p);
+        p = after_digits(p, end);
         if (p == start || p - start > MAX_DECIMALS)
             return NULL;
     }
     if (UNLIKELY((*p | 32) == 'e')) {
-        p++;
-        int negative = *p == '-';
-        if (negative || *p == '+')
-            p++;
-        start = p;
-        int exponent = 0;
-        for (; is_digit(*p); p++)
-            if (exponent <= MAX_MAGNITUDE)
-                exponent = exponent * 10 + (*p - '0');
-        if (p == start)
+        start = p += p[1] == '-' || p[1] == '+' ? 2 : 1;
+        p = after_digits(p, end);
+        if (p == start || p - start > 2)
             return NULL;
-        if (!negative)
-            magnitude += exponent;
     }
-    return magnitude <= MAX_MAGNITUDE ? p : NULL;
+    return p;
 }
 
-ALWAYS_INLINE Text after_blanks(Text p) {
-    while (UNLIKELY(*p == ' ' || *p == '\t' || *p == '\r'))
-        p++;
+ALWAYS_INLINE int begins_with(Text p, const char *prefix) {
+    while (*prefix && *p == (unsigned char)*prefix)
+        p++, prefix++;
+    return !*prefix;
+}
+
+/* Tabs and carriage returns are marks, too. */
+ALWAYS_INLINE Text after_blanks(Text p, Marks *marks) {
+    if (LIKELY(*p > ' '))
+        return p;
+    for (; *p == ' ' || *p == '\t' || *p == '\r'; p++)
+        if (*p != ' ')
+            take_mark(marks);
     return p;
 }
 
@@ -240,18 +262,19 @@ ALWAYS_INLINE unsigned char phase_at(Text value) {
 
 /* Looks at a field of an event itself; 0 if Python has to. */
 ALWAYS_INLINE int take_field(Text key, Py_ssize_t length, Text value, unsigned *seen, unsigned char *phase) {
-    unsigned field = 0;
-    if (length == 2 && key[0] == 'p' && key[1] == 'h')
+#define KEY_IS(name) (length == sizeof name - 1 && !memcmp(key, name, sizeof name - 1))
+    if (KEY_IS("ph"))
         return (*phase = phase_at(value)) != 0;
-    if (length == 5 && !memcmp(key, "begin", 5)) /* it may name a begin mark */
+    if (KEY_IS("begin")) /* it may name a begin mark */
         return 0;
-    if (length == 2 && key[0] == 't' && key[1] == 's')
-        field = HAS_TS;
-    else if (length == 3 && !memcmp(key, "dur", 3))
-        field = HAS_DUR;
-    else if ((length != 3 || memcmp(key, "tts", 3)) && (length != 4 || memcmp(key, "tdur", 4)))
+    if (KEY_IS("ts"))
+        *seen |= TS;
+    else if (KEY_IS("dur"))
+        *seen |= DUR;
+    else if (KEY_IS("cat"))
+        return *seen |= begins_with(value, "\"process\"") ? PROCESS : 0, 1;
+    else if (!KEY_IS("tts") && !KEY_IS("tdur"))
         return 1;
-    *seen |= field;
     return *value == '-' || is_digit(*value); /* a number in a string is for Python */
 }
 
@@ -259,13 +282,13 @@ ALWAYS_INLINE int take_field(Text key, Py_ssize_t length, Text value, unsigned *
 ALWAYS_INLINE int is_event(unsigned seen, unsigned char phase) {
     if (phase == 'M')
         return 1;
-    if (!phase || !(seen & HAS_TS) || (phase == 'X' && !(seen & HAS_DUR)))
+    if (!phase || !(seen & TS) || (phase == 'X' && !(seen & DUR)))
         return 0;
-    return phase != 'C' || !(seen & HAS_NULL); /* Python takes nulls out of counters */
+    return phase != 'C' || !(seen & NULLS); /* Python takes nulls out of counters */
 }
 
 /* The place after an object that is good, or NULL. A stack of the brackets that are due keeps this free of recursion. */
-ALWAYS_INLINE Text after_object(Text p, Text end, Window *window, Mode mode, unsigned *rewritten) {
+ALWAYS_INLINE Text after_object(Text p, Marks *marks, Mode mode, unsigned *line_has) {
     unsigned char closing[MAX_DEPTH];
     int depth = 0;
     unsigned seen = 0;
@@ -277,28 +300,27 @@ open:
     if (UNLIKELY(depth == MAX_DEPTH))
         return NULL;
     closing[depth++] = *p == '{' ? '}' : ']';
-    p = after_blanks(p + 1);
+    p = after_blanks(p + 1, marks);
     if (*p == closing[depth - 1])
         goto close;
     if (closing[depth - 1] == ']')
         goto value;
 key:
-    if (UNLIKELY(*p != '"'))
+    if (UNLIKELY(*p != '"') && *(p = after_blanks(p, marks)) != '"')
         return NULL;
     Text name = p + 1;
     unsigned seen_in_name = 0;
-    p = after_string(name, end, window, &seen_in_name);
+    p = after_string(marks, &seen_in_name);
     if (UNLIKELY(!p))
         return NULL;
     Py_ssize_t length = p - 1 - name;
-    p = after_blanks(p);
-    if (UNLIKELY(*p != ':'))
+    if (UNLIKELY(*p != ':') && *(p = after_blanks(p, marks)) != ':')
         return NULL;
-    p = after_blanks(p + 1);
+    p = after_blanks(p + 1, marks);
     if (mode == EVENTS) {
         seen |= seen_in_name;
         if (depth == 1) {
-            if (UNLIKELY(seen_in_name & HAS_ESCAPE)) /* it may be "ts" in disguise */
+            if (UNLIKELY(seen_in_name & ESCAPE)) /* it may be "ts" in disguise */
                 return NULL;
             if (!take_field(name, length, p, &seen, &phase))
                 return NULL;
@@ -307,39 +329,31 @@ key:
 value:
     switch (*p) {
     case '"':
-        p = after_string(p + 1, end, window, &seen);
-        if (UNLIKELY(!p))
-            return NULL;
+        p = after_string(marks, &seen);
         break;
     case '{': case '[':
         goto open;
     case 't':
-        if (p[1] != 'r' || p[2] != 'u' || p[3] != 'e')
-            return NULL;
-        p += 4;
+        p = begins_with(p, "true") ? p + 4 : NULL;
         break;
     case 'f':
-        if (p[1] != 'a' || p[2] != 'l' || p[3] != 's' || p[4] != 'e')
-            return NULL;
-        p += 5;
+        p = begins_with(p, "false") ? p + 5 : NULL;
         break;
     case 'n':
-        if (p[1] != 'u' || p[2] != 'l' || p[3] != 'l')
-            return NULL;
-        seen |= HAS_NULL;
-        p += 4;
+        seen |= NULLS;
+        p = begins_with(p, "null") ? p + 4 : NULL;
         break;
     default:
-        p = after_number(p);
-        if (UNLIKELY(!p))
-            return NULL;
+        p = after_number(p, marks->end);
     }
+    if (UNLIKELY(!p))
+        return NULL;
 next:
-    p = after_blanks(p);
-    if (LIKELY(*p == ',')) {
-        p = after_blanks(p + 1);
+    if (LIKELY(*p == ',') || *(p = after_blanks(p, marks)) == ',') {
+        p++;
         if (closing[depth - 1] == '}')
             goto key;
+        p = after_blanks(p, marks);
         goto value;
     }
     if (UNLIKELY(*p != closing[depth - 1]))
@@ -350,17 +364,11 @@ close:
         goto next;
     if (mode == EVENTS && !is_event(seen, phase))
         return NULL;
-    *rewritten |= seen & HAS_REWRITTEN;
+    *line_has |= seen;
     return p;
 }
 
 /* ------------------------------------------------------------------ many lines */
-
-ALWAYS_INLINE int begins_with(Text p, const char *prefix) {
-    while (*prefix && *p == (unsigned char)*prefix)
-        p++, prefix++;
-    return !*prefix;
-}
 
 /* Whether a line begins as those that only the daemon writes, OWN_PREFIXES in core/own_prefixes.py; of events, whether it is no
    event of a trace.json: a clock line or a begin mark. */
@@ -377,27 +385,24 @@ ALWAYS_INLINE int is_special(Text p, Mode mode) {
     return begins_with(p, " full: later events are refused\",") || begins_with(p, "rd: ");
 }
 
-typedef struct {
-    Py_ssize_t lines, bytes;
-    unsigned rewritten;
-} Plain;
+typedef struct { Py_ssize_t lines, bytes; unsigned seen; } Plain;
 
 ALWAYS_INLINE Plain scan(Text text, Py_ssize_t length, Mode mode) {
     Plain plain = {0, 0, 0};
     while (length && text[length - 1] != '\n')
         length--;
     Text p = text, end = text + length;
-    Window window = {text - 64, 0};
+    Marks marks = {text - 64, end, 0};
     while (p < end) {
-        unsigned rewritten = 0;
+        unsigned seen = 0;
         if (UNLIKELY(is_special(p, mode)))
             break;
-        Text q = after_object(p, end, &window, mode, &rewritten);
+        Text q = after_object(p, &marks, mode, &seen);
         if (UNLIKELY(!q || *q != '\n'))
             break;
-        p = q + 1;
+        p = take_mark(&marks) + 1;
         plain.lines++;
-        plain.rewritten |= rewritten;
+        plain.seen |= seen;
     }
     plain.bytes = p - text;
     return plain;
@@ -435,10 +440,9 @@ static const char *choose_scanner(void) {
 static void join(char *out, Text p, Py_ssize_t length) {
     for (Text end = p + length; p < end;) {
         Text newline = memchr(p, '\n', (size_t)(end - p));
-        *out++ = ',';
-        *out++ = '\n';
-        memcpy(out, p, (size_t)(newline - p));
-        out += newline - p;
+        memcpy(out, ",\n", 2);
+        memcpy(out + 2, p, (size_t)(newline - p));
+        out += 2 + (newline - p);
         p = newline + 1;
     }
 }
@@ -447,12 +451,11 @@ static void join(char *out, Text p, Py_ssize_t length) {
 
    Blocks are bytes objects, which nobody changes while the interpreter is free for others. */
 
-#define WITHOUT_GIL(bytes, work)                                                   \
-    do {                                                                           \
-        PyThreadState *state = (bytes) >= GIL_BYTES ? PyEval_SaveThread() : NULL;  \
-        work;                                                                      \
-        if (state)                                                                 \
-            PyEval_RestoreThread(state);                                           \
+#define WITHOUT_GIL(bytes, work)                                                  \
+    do {                                                                          \
+        PyThreadState *state = (bytes) >= GIL_BYTES ? PyEval_SaveThread() : NULL; \
+        work;                                                                     \
+        state ? PyEval_RestoreThread(state) : (void)0;                            \
     } while (0)
 
 static PyObject *plain_lines(PyObject *Py_UNUSED(module), PyObject *block) {
@@ -465,7 +468,7 @@ static PyObject *plain_lines(PyObject *Py_UNUSED(module), PyObject *block) {
     return Py_BuildValue("nn", plain.lines, plain.bytes);
 }
 
-static PyObject *plain_events(PyObject *Py_UNUSED(module), PyObject *args) {
+static PyObject *plain_elements(PyObject *Py_UNUSED(module), PyObject *args) {
     PyObject *block, *elements;
     char *text;
     Py_ssize_t length, start;
@@ -477,14 +480,14 @@ static PyObject *plain_events(PyObject *Py_UNUSED(module), PyObject *args) {
     length -= start;
     Plain plain;
     WITHOUT_GIL(length, plain = scan_events((Text)text, length));
-    if (plain.rewritten)
-        return Py_BuildValue("nnO", plain.lines, plain.bytes, Py_None);
+    if (plain.seen & REWRITTEN)
+        return Py_BuildValue("nnOi", plain.lines, plain.bytes, Py_None, plain.seen & PROCESS);
     elements = PyBytes_FromStringAndSize(NULL, plain.bytes + plain.lines);
     if (!elements)
         return NULL;
     char *out = PyBytes_AsString(elements);
     WITHOUT_GIL(plain.bytes, join(out, (Text)text, plain.bytes));
-    return Py_BuildValue("nnN", plain.lines, plain.bytes, elements);
+    return Py_BuildValue("nnNi", plain.lines, plain.bytes, elements, plain.seen & PROCESS);
 }
 
 /* ------------------------------------------------------------------ plain lines, from sockets to a log
@@ -573,7 +576,7 @@ static PyObject *burst(PyObject *Py_UNUSED(module), PyObject *args) {
 
 static PyMethodDef methods[] = {
     {"plain_lines", plain_lines, METH_O, DOC("plain_lines(block, /)")},
-    {"plain_events", plain_events, METH_VARARGS, DOC("plain_events(block, start, /)")},
+    {"plain_elements", plain_elements, METH_VARARGS, DOC("plain_elements(block, start, /)")},
     {"pump", pump, METH_VARARGS, DOC("pump(socket, log, partial, /)")},
     {"burst", burst, METH_VARARGS, DOC("burst(listener, log, hello, most, /)")},
     {NULL, NULL, 0, NULL},

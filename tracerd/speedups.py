@@ -14,10 +14,11 @@ plain_lines: Callable[[bytes], tuple[int, int]] | None = None
 """Of a block: how many of its first lines are strict JSON objects as they are, and none of the daemon's own lines, and
 the number of their bytes."""
 
-plain_events: Callable[[bytes, int], tuple[int, int, bytes | None]] | None = None
+plain_elements: Callable[[bytes, int], tuple[int, int, bytes | None, int]] | None = None
 """Of a block, from a place on: how many of its first lines may enter a trace.json as they are, and are no clock line,
 no begin mark and no end of one; the number of their bytes, and these lines as elements of a JSON array, a comma and a
-newline before each; None instead of this text if `perfetto_text` has to see the lines first."""
+newline before each; None instead of this text if `perfetto_text` has to see the lines first. Then 0 if none of them has
+the category `process`."""
 
 Pumped = tuple[int, int, int, int, bytes]
 """What `pump` did: the number of bytes that it received, none at the end of the connection; of lines and bytes that it
@@ -51,9 +52,9 @@ if not os.environ.get(PURE_PYTHON_VARIABLE):
     try:
         from tracerd import _speedups
 
-        _found = (_speedups.plain_lines, _speedups.plain_events, _speedups.pump, _speedups.burst)
+        _found = (_speedups.plain_lines, _speedups.plain_elements, _speedups.pump, _speedups.burst)
     except (ImportError, AttributeError):  # there is none, or that of an earlier version in a checkout
         pass
     else:
-        plain_lines, plain_events, pump, burst = _found
+        plain_lines, plain_elements, pump, burst = _found
         implementation = f"C, {_speedups.INSTRUCTIONS}"

@@ -4,14 +4,18 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.builds.traces import ROOT, Trace, document
+from tests.commands import invoke
+from tests.core.test_speedups import native
 from tests.perfetto.judge import Judge
 from tracerd.builds.lanes import MAX_DEPTH, NO_PARENT, Slot, place
 from tracerd.builds.layout import laid_out
 from tracerd.builds.mentions import may_have_lanes
+from tracerd.trace_json import export, perfetto
 
 STRANGER = 1
 """What started a process that is no child of the command."""
@@ -107,6 +111,45 @@ def test_what_cannot_have_lanes_is_left_as_it_is() -> None:
     assert not may_have_lanes(others)
     assert sorted(b"".join(laid_out(others, None)).splitlines(keepends=True)) == sorted(others)
     assert others != lines
+
+
+STEPS = Trace()
+STEPS.step("make", 0, 400)
+STEPS.step("cc a.c", 100, 200)
+KILLED = (
+    b'{"ph":"M","name":"tracerd_begin","pid":1,"tid":1,"ts":1,"args":'
+    b'{"mark":"1","name":"cc","cat":"process","process":"cc"}}\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("last", "has_process"),
+    [
+        (b'{"ph":"i","ts":1,"name":"process","args":{"cat":"process"}}\n', False),
+        (STEPS.block, True),
+        (STEPS.block.replace(b'"cat":"process"', b'"cat" :\t"process"'), True),
+        (STEPS.block.replace(b'"ph":', b'"\\u0062":1,"ph":'), True),
+        (KILLED, True),
+        (b"no JSON\n" + STEPS.block, True),
+    ],
+    ids=["none", "plain", "blanks", "escapes in a key", "one that never ended", "behind a bad line"],
+)
+@pytest.mark.parametrize("is_native", [False, pytest.param(True, marks=native)])
+def test_a_file_is_laid_out_as_stdout_wherever_a_process_is_shown(
+    last: bytes, has_process: bool, is_native: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not is_native:
+        for module in (export, perfetto):
+            monkeypatch.setattr(module, "plain_elements", None)
+    log, out = tmp_path / "t.jsonl", tmp_path / "t.json"
+    others = b"".join(b'{"ph":"i","ts":%d,"name":"other","pid":1,"tid":1}\n' % at for at in range(1000))
+    log.write_bytes(others * (2 * export.EXPORT_BLOCK_BYTES // len(others) + 1) + last)
+    done = invoke("get-tef", log)
+    assert invoke("get-tef", log, "-o", out).stderr == done.stderr
+    assert out.read_bytes() == done.stdout
+    assert may_have_lanes([last]) or not has_process
+    as_recorded = invoke("get-tef", log, "--layout", "processes").stdout
+    assert (done.stdout != as_recorded) == (has_process and last is not KILLED)
 
 
 def test_of_steps_that_were_killed_together_each_is_on_the_row_of_failures() -> None:

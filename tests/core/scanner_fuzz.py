@@ -94,7 +94,7 @@ def run(count: int, seed: int) -> int:
     from tracerd.trace_json.begin_marks import without_end
 
     assert speedups.plain_lines
-    assert speedups.plain_events
+    assert speedups.plain_elements
     rng = random.Random(seed)
     lines = seeds()
     done = stops = 0
@@ -116,10 +116,11 @@ def run(count: int, seed: int) -> int:
             at += length + len(line) + 1
         at = 0
         while at < len(block):
-            number, length, elements = speedups.plain_events(block, at)
+            number, length, elements, _ = speedups.plain_elements(block, at)
             passed = block[at : at + length]
             assert passed.count(b"\n") == number, f"seed {seed}: {block!r}"
-            with mock.patch.object(perfetto, "plain_events", None), mock.patch.object(core_lines, "plain_lines", None):
+            in_python = mock.patch.object(perfetto, "plain_elements", None)
+            with in_python, mock.patch.object(core_lines, "plain_lines", None):
                 for line in passed.split(b"\n")[:-1]:
                     assert perfetto.export_line(line) is line, f"seed {seed}: {line!r}"
                     assert not line.startswith((CLOCK_PREFIX, BEGIN_PREFIX)), f"seed {seed}: {line!r}"

@@ -1,12 +1,15 @@
 """A client that has sent everything and gone before it is accepted is served as any other is."""
 
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import cast
 
 import pytest
 
+from tests.core.test_speedups import native
 from tests.harness import Client, Daemon, event, short_dir, wait_until
 from tracerd.trace_id import new
 from tracerd.traces.retention import is_in_use
@@ -91,6 +94,19 @@ def test_whether_a_client_was_there_before_it_makes_no_difference(shared_daemon:
     assert left_by(shared_daemon, new().encode(), in_a_row, b"") == left_by(
         shared_daemon, new().encode(), one_by_one, b""
     )
+
+
+@native
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_after_one_client_of_a_trace_the_next_is_accepted_in_c(tmp_path: Path) -> None:
+    calls = tmp_path / "calls"
+    with short_dir() as home:
+        with Daemon(home, before=["strace", "-o", calls, "-e", "trace=accept4", "--"]) as daemon:
+            in_pieces(daemon, b"t", event(1))
+            in_pieces(daemon, b"t", event(2))
+            assert daemon.numbers_so_far("t") == [1, 2]
+            daemon.session(b"DIE\n")  # a signal would be for strace
+    assert "NULL, NULL, SOCK_CLOEXEC" in calls.read_text()  # Python asks for the address
 
 
 def test_more_clients_than_are_accepted_in_a_turn_are_served(daemon: Daemon) -> None:

@@ -51,7 +51,7 @@ def exported(*blocks: bytes) -> tuple[list[bytes], Summary]:
 def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "without":
         for module in (export, perfetto):
-            monkeypatch.setattr(module, "plain_events", None)
+            monkeypatch.setattr(module, "plain_elements", None)
 
 
 CASES = {

@@ -105,7 +105,7 @@ def test_what_perfetto_misreads_does_not_reach_it(
     line: bytes, expected: bytes | BadLine, with_extension: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not with_extension:
-        monkeypatch.setattr(perfetto, "plain_events", None)
+        monkeypatch.setattr(perfetto, "plain_elements", None)
         monkeypatch.setattr(core_lines, "plain_lines", None)
     assert export_line(line) == expected
     if expected != line:

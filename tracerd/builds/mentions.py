@@ -1,10 +1,8 @@
 """Whether a log can be about a build at all; apart from what lays builds out, which takes a while to import."""
 
 from collections.abc import Iterable
-from typing import Final
 
-_STEP: Final = b'"process"'
-"""What each line holds that shows a process of a build: it is its category."""
+from tracerd.trace_json.perfetto import PROCESS_TEXT
 
 
 def may_have_lanes(blocks: Iterable[bytes]) -> bool:
@@ -12,4 +10,4 @@ def may_have_lanes(blocks: Iterable[bytes]) -> bool:
 
     To read a log once more, for this, takes a tenth of the time in which `laid_out` looks at it.
     """
-    return any(block.rfind(_STEP) >= 0 for block in blocks)
+    return any(block.rfind(PROCESS_TEXT) >= 0 for block in blocks)

@@ -1,5 +1,6 @@
 """`tracerd get-tef`: a trace, or a part of it, as a trace.json; from its file and without the daemon."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,14 +129,25 @@ def _write_all(source: "Source", target: Target, progress: Progress, layout: str
     from dataclasses import replace
 
     from tracerd.builds.mentions import may_have_lanes
-    from tracerd.trace_json.export import write_tef
+    from tracerd.trace_json.export import ProcessShownError, write_tef
 
     snapshot = replace(source.snapshot(), transform=_redacted if redacts else None)
-    if layout is None and source.log is not None and not may_have_lanes(source.stored_blocks(snapshot)):
-        layout = PROCESSES
-    blocks = source.stored_blocks(snapshot) if layout == PROCESSES else _laid_out(source, snapshot, layout)
-    with no_gc(), target.sink(target.output) as sink:
-        return write_tef(snapshot, sink, Reading(source, progress).read, blocks, source.verify)
+
+    def write(layout: str | None, *, refuses_processes: bool = False) -> "Summary":
+        blocks = source.stored_blocks(snapshot) if layout == PROCESSES else _laid_out(source, snapshot, layout)
+        read = Reading(source, progress).read
+        with no_gc(), target.sink(target.output) as sink:
+            return write_tef(
+                snapshot, sink, read, blocks, source.verify, is_ahead=True, refuses_processes=refuses_processes
+            )
+
+    if layout is None and source.log is not None:
+        if not is_stream(target.output):  # it can be begun anew, which costs less than to look for processes before
+            with suppress(ProcessShownError):
+                return write(PROCESSES, refuses_processes=True)
+        elif not may_have_lanes(source.stored_blocks(snapshot)):
+            layout = PROCESSES
+    return write(layout)
 
 
 def _laid_out(source: "Source", snapshot: "Snapshot", layout: str | None) -> "Iterator[bytes]":

@@ -31,7 +31,7 @@ RESOLVE_S = 5.0
 
 SHOWN_PATH = 200
 
-STEP_BACK_S = 0.001
+STEP_BACK_S = 0.0005
 """How long an export lets the interpreter go, after each block, while clients are being read from. A thread that only
 computes is given the interpreter for 5 ms whenever the reader waits for the kernel, so it would take most of it."""
 

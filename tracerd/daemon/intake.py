@@ -146,7 +146,7 @@ class Intake:
         return served + 1
 
     def _serve_burst(self, listener: socket.socket, most: int) -> tuple[int, Accepted | None]:
-        """How many clients were served as by `_serve_whole`, all of the trace of the last one, and the next client."""
+        """How many clients were served as by `_serve_whole`, all of the trace of the last that went, and the next client."""
         trace_id = self._last_visited
         log = self._log(trace_id)
         if trace_id and log and (done := log.burst(listener.fileno(), b"OPEN %b\n" % trace_id.encode(), most)):
@@ -239,6 +239,8 @@ class Intake:
             if ended:
                 connection.reading = False
                 self._readable.remove(connection)
+                if self._state.only_trace is None:  # else OPEN says nothing
+                    self._last_visited = self._state.clients[client].trace_id or self._last_visited
                 self._performer.perform(self._state.disconnect(client, now_s))
             self.check_for_ends()
             if (unfinished := len(reader.partial)) != connection.unfinished_bytes:

@@ -19,19 +19,21 @@ from tracerd import __version__
 from tracerd.core.lines import BadLine, check_line
 from tracerd.core.own_prefixes import CLOCK_PREFIX
 from tracerd.errors import ExportError, UnsafePathError
-from tracerd.speedups import plain_events
+from tracerd.speedups import plain_elements
 from tracerd.store.log import BLOCK_BYTES
 from tracerd.store.own_lines import ClockReadings, decode_clock
 from tracerd.store.packed import parts
 from tracerd.store.rejects import read_rejects, rejects_path
 from tracerd.store.snapshot import Snapshot
 from tracerd.store.temporary import replacing
+from tracerd.trace_json.ahead import checked
 from tracerd.trace_json.begin_marks import PASSED_OVER, OpenMarks
 from tracerd.trace_json.perfetto import export_elements, export_line, export_run, join_events
 from tracerd.trace_json.tef import HEAD, SEPARATOR, tail
 
-EXPORT_BLOCK_BYTES = 4 * BLOCK_BYTES if plain_events else BLOCK_BYTES
-"""With the extension the interpreter is free for others while a block is scanned: then fewer turns cost them less."""
+EXPORT_BLOCK_BYTES = 8 * BLOCK_BYTES if plain_elements else BLOCK_BYTES
+"""With the extension the interpreter is free for others while a block is scanned: then fewer turns cost them less. Of
+twice as much malloc gives the memory back to the system each time."""
 
 FIRST_LEFT_OUT = 5
 """How many of the lines left out are reported one by one."""
@@ -40,6 +42,10 @@ _PASSED_OVER_LINE = PASSED_OVER + b"\n"
 
 Progress = Callable[[int], None]
 """Called after each block with its size in bytes; it may raise to give the export up."""
+
+
+class ProcessShownError(Exception):
+    """See `refuses_processes` of `write_tef`."""
 
 
 class Sink(Protocol):
@@ -85,6 +91,9 @@ def write_tef(
     progress: Progress = lambda _: None,
     blocks: Iterable[bytes] | None = None,
     verify: Verify = lambda _: "",
+    *,
+    is_ahead: bool = False,
+    refuses_processes: bool = False,
 ) -> Summary:
     """Write a trace as one JSON document.
 
@@ -94,14 +103,18 @@ def write_tef(
         progress: Called after each block.
         blocks: What to read instead of the log, in blocks of whole lines.
         verify: Called before the document is ended, and begun if there is no event.
+        is_ahead: Let a thread check the next block meanwhile, where it can.
+        refuses_processes: Give up at the first process of a build.
 
     Raises:
         ExportError: The log cannot be read.
+        ProcessShownError: See `refuses_processes`.
         OSError: The sink cannot be written.
     """
     summary = Summary()
     head = HEAD
-    for text in _events(log_blocks(source) if blocks is None else blocks, summary, source, progress):
+    blocks = log_blocks(source) if blocks is None else blocks
+    for text in _events(blocks, summary, source, progress, is_ahead=is_ahead, refuses_processes=refuses_processes):
         if head:
             sink.write(head + text.removeprefix(SEPARATOR))
             head = b""
@@ -126,19 +139,32 @@ def metadata(source: Snapshot, summary: Summary, missing: str) -> dict[str, obje
     }
 
 
-def _events(blocks: Iterable[bytes], summary: Summary, source: Snapshot, progress: Progress) -> Iterator[bytes]:
+def _events(
+    blocks: Iterable[bytes],
+    summary: Summary,
+    source: Snapshot,
+    progress: Progress,
+    *,
+    is_ahead: bool,
+    refuses_processes: bool,
+) -> Iterator[bytes]:
     """The events of a log as pieces of a JSON array; all have a comma before them, the first one too."""
     marks = OpenMarks()
     line_no = 1
-    for stored in chain(blocks, marks.unfinished()):
-        # The extension stops at what concerns marks: so most blocks need not be searched for them.
-        is_resolved = not plain_events or source.transform is not None
+    # The extension stops at what concerns marks: so most blocks need not be searched for them.
+    is_searched = not plain_elements or source.transform is not None
+    is_ahead = is_ahead and not is_searched
+    for stored, found in chain(checked(blocks, is_ahead=is_ahead), checked(marks.unfinished(), is_ahead=False)):
+        is_resolved = is_searched
         block = marks.taken_out_of(stored) if is_resolved else stored
         if source.transform:
             block = source.transform(block)
-        at = 0
+        at, known = 0, found
         while at < len(block):
-            count, at, text, doubtful = export_elements(block, at)
+            count, at, text, doubtful, may_show_process = known or export_elements(block, at)
+            known = None
+            if may_show_process and refuses_processes:
+                raise ProcessShownError
             line_no += count
             summary.events += count
             if text:

@@ -7,14 +7,14 @@ import json
 import math
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from tracerd.core.json_text import MAX_DECIMALS, NUMBER, mask, may_overflow, outside_strings
 from tracerd.core.lines import TOO_DEEP, BadLine, check_line, decode_run, shortened
 from tracerd.core.own_prefixes import CLOCK_PREFIX
-from tracerd.speedups import plain_events
+from tracerd.speedups import plain_elements
 from tracerd.trace_json.tef import (
     COMPLETE,
     COUNTER,
@@ -54,8 +54,8 @@ def export_run(block: bytes) -> int | None:
     Numbers in strings, unusual phases and, with the extension, what concerns clocks and begin marks are left to
     `export_line`.
     """
-    if plain_events:
-        count, length, _ = plain_events(block, 0)
+    if plain_elements:
+        count, length, _, _ = plain_elements(block, 0)
         return count if length == len(block) else None
     events = decode_run(block, _EVENTS)
     if events is None:
@@ -79,12 +79,18 @@ class Elements(NamedTuple):
         stop: Where the next line begins.
         text: What to write of them: elements of a JSON array, with a comma and a newline before each.
         doubtful: Where the next lines end that have to be checked one by one; `stop` if there are none.
+        may_show_process: False if none of these lines, first or doubtful, shows a process of a build.
     """
 
     lines: int
     stop: int
     text: bytes
     doubtful: int
+    may_show_process: bool
+
+
+PROCESS_TEXT: Final = b'"process"'
+"""What each line holds that shows a process of a build: it is its category."""
 
 
 def export_elements(block: bytes, start: int) -> Elements:
@@ -92,17 +98,19 @@ def export_elements(block: bytes, start: int) -> Elements:
 
     No clock line is among the first ones, nor, with the extension, a begin mark or a line that names one.
     """
-    if plain_events:
-        count, length, text = plain_events(block, start)
+    if plain_elements:
+        count, length, text, is_shown = plain_elements(block, start)
         end = start + length
         text = join_events(block[start:end]) if text is None else text
-        return Elements(count, end, text, block.find(b"\n", end) + 1 or len(block))
+        doubtful = block.find(b"\n", end) + 1 or len(block)
+        return Elements(count, end, text, doubtful, bool(is_shown) or block.find(PROCESS_TEXT, end, doubtful) >= 0)
     stop = _next_clock(block, start)
     if start == stop:
-        return Elements(0, start, b"", block.find(b"\n", start) + 1 or len(block))
+        return Elements(0, start, b"", block.find(b"\n", start) + 1 or len(block), may_show_process=False)
     run = block[start:stop]
     count = export_run(run) or 0
-    return Elements(count, stop, join_events(run), stop) if count else Elements(0, start, b"", stop)
+    is_shown = run.rfind(PROCESS_TEXT) >= 0
+    return Elements(count, stop, join_events(run), stop, is_shown) if count else Elements(0, start, b"", stop, is_shown)
 
 
 def _next_clock(block: bytes, start: int) -> int:
