@@ -142,6 +142,11 @@ def test_what_stands_there_stays_if_a_trace_cannot_be_read(log: Path, tmp_path: 
         done = tracerd("export", log, broken, option, target)
         assert (done.returncode, done.stderr.count(b"\n")) == (1, 1), done.stderr
         assert target.read_text() == "before"
+    (tmp_path / "there").mkdir()
+    for name in ("there", "new"):
+        assert tracerd("export", log, broken, "--parquet", tmp_path / name).returncode == 1
+    assert (tmp_path / "there").exists()
+    assert not (tmp_path / "new").exists()
     assert not list(tmp_path.glob(".tracerd*"))
 
 
