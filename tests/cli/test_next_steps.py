@@ -91,7 +91,7 @@ def test_a_list_of_nothing_says_so_on_a_terminal(home: Path, capfd: pytest.Captu
 WRONG_SQL = {
     "SELECT nme FROM spans": 'Candidate bindings: "name"',
     "SELECT count(*) FROM span": "does not exist; the tables are traces, events, spans",
-    "build-42": "Parser Error",
+    "SELEC 1": "Parser Error",
 }
 
 
