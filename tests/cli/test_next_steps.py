@@ -45,6 +45,9 @@ IN_AN_EMPTY_HOME = {
 
 MISTYPED = {
     "get-tif latest": "Did you mean 'get-tef'?",
+    "-d logs list": "'-d' goes behind the command: tracerd list -d ...",
+    "--json --dir=logs show t": "'--json' goes behind the command: tracerd show --json ...",
+    "--versoin": "Did you mean '--version'?",
     "xyz": "Try 'tracerd --help' for help.",
     "show latest --depht 1": "Did you mean '--depth'?",
     "show": "Missing argument 'TRACE'",
