@@ -1,6 +1,7 @@
 """`tracerd doctor`, as a person runs it."""
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,11 @@ def examine(home: Path, *arguments: str | Path, code: int | None = None, **envir
     env |= {"TRACERD_SOCKET": str(home / "s"), "TRACERD_DIR": str(home / "logs")}
     env |= {"PATH": "/nowhere"} | environ  # this machine's own units are none of the tests' business
     done = invoke("doctor", *arguments, **env)
+    return findings(done, code)
+
+
+def findings(done: "subprocess.CompletedProcess[bytes]", code: int | None = None) -> dict[str, tuple[str, str]]:
+    """What `tracerd doctor` has said of each subject: level and text."""
     assert done.stderr == b""
     found: dict[str, tuple[str, str]] = {}
     for line in done.stdout.decode().splitlines():

@@ -45,6 +45,9 @@ IN_AN_EMPTY_HOME = {
 
 MISTYPED = {
     "get-tif latest": "Did you mean 'get-tef'?",
+    "-d logs list": "'-d' goes behind the command: tracerd list -d ...",
+    "--json --dir=logs show t": "'--json' goes behind the command: tracerd show --json ...",
+    "--versoin": "Did you mean '--version'?",
     "xyz": "Try 'tracerd --help' for help.",
     "show latest --depht 1": "Did you mean '--depth'?",
     "show": "Missing argument 'TRACE'",
@@ -91,7 +94,7 @@ def test_a_list_of_nothing_says_so_on_a_terminal(home: Path, capfd: pytest.Captu
 WRONG_SQL = {
     "SELECT nme FROM spans": 'Candidate bindings: "name"',
     "SELECT count(*) FROM span": "does not exist; the tables are traces, events, spans",
-    "build-42": "Parser Error",
+    "SELEC 1": "Parser Error",
 }
 
 

@@ -143,16 +143,34 @@ def test_a_daemon_that_hangs_is_reported_and_loses_nothing(served: Sandbox, outp
     wait_until(lambda: log.exists() and b'"ph":"X"' in log.read_bytes(), "what was written meanwhile")
 
 
-def test_a_full_disk(served: Sandbox) -> None:
+@pytest.mark.parametrize("way", ["", "--all"])
+def test_a_full_disk(served: Sandbox, way: str) -> None:
+    """The log cannot be written either, and the daemon says that first."""
+    if way and shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
     pid = served.daemon_pid()
     assert pid
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
-    runs_all_the_same(served.exec("--", *COMMAND, input=b"in"), "")
-    done = served.exec("-o", "t.json", "--", *COMMAND, input=b"in")
+    waits = "events from here on wait in memory until the log can be written: File too large\n"
+    runs_all_the_same(served.exec("--", *COMMAND, input=b"in"), waits)
+    done = served.exec("-o", "t.json", *filter(None, [way]), "--", *COMMAND, input=b"in")
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
-    runs_all_the_same(done, "")
-    assert not (served.home / "t.json").exists()
+    why = f"cannot write {served.home}/t.json: File too large"
+    runs_all_the_same(done, f"t.json was not written: {why}; {waits}")
+    assert not [*served.home.glob("*t.json*")]
+
+
+def test_a_file_of_a_log_that_could_not_be_written(served: Sandbox) -> None:
+    """The file alone fits, for it is compressed."""
+    pid = served.daemon_pid()
+    assert pid
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+    done = served.exec("-o", "t.json.gz", "--", *COMMAND, "x" * 4096, input=b"in")
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+    why = "the log cannot be written: File too large"
+    runs_all_the_same(done, f"t.json.gz is written, but incomplete: {why}; events from here on wait in memory until")
 
 
 @pytest.mark.parametrize("output", ["/no/such/dir/t.json", "/dev/null", "logs/t.json"])

@@ -74,6 +74,23 @@ def test_a_server_that_does_not_answer_as_it_should(tmp_path: Path, command: str
     assert len(seen) == 1
 
 
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("--json", '{"n\ufffd":"a\ufffdb","x":[{"\ufffd":"\U0001f600"}]}\n'),
+        ("--csv", "n\\ud800,x\na\\udc00b,[{'\\ud800': '\U0001f600'}]\n"),
+    ],
+)
+def test_half_a_surrogate_pair_in_an_answer(option: str, expected: str) -> None:
+    """ClickHouse has no such text, but hands on what it finds in its column of JSON."""
+    names = rb'[{"name":"n\ud800","type":"String"},{"name":"x","type":"JSON"}]'
+    body = b'{"meta":' + names + rb',"data":[["a\udc00b",[{"\ud800":"\ud83d\ude00"}]]]}'
+    with server(Answer(200, {}, body)) as (port, _):
+        done = invoke("sql", "--engine", f"http://127.0.0.1:{port}/db", "SELECT 1", option)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode() == expected
+
+
 def test_a_server_that_is_down() -> None:
     with socket() as unused:
         unused.bind(("127.0.0.1", 0))

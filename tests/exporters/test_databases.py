@@ -84,6 +84,26 @@ def test_args_and_attributes_are_json(log: Path) -> None:
     assert tracerd("sql", log, query, "--csv").stdout.splitlines()[1:] == [b'O\'Brien,"""x"""']
 
 
+def test_what_json_does_not_know_is_text(log: Path) -> None:
+    query = "SELECT map([1, 2], ['a', NULL]) AS m, [{'x': 9223372036854775808}] AS nested, 18446744073709551616 AS n"
+    done = tracerd("sql", log, query, "--json")
+
+    expected = {"m": {"1": "a", "2": None}, "nested": [{"x": "9223372036854775808"}], "n": "18446744073709551616"}
+    assert (done.returncode, json.loads(done.stdout)) == (0, expected)
+
+
+@pytest.mark.parametrize("word", ["latest", "traces/t.jsonl", "a b.json"])
+def test_a_trace_is_no_query(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a b.json").touch()
+    done = tracerd("sql", word)
+
+    assert (done.returncode, done.stdout) == (2, b"")
+    example = "such as 'SELECT name, count(*) FROM spans GROUP BY name'"
+    expected = f"Error: {word!r} is no QUERY: give one behind the TRACE, {example}"
+    assert done.stderr.decode().splitlines()[-1] == expected
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -142,6 +162,11 @@ def test_what_stands_there_stays_if_a_trace_cannot_be_read(log: Path, tmp_path: 
         done = tracerd("export", log, broken, option, target)
         assert (done.returncode, done.stderr.count(b"\n")) == (1, 1), done.stderr
         assert target.read_text() == "before"
+    (tmp_path / "there").mkdir()
+    for name in ("there", "new"):
+        assert tracerd("export", log, broken, "--parquet", tmp_path / name).returncode == 1
+    assert (tmp_path / "there").exists()
+    assert not (tmp_path / "new").exists()
     assert not list(tmp_path.glob(".tracerd*"))
 
 

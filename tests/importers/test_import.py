@@ -174,6 +174,13 @@ def test_of_several_files_the_good_ones_come(daemon: Daemon, tmp_path: Path) -> 
     assert len(spans(daemon, "t")) == 4
 
 
+def test_a_directory_is_no_file(daemon: Daemon, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(text())
+    expected = f"{tmp_path}: it is a directory; name the files in it, such as {tmp_path}/*.json\n"
+    assert run(daemon, tmp_path) == (1, "", expected)
+    assert not [*daemon.dir.glob("*.jsonl")]
+
+
 def test_a_bomb_ends_at_the_limit(daemon: Daemon, tmp_path: Path) -> None:
     file = tmp_path / "bomb.gz"
     file.write_bytes(gzip.compress(b"[" + b" " * 5_000_000 + text()))

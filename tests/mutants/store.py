@@ -9,6 +9,7 @@ RETENTION = "tracerd/traces/retention.py"
 TEMPORARY = "tracerd/store/temporary.py"
 EXPORT = "tracerd/trace_json/export.py"
 TARGET = "tracerd/trace_json/target.py"
+PACKED = "tracerd/store/packed.py"
 PERFETTO = "tracerd/trace_json/perfetto.py"
 
 STORE = [
@@ -212,5 +213,13 @@ STORE = [
         "    for key, value in pairs:",
         "    for key, value in dict(pairs).items():",
         ("tests/core/test_lines.py::test_bad_event_is_left_out_with_a_reason",),
+    ),
+    Mutant(
+        "packed twice",
+        "lines that were packed while a reader opened the trace are read once",
+        PACKED,
+        " or opened.start or is_file_at(path, opened.log_fd):",
+        " or opened.start or True:",
+        ("tests/traces/test_packed_meanwhile.py::test_what_is_packed_twice_is_read_once",),
     ),
 ]

@@ -1,6 +1,5 @@
 """Where exports may go, and how they replace what is there."""
 
-import ctypes
 import gzip
 import os
 import stat
@@ -9,14 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.harness import Daemon, event, exported, short_dir
+from tests.store.other_user import without_roots_privileges
 from tests.store.refusals import settled_tree, tree, works
-
-
-def without_roots_privileges() -> None:
-    """Let root respect file modes, from its next exec on."""
-    libc = ctypes.CDLL(None)
-    for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-        libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
 
 
 def emit(daemon: Daemon, target: Path | bytes) -> list[bytes]:

@@ -13,10 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.harness import event, events
+from tests.traces.packing import CLOCK, append, free
 from tracerd.rows.follow import Live
-from tracerd.store import packed
-from tracerd.store.files import open_for_reading, pin
-from tracerd.store.log import LogWriter
+from tracerd.store.files import pin
 from tracerd.store.packed import is_packed, log_length, packed_path, parts
 from tracerd.store.snapshot import snapshot
 from tracerd.trace_json.export import log_blocks
@@ -24,12 +23,7 @@ from tracerd.traces.packing import TAIL_BYTES, pack
 from tracerd.traces.retention import Limits, enforce
 from tracerd.traces.stored import list_logs, list_traces, totals
 
-CLOCK = b'{"ph":"M","name":"tracerd_clock","args":{"monotonic_us":%d,"boottime_us":1,"realtime_us":1,"boot_id":""}}\n'
 KILLED = -9
-
-
-def free(_stack: ExitStack) -> None:
-    pass
 
 
 def in_use(_stack: ExitStack) -> None:
@@ -42,13 +36,6 @@ def lines_of(path: Path) -> bytes:
         assert opened.length == len(text) == log_length(path)
     assert b"".join(log_blocks(snapshot(path, "t"))) == text
     return text
-
-
-def append(path: Path, text: bytes) -> None:
-    """As a daemon does; a new log begins with a clock line."""
-    writer = LogWriter(path)
-    writer.append(text)
-    writer.close()
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -106,31 +93,6 @@ def test_a_new_log_is_no_log_that_was_taken(tmp_path: Path) -> None:
     append(path, second)  # its inode may be the same
 
     assert lines_of(path) == first + second
-
-
-def test_what_is_packed_while_a_reader_opens_the_trace_is_read_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "t.jsonl"
-    first, second = CLOCK % 1 + events(range(50)), CLOCK % 2 + events(range(50, 60))
-    for at in range(1, 3):
-        path.unlink(missing_ok=True)
-        packed_path(path).unlink(missing_ok=True)
-        append(path, first)
-        assert pack(path, free)
-        append(path, second)
-        opened: list[Path] = []
-
-        def open_late(file: Path, at: int = at, opened: list[Path] = opened) -> int:
-            opened.append(file)
-            if len(opened) == at:
-                assert pack(path, free)  # which opens both files itself
-            return open_for_reading(file)
-
-        monkeypatch.setattr(packed, "open_for_reading", open_late)
-        with parts(path) as found:
-            assert b"".join(found.blocks()) == first + second
-        monkeypatch.undo()
 
 
 def test_an_export_that_waits_keeps_both_files_from_being_replaced(tmp_path: Path) -> None:

@@ -31,6 +31,18 @@ class _Commands(click.Group):
         with _errors_in_one_line():  # --help and --version print here
             return super().make_context(info_name, args, parent, **extra)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does, and says where an option of a command belongs."""
+        words = [*args]
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            name = next((word for word in words if word in COMMANDS), None)
+            if name is None:
+                raise
+            option = printable(error.option_name)
+            ctx.fail(f"{option!r} goes behind the command: tracerd {name} {option} ...")
+
     def invoke(self, ctx: click.Context) -> object:
         with _quiet_interrupt(), usage.recorded(ctx), _errors_in_one_line():
             result = super().invoke(ctx)

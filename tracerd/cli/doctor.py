@@ -14,14 +14,14 @@ from tracerd.cli.doctor_daemon import check_daemon, check_leftovers, check_socke
 from tracerd.cli.doctor_directory import check_directory, check_exec_logs, check_owner, check_rejects, check_space
 from tracerd.cli.doctor_severity import Check, Severity
 from tracerd.cli.doctor_system import check_clock, check_descriptors, check_environment, check_speedups, check_units
-from tracerd.cli.options import directory_option, socket_option
+from tracerd.cli.options import any_directory_option, any_socket_option
 from tracerd.store.lock import holder, lock_path
 from tracerd.text import printable
 
 
 @click.command()
-@socket_option
-@directory_option
+@any_socket_option
+@any_directory_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per check and line.")
 def doctor(socket: Path, directory: Path, as_json: bool) -> None:
     """Check socket, daemon, directory and system, and suggest what to do. Exit 1 if a check fails."""

@@ -12,6 +12,7 @@ from tracerd.daemon.listeners import MAX_SOCKET_PATH_BYTES
 from tracerd.daemon.status import DaemonStatus
 from tracerd.errors import NoDaemonError, TracerdError, UnsafePathError
 from tracerd.service.control import ask
+from tracerd.store.lock import hidden, lock_path
 from tracerd.store.paths import check_private
 from tracerd.text import plural
 
@@ -58,6 +59,8 @@ def check_daemon(path: Path, directory: Path, pid: int | None) -> Check:
     """Whether a daemon runs, answers, and has lost nothing."""
     subject = "daemon"
     if pid is None:
+        if why := hidden(lock_path(path)):
+            return warn(subject, f"{why}; nobody knows whether one runs")
         if _is_listened_on(path):
             return warn(
                 subject,
@@ -99,6 +102,13 @@ def _is_listened_on(path: Path) -> bool:
     return any(len(field) == 8 and field[7] == bytes(path) and int(field[3], 16) & accepts for field in fields)
 
 
+def _is_socket(path: Path) -> bool:
+    try:
+        return path.is_socket()
+    except OSError:  # check_socket reports it
+        return False
+
+
 def _is_same(one: Path, other: Path) -> bool:
     try:
         return one.samefile(other)
@@ -109,7 +119,7 @@ def _is_same(one: Path, other: Path) -> bool:
 def check_leftovers(socket: Path) -> Check:
     """Whether sockets are left of daemons that have ended."""
     places = (socket, Path("/tmp/tldrs.socket"), Path(f"/tmp/tracerd-{os.geteuid()}/tracerd.socket"))  # noqa: S108 (looked at only)
-    stale = [str(path) for path in dict.fromkeys(places) if path.is_socket() and not _is_listened_on(path)]
+    stale = [str(path) for path in dict.fromkeys(places) if _is_socket(path) and not _is_listened_on(path)]
     if stale:
         return warn(
             "leftovers", f"no process listens on {', '.join(stale)} any more; tracerd serve takes over, or remove it"

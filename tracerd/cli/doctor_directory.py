@@ -8,7 +8,7 @@ from pathlib import Path
 from tracerd.cli.doctor_severity import Check, fail, ok, warn
 from tracerd.errors import TracerdError, UnsafePathError
 from tracerd.store.directory import LOCK_NAME
-from tracerd.store.lock import holder
+from tracerd.store.lock import hidden, holder
 from tracerd.store.paths import check_private
 from tracerd.store.rejects import rejects_path
 from tracerd.text import plural, size_text
@@ -23,13 +23,18 @@ NO_SPACE = 50_000_000
 def check_directory(directory: Path) -> Check:
     """Whether the directory of logs can be written, and is private."""
     subject = "directory"
-    if not directory.exists():
+    try:
+        status = directory.stat()
+    except FileNotFoundError:
         return warn(subject, f"{directory} does not exist; tracerd serve makes it")
+    except OSError as error:
+        return fail(subject, f"cannot use the directory {directory}: {error.strerror}; set TRACERD_DIR to another")
+    if not stat.S_ISDIR(status.st_mode):
+        return fail(subject, f"{directory} is not a directory; set TRACERD_DIR to another")
     try:
         check_private(directory)
     except UnsafePathError as error:
         return fail(subject, str(error))
-    status = directory.stat()
     mode = stat.S_IMODE(status.st_mode)
     if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
         return fail(
@@ -45,6 +50,8 @@ def check_owner(directory: Path, socket_pid: int | None) -> Check:
     """Which daemon uses the directory."""
     pid = holder(directory / LOCK_NAME)
     if pid is None:
+        if why := hidden(directory / LOCK_NAME):
+            return warn("lock", f"{why}; nobody knows which daemon uses it")
         return ok("lock", "no daemon uses the directory")
     if pid != socket_pid:
         found = fail if socket_pid is None else warn  # none can be started beside it
@@ -57,7 +64,7 @@ def check_owner(directory: Path, socket_pid: int | None) -> Check:
 
 def check_space(directory: Path) -> Check:
     """How much can still be written there."""
-    there = next(path for path in (directory, *directory.parents) if path.exists())
+    there = next(path for path in (directory, *directory.parents) if os.path.exists(path))
     try:
         system = os.statvfs(there)
     except OSError as error:
@@ -99,7 +106,7 @@ def check_rejects(directory: Path) -> Check:
     try:
         alone = [trace for trace in list_traces(directory) if not trace.has_log]
     except TracerdError as error:
-        return fail(subject, f"{error}; run chmod u+rwx on it")
+        return fail(subject, f"{error}; its own line above says what to do")
     if not alone:
         return ok(subject, "each trace has a log")
     reasons = rejects_path(alone[-1].path)

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -197,17 +197,34 @@ def database_for(sources: "Sequence[Source]", directory: Path, output: str) -> "
 def _write_parquet(reading: "Iterable[Tables]", sources: "Sequence[Source]", directory: Path, output: str) -> None:
     from tracerd.exporters.duck import write_parquet
 
-    into = Path(output)
-    try:
-        into.mkdir(exist_ok=True)
-    except OSError as error:
-        raise ExportError(f"cannot make the directory {output}: {error.strerror}") from None
-    with _temporary() as temporary:
+    with _made(output) as into, _temporary() as temporary:
         write_parquet(temporary, reading)
         for path in sorted(temporary.iterdir()):
             target = str(into / path.name)
             with Target(sources[0], directory, target).sink(target) as sink:
                 _copy(path, sink.write)
+
+
+@contextmanager
+def _made(output: str) -> "Generator[Path]":
+    """A directory, made at once if it is not there: that it cannot be made is known before any trace is read.
+
+    Raises:
+        ExportError: It cannot be made.
+    """
+    into = Path(output)
+    was_there = into.is_dir()
+    try:
+        into.mkdir(exist_ok=True)
+    except OSError as error:
+        raise ExportError(f"cannot make the directory {output}: {error.strerror}") from None
+    try:
+        yield into
+    except BaseException:
+        if not was_there:
+            with suppress(OSError):  # it is not empty
+                into.rmdir()
+        raise
 
 
 @contextmanager

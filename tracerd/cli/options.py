@@ -78,23 +78,35 @@ def _quantity(value: str | float, units: Mapping[str, float], what: str, *, noth
     return float(match[1]) * factor
 
 
-directory_option = click.option(
-    "-d",
-    "--dir",
-    "directory",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=log_dir,
-    show_default="$TRACERD_DIR, or the user's data directory",
-    help="Where the logs are.",
-)
+def _directory_option(path: click.Path) -> Callable[[Command], Command]:
+    return click.option(
+        "-d",
+        "--dir",
+        "directory",
+        type=path,
+        default=log_dir,
+        show_default="$TRACERD_DIR, or the user's data directory",
+        help="Where the logs are.",
+    )
 
-socket_option = click.option(
-    "--socket",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=lambda: Path(socket_path()),
-    show_default="$TRACERD_SOCKET, or the usual place",
-    help="The daemon's socket.",
-)
+
+def _socket_option(path: click.Path) -> Callable[[Command], Command]:
+    return click.option(
+        "--socket",
+        type=path,
+        default=lambda: Path(socket_path()),
+        show_default="$TRACERD_SOCKET, or the usual place",
+        help="The daemon's socket.",
+    )
+
+
+directory_option = _directory_option(click.Path(file_okay=False, path_type=Path))
+socket_option = _socket_option(click.Path(dir_okay=False, path_type=Path))
+
+_ANYTHING = click.Path(readable=False, path_type=Path)
+any_directory_option = _directory_option(_ANYTHING)
+any_socket_option = _socket_option(_ANYTHING)
+"""For a command that finds out itself what is wrong with a path."""
 
 trace_argument = click.argument("trace", shell_complete=complete_trace)
 

@@ -1,10 +1,12 @@
 """`tracerd sql`: traces as tables of SQL."""
 
+import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -19,6 +21,9 @@ from tracerd.text import printable, printable_json
 if TYPE_CHECKING:
     from tracerd.exporters.clickhouse_http import Answer as EngineAnswer
     from tracerd.exporters.sql import Answer
+
+
+_EXAMPLE: Final = "such as 'SELECT name, count(*) FROM spans GROUP BY name'"
 
 
 @click.command()
@@ -50,13 +55,15 @@ def sql(
     from tracerd.exporters.sql import ask
 
     if not traces:
-        raise click.UsageError("give a QUERY, such as 'SELECT name, count(*) FROM spans GROUP BY name'")
+        raise click.UsageError(f"give a QUERY, {_EXAMPLE}")
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
     if save is not None and (engine is not None or save == STDOUT):
         raise click.UsageError("--save is for a file of DuckDB: `tracerd export --all --duckdb FILE` needs no QUERY")
-    check_stdout()
     *named, query = traces
+    if re.fullmatch(r"[\w./:-]+", query) or os.path.isfile(query):  # a SELECT has a blank or a parenthesis
+        raise click.UsageError(f"{printable(query)!r} is no QUERY: give one behind the TRACE, {_EXAMPLE}")
+    check_stdout()
     answer: Answer | EngineAnswer
     if engine is None:
         if password_file:
@@ -71,8 +78,9 @@ def sql(
         with server(engine, password_file) as found:
             answer = found.ask(query)
     if as_json:
+        columns = [*map(_text, answer.columns)]
         for row in answer.rows():
-            line = orjson.dumps(dict(zip(answer.columns, map(_json, row), strict=True)), default=str)
+            line = orjson.dumps(dict(zip(columns, map(_json, row), strict=True)), default=str)
             sys.stdout.buffer.write(printable_json(line) + b"\n")
     elif as_csv:
         print_lines(_csv([answer.columns, *answer.rows()]))
@@ -81,8 +89,22 @@ def sql(
 
 
 def _json(value: object) -> object:
-    """A value as JSON holds it: integers above 64 bits as texts."""
-    return str(value) if isinstance(value, int) and value.bit_length() > 63 else value
+    """A value as JSON holds it: integers above 64 bits and keys as texts, which hold no half of a surrogate pair."""
+    match value:
+        case int() if value.bit_length() > 63:
+            return str(value)
+        case str():
+            return _text(value)
+        case list() | tuple():
+            return [*map(_json, value)]
+        case dict():
+            return {_text(str(key)): _json(item) for key, item in value.items()}
+        case _:
+            return value
+
+
+def _text(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _csv(rows: Iterable[Sequence[object]]) -> Iterator[str]:

@@ -39,6 +39,9 @@ COLLECTORS = {
 COLLECT_S = 60.0
 """How long the files of a build may take, at 20 MB/s."""
 
+_OF_FILE = "EMIT_TEF: "
+"""How the daemon's errors about the file of `-o` begin. A full disk has others before: the file matters more."""
+
 _STDERR = 2
 _MAX_OUTPUT_BYTES = 65536
 
@@ -125,7 +128,10 @@ def collect(
 def _problem(daemon: "DaemonSocket", errors: list[str], numbers: str, output: str | None) -> str:
     """What the answer of the daemon says is wrong; empty: nothing."""
     if errors:
-        return errors[0]
+        others = [error for error in errors if not error.startswith(_OF_FILE)][:1]
+        about_file = [error.removeprefix(_OF_FILE) for error in errors if error.startswith(_OF_FILE)]
+        state = [f"{output} {'is' if why.startswith('written, ') else 'was not written:'} {why}" for why in about_file]
+        return "; ".join(state + others)
     if not numbers:
         why = f"it ended: {daemon.broken}" if daemon.broken else "does it hang?"
         return f"the daemon did not answer, {why}{f'; {output} may be missing' if output else ''}"

@@ -204,6 +204,9 @@ class Source:
         try:
             file = open(self._path, "rb")  # noqa: SIM115 (closed by `close`)
             self.mtime_ns = os.fstat(file.fileno()).st_mtime_ns
+        except IsADirectoryError:
+            files = os.path.join(self._path, "*.json")
+            raise ImportFileError(f"it is a directory; name the files in it, such as {files}") from None
         except OSError as error:
             raise ImportFileError(error.strerror or str(error)) from None
         return file

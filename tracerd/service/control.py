@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tracerd.daemon.listeners import peer_of, welcome_uids
 from tracerd.errors import NoAnswerError, NoDaemonError, UnsafePathError
-from tracerd.store.lock import holder, lock_path
+from tracerd.store.lock import hidden, holder, lock_path
 from tracerd.store.paths import check_private
 
 ANSWER_S = 10.0
@@ -19,10 +19,12 @@ def daemon_pid(path: Path) -> int:
     The lock is checked first: with socket activation a mere connect would start a daemon.
 
     Raises:
-        NoDaemonError: There is none.
+        NoDaemonError: There is none, or none that we may see.
     """
     pid = holder(lock_path(path))
     if pid is None:
+        if why := hidden(lock_path(path)):
+            raise NoDaemonError(f"{why}; run chmod u+rwx on it, or set TRACERD_SOCKET to another path")
         raise NoDaemonError(f"no daemon is running on {path}; `tracerd serve` starts one")
     return pid
 

@@ -83,6 +83,17 @@ def holder(path: Path) -> int | None:
     return None
 
 
+def hidden(path: Path) -> str:
+    """Why nobody can tell whether this lock is held, such as a directory that may not be read; empty: `holder` can."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        return f"cannot read the directory {path.parent}: {error.strerror}"
+    return ""
+
+
 def _pid_in(fd: int) -> int:
     text = os.pread(fd, 32, 0).strip()
     return int(text) if text.isdigit() else 0

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tracerd.errors import NotAFileError, UnsafePathError
-from tracerd.store.files import close, open_for_reading
+from tracerd.store.files import close, is_file_at, open_for_reading
 from tracerd.store.log import BLOCK_BYTES, read_pieces, whole_lines
 
 PACKED_SUFFIX = ".jsonl.gz"
@@ -36,6 +36,9 @@ GZIP = 31
 
 _PACKED_BLOCK_BYTES = 8192  # a line that repeats itself may be a thousand times as long
 _DIGEST_BYTES = 4096
+
+_TRIES = 5
+"""How often a trace is opened anew: a log is packed when it was quiet for long, so that once is enough."""
 
 
 class Packed(NamedTuple):
@@ -180,15 +183,26 @@ def parts(path: Path) -> Generator[Parts]:
         UnsafePathError: The log is no regular file; what is none in the place of the packed part is left alone.
     """
     with contextlib.ExitStack() as stack:
-        # The log comes first: what is moved to the packed part meanwhile is then in both, and not in neither.
-        log_fd = _opened(path, stack)
-        packed_fd = -1
-        with contextlib.suppress(NotAFileError):
-            packed_fd = _opened(packed_path(path), stack) if path.suffix == ".jsonl" else -1
-        packed = read_packed(packed_fd) if packed_fd >= 0 else None
-        if log_fd < 0 and packed is None:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
-        yield Parts(log_fd, packed_fd, packed)
+        opened = _opened_parts(path, stack)
+        for _ in range(_TRIES):
+            if not opened.packed or opened.log_fd < 0 or opened.start or is_file_at(path, opened.log_fd):
+                break
+            # The log was packed meanwhile, and then the next one, whose beginning is all that the packed part says.
+            stack.close()
+            opened = _opened_parts(path, stack)
+        yield opened
+
+
+def _opened_parts(path: Path, stack: contextlib.ExitStack) -> Parts:
+    # The log comes first: what is moved to the packed part meanwhile is then in both, and not in neither.
+    log_fd = _opened(path, stack)
+    packed_fd = -1
+    with contextlib.suppress(NotAFileError):
+        packed_fd = _opened(packed_path(path), stack) if path.suffix == ".jsonl" else -1
+    packed = read_packed(packed_fd) if packed_fd >= 0 else None
+    if log_fd < 0 and packed is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    return Parts(log_fd, packed_fd, packed)
 
 
 def _opened(path: Path, stack: contextlib.ExitStack) -> int:
