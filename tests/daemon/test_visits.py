@@ -100,12 +100,11 @@ def test_whether_a_client_was_there_before_it_makes_no_difference(shared_daemon:
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_after_one_client_of_a_trace_the_next_is_accepted_in_c(tmp_path: Path) -> None:
     calls = tmp_path / "calls"
-    with short_dir() as home:
-        with Daemon(home, before=["strace", "-o", calls, "-e", "trace=accept4", "--"]) as daemon:
-            in_pieces(daemon, b"t", event(1))
-            in_pieces(daemon, b"t", event(2))
-            assert daemon.numbers_so_far("t") == [1, 2]
-            daemon.session(b"DIE\n")  # a signal would be for strace
+    with short_dir() as home, Daemon(home, before=["strace", "-o", calls, "-e", "trace=accept4", "--"]) as daemon:
+        in_pieces(daemon, b"t", event(1))
+        in_pieces(daemon, b"t", event(2))
+        assert daemon.numbers_so_far("t") == [1, 2]
+        daemon.session(b"DIE\n")  # a signal would be for strace
     assert "NULL, NULL, SOCK_CLOEXEC" in calls.read_text()  # Python asks for the address
 
 

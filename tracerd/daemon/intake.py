@@ -146,7 +146,7 @@ class Intake:
         return served + 1
 
     def _serve_burst(self, listener: socket.socket, most: int) -> tuple[int, Accepted | None]:
-        """How many clients were served as by `_serve_whole`, all of the trace of the last that went, and the next client."""
+        """How many clients were served as by `_serve_whole`, all of the trace of the last one, and the next client."""
         trace_id = self._last_visited
         log = self._log(trace_id)
         if trace_id and log and (done := log.burst(listener.fileno(), b"OPEN %b\n" % trace_id.encode(), most)):
