@@ -33,6 +33,8 @@ SCENARIOS = {
     "start-up": start_up,
 }
 
+ZEROS_BYTES = 1024 * 1024
+
 HELP = "\n\n".join(["The scenarios:", *(f"{name}: {function.__doc__}" for name, function in SCENARIOS.items())])
 
 
@@ -50,6 +52,13 @@ def _chosen(names: str) -> list[str]:
     return chosen
 
 
+def _use_memory(size: int) -> None:
+    """Fill so many bytes where the logs will go, and free them again."""
+    with short_dir() as home, Path(home, "zeros").open("wb", buffering=0) as file:
+        zeros = bytes(ZEROS_BYTES)
+        file.writelines(zeros for _ in range(size // ZEROS_BYTES))
+
+
 def _attempt(bench: Bench, scenario: str, subject: Subject) -> Figures:
     """The figures of one run; none if it fails, which is a fault and must not cost us the others."""
     try:
@@ -59,12 +68,14 @@ def _attempt(bench: Bench, scenario: str, subject: Subject) -> Figures:
         return {}
 
 
-def measure(bench: Bench, subjects: list[Subject], scenarios: list[str], runs: int) -> Results:
-    """Run every scenario, the daemons in turns, and say on stderr how far it is."""
+def measure(bench: Bench, subjects: list[Subject], scenarios: list[str], runs: int, used_bytes: int) -> Results:
+    """Run every scenario, the daemons in turns, and say on stderr how far it is; see `_use_memory`."""
     results = Results([subject.name for subject in subjects])
     for scenario in scenarios:
         for run in range(runs):
-            for subject in subjects:
+            first = run % len(subjects)  # who comes behind another is not always the same
+            for subject in (*subjects[first:], *subjects[:first]):
+                _use_memory(used_bytes)
                 figures = _attempt(bench, scenario, subject)
                 results.add(scenario, subject.name, figures)
                 if figures:
@@ -77,12 +88,22 @@ def measure(bench: Bench, subjects: list[Subject], scenarios: list[str], runs: i
 @click.option("--scenarios", default="", metavar="NAME,...", help="Only these; all if not given.")
 @click.option("--runs", default=5, show_default=True, help="How often; the table shows medians.")
 @click.option("--scale", default=1.0, show_default=True, help="1.0 for the sizes that the goals are stated for.")
+@click.option("--use-memory", type=float, default=0, metavar="GB", help="Fill and free so much before each run.")
 @click.option("--peer", multiple=True, metavar="NAME=COMMAND", help="Another daemon; with {sock} and {dir}.")
 @click.option("--peer-get-tef", multiple=True, metavar="NAME=COMMAND", help="Its export; with {log} and {out}.")
-def main(scenarios: str, runs: int, scale: float, peer: tuple[str, ...], peer_get_tef: tuple[str, ...]) -> None:
+def main(
+    scenarios: str,
+    runs: int,
+    scale: float,
+    use_memory: float,
+    peer: tuple[str, ...],
+    peer_get_tef: tuple[str, ...],
+) -> None:
     """Measure tracerd against a copier that checks nothing, and against other daemons.
 
-    Logs go where TMPDIR says: a memory file system such as /dev/shm leaves the disk out of it.
+    Logs go where TMPDIR says: a memory file system such as /dev/shm leaves the disk out of it. A virtual machine may
+    get its memory from the host when it is first used, and give back what is free: where that should not be measured,
+    --use-memory is given as much as a run writes.
     """
     chosen, exports = _chosen(scenarios), _named(peer_get_tef)
     started_s = time.monotonic()
@@ -90,7 +111,7 @@ def main(scenarios: str, runs: int, scale: float, peer: tuple[str, ...], peer_ge
         tools = build(Path(home))
         peers = [Subject(name, command, exports.get(name)) for name, command in _named(peer).items()]
         bench = Bench(tools, scale)
-        results = measure(bench, [tracerd(), *peers, copier(tools)], chosen, runs)
+        results = measure(bench, [tracerd(), *peers, copier(tools)], chosen, runs, int(use_memory * 1e9))
     click.echo(results.table())
     minutes = (time.monotonic() - started_s) / 60
     click.echo(

@@ -40,8 +40,6 @@ enum {
     GIL_BYTES = 8 * 1024,     /* less is scanned sooner than the interpreter is given up and taken back */
     RECV_BYTES = 64 * 1024,   /* as in daemon/connection.py */
     MAX_PARTIAL = 64 * 1024,  /* as in tracerd/speedups.py */
-    READS_A_TURN = 2,         /* more delay the other clients, and gain little */
-    MAX_MOVED = MAX_PARTIAL + READS_A_TURN * RECV_BYTES, /* in a turn; as in tracerd/speedups.py */
 };
 
 /* ------------------------------------------------------------------ marks
@@ -505,8 +503,8 @@ static int is_nothing_there(ssize_t got) { return got < 0 && (errno == EAGAIN ||
 static PyObject *pump(PyObject *Py_UNUSED(module), PyObject *args) {
     unsigned char buffer[MAX_PARTIAL + RECV_BYTES];
     Py_buffer partial;
-    int from, log, nothing = 0;
-    if (!PyArg_ParseTuple(args, "iiy*", &from, &log, &partial))
+    int from, log, most, nothing = 0;
+    if (!PyArg_ParseTuple(args, "iiy*i", &from, &log, &partial, &most))
         return NULL;
     Py_ssize_t held = partial.len, received = 0, lines = 0, written = 0, torn = 0;
     if (held <= MAX_PARTIAL)
@@ -515,7 +513,7 @@ static PyObject *pump(PyObject *Py_UNUSED(module), PyObject *args) {
     if (held > MAX_PARTIAL)
         return PyErr_Format(PyExc_ValueError, "the partial line is longer than %d bytes", MAX_PARTIAL);
     PyThreadState *state = PyEval_SaveThread();
-    for (int reads = 0; reads < READS_A_TURN && held <= MAX_PARTIAL; reads++) {
+    for (int reads = 0; reads < most && held <= MAX_PARTIAL; reads++) {
         ssize_t got = recv(from, buffer + held, RECV_BYTES, MSG_DONTWAIT);
         nothing = !received && is_nothing_there(got);
         if (got <= 0)
@@ -546,7 +544,7 @@ static PyObject *burst(PyObject *Py_UNUSED(module), PyObject *args) {
     if (!PyArg_ParseTuple(args, "iiy#n", &listener, &log, &hello, &greeted, &most))
         return NULL;
     PyThreadState *state = PyEval_SaveThread();
-    for (; served < most && written <= MAX_MOVED - RECV_BYTES; served++) {
+    for (; served < most && written <= 2 * RECV_BYTES; served++) {
         struct ucred peer;
         socklen_t size = sizeof peer;
         held = ended = 0;
@@ -577,7 +575,7 @@ static PyObject *burst(PyObject *Py_UNUSED(module), PyObject *args) {
 static PyMethodDef methods[] = {
     {"plain_lines", plain_lines, METH_O, DOC("plain_lines(block, /)")},
     {"plain_elements", plain_elements, METH_VARARGS, DOC("plain_elements(block, start, /)")},
-    {"pump", pump, METH_VARARGS, DOC("pump(socket, log, partial, /)")},
+    {"pump", pump, METH_VARARGS, DOC("pump(socket, log, partial, reads, /)")},
     {"burst", burst, METH_VARARGS, DOC("burst(listener, log, hello, most, /)")},
     {NULL, NULL, 0, NULL},
 };

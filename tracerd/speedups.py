@@ -25,9 +25,9 @@ Pumped = tuple[int, int, int, int, bytes]
 wrote; of bytes that it wrote before a write failed, which must be undone; and all that it received and did not write,
 behind the partial line."""
 
-pump: Callable[[int, int, bytes | bytearray], Pumped | None] | None = None
-"""Receives from a socket, twice at most, and writes what is plain to a log, both given by descriptor, with the partial
-line before it that was received earlier. None if nothing is there now."""
+pump: Callable[[int, int, bytes | bytearray, int], Pumped | None] | None = None
+"""Receives from a socket, so often at most, 64 KiB each, and writes what is plain to a log, both given by descriptor,
+with the partial line before it that was received earlier. None if nothing is there now."""
 
 Burst = tuple[int, int, int, int, int, int, bytes, bool]
 """What `burst` did: the number of clients that it served as a whole; of lines and bytes that it wrote; of bytes that it
@@ -42,7 +42,10 @@ Listener and log are given by descriptor."""
 MAX_PARTIAL_BYTES = 64 * 1024
 """`pump` takes no longer partial line."""
 
-MAX_MOVED_BYTES = 3 * 64 * 1024
+MAX_READS = 8
+"""`pump` is never told to receive more often."""
+
+MAX_MOVED_BYTES = MAX_PARTIAL_BYTES + MAX_READS * 64 * 1024
 """`pump` and `burst` write no more."""
 
 implementation = "Python"

@@ -51,7 +51,7 @@ def pumped(partial: bytes, data: bytes) -> tuple[bytes, "speedups.Pumped"]:
     ours, theirs = socket.socketpair(socket.AF_UNIX)
     with ours, theirs, tempfile.TemporaryFile() as log:
         theirs.sendall(data)
-        done = speedups.pump(ours.fileno(), log.fileno(), partial)
+        done = speedups.pump(ours.fileno(), log.fileno(), partial, 2)
         assert done
         log.seek(0)
         return log.read(), done

@@ -18,7 +18,7 @@ from tracerd.core.own_prefixes import CLOCK_PREFIX
 pytestmark = pytest.mark.skipif(speedups.plain_lines is None, reason="not possible here: the extension is not in use")
 
 
-def pump(data: bytes, log: int, partial: bytes = b"") -> speedups.Pumped | None:
+def pump(data: bytes, log: int, partial: bytes = b"", reads: int = 2) -> speedups.Pumped | None:
     """What comes of data that a client has sent, and which is still connected unless it sent nothing."""
     assert speedups.pump
     ours, theirs = socket.socketpair(socket.AF_UNIX)
@@ -27,7 +27,7 @@ def pump(data: bytes, log: int, partial: bytes = b"") -> speedups.Pumped | None:
         theirs.sendall(data)
         if not data:
             theirs.close()
-        return speedups.pump(ours.fileno(), log, partial)
+        return speedups.pump(ours.fileno(), log, partial, reads)
 
 
 GOOD = b'{"a":1}\n'
@@ -59,15 +59,33 @@ def test_nothing_is_pumped_where_nothing_is() -> None:
     assert speedups.pump
     ours, theirs = socket.socketpair(socket.AF_UNIX)
     with ours, theirs:
-        assert speedups.pump(ours.fileno(), -1, b"{") is None
+        assert speedups.pump(ours.fileno(), -1, b"{", 2) is None
 
 
-def test_a_turn_has_two_reads(tmp_path: Path) -> None:
-    two = 2 * 64 * 1024
+@pytest.mark.parametrize("reads", [1, 2])
+def test_a_turn_has_so_many_reads(reads: int, tmp_path: Path) -> None:
+    size = reads * 64 * 1024
     with (tmp_path / "log").open("wb") as log:
-        assert pump(GOOD * 20_000, log.fileno()) == (two, two // len(GOOD), two, 0, b"")
-        assert pump(b"x" * 200_000, log.fileno()) == (two, 0, 0, 0, b"x" * two)
-    assert (tmp_path / "log").read_bytes() == GOOD * (two // len(GOOD))
+        assert pump(GOOD * 20_000, log.fileno(), reads=reads) == (size, size // len(GOOD), size, 0, b"")
+        assert pump(b"x" * 200_000, log.fileno(), reads=reads) == (size, 0, 0, 0, b"x" * size)
+    assert (tmp_path / "log").read_bytes() == GOOD * (size // len(GOOD))
+
+
+def test_no_more_is_moved_than_is_said(tmp_path: Path) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX)
+    reads = speedups.MAX_READS
+    data = GOOD * (speedups.MAX_MOVED_BYTES // len(GOOD) + 1)
+    with ours, theirs, (tmp_path / "log").open("wb") as log:
+        sender = threading.Thread(target=theirs.sendall, args=(data,))
+        sender.start()
+        moved = 0
+        while moved < len(data):
+            assert speedups.pump
+            if done := speedups.pump(ours.fileno(), log.fileno(), b"", reads):
+                assert done[0] <= reads * 64 * 1024
+                moved += done[0]
+        sender.join()
+    assert (tmp_path / "log").read_bytes() == data
 
 
 def test_a_partial_line_has_a_limit() -> None:

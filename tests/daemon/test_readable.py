@@ -49,6 +49,22 @@ async def test_a_connection_closed_in_a_turn_is_not_read_from() -> None:
     assert len(set(order)) == 1
 
 
+async def test_one_is_alone_while_no_other_has_something() -> None:
+    readable, alone = Readable(), list[bool]()
+    with contextlib.ExitStack() as stack:
+        for number in range(2):
+            readable.add(connected(stack, number))
+
+        def read(connection: Connection) -> bool:
+            if len(alone) != 1:  # in the third turn only the second one has something
+                connection.socket.recv(1)
+            alone.append(readable.is_alone)
+            return len(alone) == 3
+
+        await read_by(readable, read)
+    assert alone == [False, False, True]
+
+
 async def test_one_that_is_removed_is_not_read_from_though_its_socket_stays_open() -> None:
     readable, order = Readable(), list[int]()
     with contextlib.ExitStack() as stack:

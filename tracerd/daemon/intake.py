@@ -24,7 +24,7 @@ from tracerd.daemon.log_throttle import LogThrottle
 from tracerd.daemon.performer import Performer
 from tracerd.daemon.readable import Readable
 from tracerd.daemon.trace_files import TraceFiles
-from tracerd.speedups import MAX_MOVED_BYTES, Pumped, pump
+from tracerd.speedups import MAX_MOVED_BYTES, MAX_READS, Pumped, pump
 from tracerd.store.log import LogWriter
 from tracerd.trace_id import TraceId
 
@@ -32,6 +32,9 @@ logger = logging.getLogger(__name__)
 
 READS_AT_ACCEPT = 4
 """A short-lived client may have written everything and gone: then it need not be waited for."""
+
+READS_AMONG_OTHERS = 2
+"""How often a client that streams is read from in a turn, while others have something too: more reads delay those."""
 
 FILES_PER_TRACE = 3
 """A log, the rejects file beside it, and what keeps it while an export waits."""
@@ -208,7 +211,8 @@ class Intake:
         reader, size = connection.reader, connection.recv_bytes
         may_pump = size == RECV_BYTES and reader.may_be_passed_by()
         if may_pump and (log := self._log(self._state.clients[connection.client].trace_id)):
-            return log.pump(connection.socket.fileno(), reader.partial)
+            reads = MAX_READS if self._readable.is_alone else READS_AMONG_OTHERS
+            return log.pump(connection.socket.fileno(), reader.partial, reads)
         return recv(connection.socket, size)
 
     def _take(self, connection: Connection, data: bytes | Pumped) -> None:

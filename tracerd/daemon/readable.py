@@ -15,9 +15,14 @@ READS_PER_TURN = 16
 
 
 class Readable:
-    """The connections that are read from as soon as they have something to read."""
+    """The connections that are read from as soon as they have something to read.
+
+    Attributes:
+        is_alone: Whether no other had something when the one that is read from was found.
+    """
 
     def __init__(self) -> None:
+        self.is_alone = False
         self._epoll = select.epoll()
         self._connections: dict[int, Connection] = {}  # by descriptor
 
@@ -38,7 +43,9 @@ class Readable:
         while True:
             await trio.lowlevel.wait_readable(self._epoll)
             # The kernel puts who has just written behind those who write all the time.
-            for fd, _ in reversed(self._epoll.poll(0, READS_PER_TURN)):
+            found = self._epoll.poll(0, READS_PER_TURN)
+            self.is_alone = len(found) == 1
+            for fd, _ in reversed(found):
                 connection = self._connections.get(fd)  # None if it was given up in this turn
                 if connection and not connection.messages:  # else a task of its own handles them
                     read(connection)

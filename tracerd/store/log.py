@@ -78,9 +78,9 @@ class LogWriter:
             raise
         self.size += len(block)
 
-    def pump(self, socket_fd: int, partial: bytearray) -> Pumped | None:
+    def pump(self, socket_fd: int, partial: bytearray, reads: int) -> Pumped | None:
         """See `speedups.pump`. If it reports a write that failed, `append` must be the next call."""
-        if done := pump and pump(socket_fd, self.fd, partial):
+        if done := pump and pump(socket_fd, self.fd, partial, reads):
             self._moved(done[2], done[3])
         return done
 
