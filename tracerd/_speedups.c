@@ -406,33 +406,9 @@ ALWAYS_INLINE Plain scan(Text text, Py_ssize_t length, Mode mode) {
     return plain;
 }
 
-/* The scanner twice for x86-64: processors since 2013 shift and count in ways that make it up to a fifth faster. */
-typedef Plain Scanner(Text, Py_ssize_t);
-static Plain lines_anywhere(Text text, Py_ssize_t length) { return scan(text, length, LINES); }
-static Plain events_anywhere(Text text, Py_ssize_t length) { return scan(text, length, EVENTS); }
-static Scanner *scan_lines = lines_anywhere, *scan_events = events_anywhere;
-
-#ifdef __x86_64__
-#define X86_64_V3 __attribute__((target("avx2,bmi,bmi2")))
-X86_64_V3 static Plain lines_v3(Text text, Py_ssize_t length) { return scan(text, length, LINES); }
-X86_64_V3 static Plain events_v3(Text text, Py_ssize_t length) { return scan(text, length, EVENTS); }
-#endif
-
-/* The name of what this processor is given. */
-static const char *choose_scanner(void) {
-#ifdef __x86_64__
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2")) {
-        scan_lines = lines_v3;
-        scan_events = events_v3;
-        return "AVX2";
-    }
-#endif
-#ifdef __SSE2__
-    return "SSE2";
-#else
-    return "portable";
-#endif
-}
+#define NOT_INLINE static __attribute__((noinline))
+NOT_INLINE Plain scan_lines(Text text, Py_ssize_t length) { return scan(text, length, LINES); }
+NOT_INLINE Plain scan_events(Text text, Py_ssize_t length) { return scan(text, length, EVENTS); }
 
 /* Lines as elements of a JSON array: a comma and a newline before each, for which its newline goes. */
 static void join(char *out, Text p, Py_ssize_t length) {
@@ -581,7 +557,11 @@ static PyMethodDef methods[] = {
 };
 
 static int set_up(PyObject *module) {
-    return PyModule_AddStringConstant(module, "INSTRUCTIONS", choose_scanner());
+#ifdef __SSE2__
+    return PyModule_AddStringConstant(module, "INSTRUCTIONS", "SSE2");
+#else
+    return PyModule_AddStringConstant(module, "INSTRUCTIONS", "portable");
+#endif
 }
 
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, set_up}, {0, NULL}};
