@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +17,7 @@ from tracerd.builds.layout import laid_out
 from tracerd.builds.mentions import may_have_lanes
 from tracerd.trace_json import export, perfetto
 from tracerd.trace_json.begin_marks import resolved
+from tracerd.trace_json.export import write_tef
 
 STRANGER = 1
 """What started a process that is no child of the command."""
@@ -153,6 +154,28 @@ def test_a_file_is_laid_out_as_stdout_wherever_a_process_is_shown(
     assert may_have_lanes([last]) or not has_process
     as_recorded = invoke("get-tef", log, "--layout", "processes").stdout
     assert (done.stdout != as_recorded) == has_process
+
+
+@pytest.mark.parametrize(
+    ("options", "times"),
+    [([], 2), (["--redact"], 1), (["-o", "t.json.gz"], 1)],
+    ids=["as it is", "redacted", "compressed"],
+)
+@native
+def test_only_what_is_quick_to_write_is_begun_anew_for_a_process(
+    options: list[str], times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = list[None]()
+
+    def counted(*args: Any, **options: Any) -> export.Summary:
+        begun.append(None)
+        return write_tef(*args, **options)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(export, "write_tef", counted)
+    Path("t.jsonl").write_bytes(b'{"ph":"i","ts":1,"name":"other","pid":1,"tid":1}\n' + STEPS.block)
+    assert invoke("get-tef", "./t.jsonl", "-o", "t.json", *options).returncode == 0
+    assert len(begun) == times
 
 
 def test_of_steps_that_were_killed_together_each_is_on_the_row_of_failures() -> None:
