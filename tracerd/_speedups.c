@@ -120,7 +120,7 @@ ALWAYS_INLINE void take_marks(Marks *marks, Text p) {
    Each function takes the place where a token begins and returns the place after it, or NULL. */
 
 /* What a line has that some readers care about, as bits. REWRITTEN: an escape that `perfetto_text` may write in another
-   way. PROCESS: its category is that of processes of a build. */
+   way. PROCESS: its category is that of processes of a build, or of what never ended, which may be one. */
 enum { ESCAPE = 1, REWRITTEN = 2, NULLS = 4, TS = 8, DUR = 16, PROCESS = 32 };
 
 ALWAYS_INLINE int is_digit(unsigned char c) { return (unsigned char)(c - '0') <= 9; }
@@ -270,7 +270,7 @@ ALWAYS_INLINE int take_field(Text key, Py_ssize_t length, Text value, unsigned *
     else if (KEY_IS("dur"))
         *seen |= DUR;
     else if (KEY_IS("cat"))
-        return *seen |= begins_with(value, "\"process\"") ? PROCESS : 0, 1;
+        return *seen |= begins_with(value, "\"process\"") || begins_with(value, "\"unfinished\"") ? PROCESS : 0, 1;
     else if (!KEY_IS("tts") && !KEY_IS("tdur"))
         return 1;
     return *value == '-' || is_digit(*value); /* a number in a string is for Python */

@@ -18,7 +18,7 @@ plain_elements: Callable[[bytes, int], tuple[int, int, bytes | None, int]] | Non
 """Of a block, from a place on: how many of its first lines may enter a trace.json as they are, and are no clock line,
 no begin mark and no end of one; the number of their bytes, and these lines as elements of a JSON array, a comma and a
 newline before each; None instead of this text if `perfetto_text` has to see the lines first. Then 0 if none of them has
-the category `process`."""
+the category `process` or `unfinished`."""
 
 Pumped = tuple[int, int, int, int, bytes]
 """What `pump` did: the number of bytes that it received, none at the end of the connection; of lines and bytes that it

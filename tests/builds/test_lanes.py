@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +16,8 @@ from tracerd.builds.lanes import MAX_DEPTH, NO_PARENT, Slot, place
 from tracerd.builds.layout import laid_out
 from tracerd.builds.mentions import may_have_lanes
 from tracerd.trace_json import export, perfetto
+from tracerd.trace_json.begin_marks import resolved
+from tracerd.trace_json.export import write_tef
 
 STRANGER = 1
 """What started a process that is no child of the command."""
@@ -116,9 +118,10 @@ def test_what_cannot_have_lanes_is_left_as_it_is() -> None:
 STEPS = Trace()
 STEPS.step("make", 0, 400)
 STEPS.step("cc a.c", 100, 200)
-KILLED = (
-    b'{"ph":"M","name":"tracerd_begin","pid":1,"tid":1,"ts":1,"args":'
-    b'{"mark":"1","name":"cc","cat":"process","process":"cc"}}\n'
+KILLED = b"".join(
+    b'{"ph":"M","name":"tracerd_begin","pid":%d,"tid":%d,"ts":1,"args":{"id":"%016x","name":"cc","cat":"process"}}\n'
+    % (pid, pid, pid)
+    for pid in (ROOT, ROOT + 1)
 )
 
 
@@ -130,9 +133,10 @@ KILLED = (
         (STEPS.block.replace(b'"cat":"process"', b'"cat" :\t"process"'), True),
         (STEPS.block.replace(b'"ph":', b'"\\u0062":1,"ph":'), True),
         (KILLED, True),
+        (b"".join(resolved([KILLED])), True),
         (b"no JSON\n" + STEPS.block, True),
     ],
-    ids=["none", "plain", "blanks", "escapes in a key", "one that never ended", "behind a bad line"],
+    ids=["none", "plain", "blanks", "escapes in a key", "never ended", "never ended, as events", "behind a bad line"],
 )
 @pytest.mark.parametrize("is_native", [False, pytest.param(True, marks=native)])
 def test_a_file_is_laid_out_as_stdout_wherever_a_process_is_shown(
@@ -149,7 +153,29 @@ def test_a_file_is_laid_out_as_stdout_wherever_a_process_is_shown(
     assert out.read_bytes() == done.stdout
     assert may_have_lanes([last]) or not has_process
     as_recorded = invoke("get-tef", log, "--layout", "processes").stdout
-    assert (done.stdout != as_recorded) == (has_process and last is not KILLED)
+    assert (done.stdout != as_recorded) == has_process
+
+
+@pytest.mark.parametrize(
+    ("options", "times"),
+    [([], 2), (["--redact"], 1), (["-o", "t.json.gz"], 1)],
+    ids=["as it is", "redacted", "compressed"],
+)
+@native
+def test_only_what_is_quick_to_write_is_begun_anew_for_a_process(
+    options: list[str], times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = list[None]()
+
+    def counted(*args: Any, **options: Any) -> export.Summary:
+        begun.append(None)
+        return write_tef(*args, **options)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(export, "write_tef", counted)
+    Path("t.jsonl").write_bytes(b'{"ph":"i","ts":1,"name":"other","pid":1,"tid":1}\n' + STEPS.block)
+    assert invoke("get-tef", "./t.jsonl", "-o", "t.json", *options).returncode == 0
+    assert len(begun) == times
 
 
 def test_of_steps_that_were_killed_together_each_is_on_the_row_of_failures() -> None:

@@ -114,11 +114,12 @@ def test_escapes_that_perfetto_misreads_are_left_to_python(text: bytes, joined: 
     [
         (b'"cat":"process"', True),
         (b'"cat" : "process"', True),
+        (b'"cat":"unfinished"', True),
         (b'"cat":"processes"', False),
         (b'"a":"process"', False),
     ],
 )
-def test_processes_of_builds_are_noticed(category: bytes, is_shown: bool) -> None:
+def test_what_may_be_a_process_of_a_build_is_noticed(category: bytes, is_shown: bool) -> None:
     line = b'{"ph":"M",%b,"args":{"cat":"process"}}\n' % category
     assert bool(plain_elements(b'{"ph":"M"}\n' + line)[3]) == is_shown
     assert not plain_elements(line, len(line))[3]

@@ -53,6 +53,8 @@ class _Line(msgspec.Struct, gc=False):
 
 
 _LINE = msgspec.json.Decoder(_Line)
+_NO_EVENT: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding a line raises; a log that no daemon has written may hold any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ class Reader:
     def _note_attributes(self, block: bytes) -> None:
         for line in block.split(b"\n"):
             if _ATTRIBUTES in line:
-                with suppress(msgspec.DecodeError):
+                with suppress(*_NO_EVENT):
                     event = _LINE.decode(line)
                     if event.ph == "M" and event.name == "tracerd_trace":
                         self.attributes |= event.args
@@ -165,7 +167,7 @@ class Reader:
             if event.cat == UNFINISHED_CAT and event.ph == "b":
                 return self._take_begun(event, event.pid)
             return event.cat == PROCESS_CAT and self._only_steps and self._take_slice(event)
-        except (msgspec.DecodeError, ValueError, OverflowError):
+        except (*_NO_EVENT, ValueError, OverflowError):
             return False
 
     def _take_process(self, event: _Line, pid: int, line: bytes) -> bool:
@@ -222,7 +224,7 @@ class Reader:
         for line in block.split(b"\n") if new else ():
             try:
                 event = _LINE.decode(line)
-            except msgspec.DecodeError:
+            except _NO_EVENT:
                 continue
             if isinstance(event.pid, str) or event.pid not in new or event.ph == "M":
                 continue

@@ -129,6 +129,7 @@ def _write_all(source: "Source", target: Target, progress: Progress, layout: str
     from dataclasses import replace
 
     from tracerd.builds.mentions import may_have_lanes
+    from tracerd.speedups import plain_elements
     from tracerd.trace_json.export import ProcessShownError, write_tef
 
     snapshot = replace(source.snapshot(), transform=_redacted if redacts else None)
@@ -142,7 +143,9 @@ def _write_all(source: "Source", target: Target, progress: Progress, layout: str
             )
 
     if layout is None and source.log is not None:
-        if not is_stream(target.output):  # it can be begun anew, which costs less than to look for processes before
+        is_slow = redacts or target.output.endswith(".gz") or not plain_elements
+        if not is_slow and not is_stream(target.output):
+            # It can be begun anew, which costs less than to look for processes before.
             with suppress(ProcessShownError):
                 return write(PROCESSES, refuses_processes=True)
         elif not may_have_lanes(source.stored_blocks(snapshot)):

@@ -82,7 +82,7 @@ def read_mark(line: bytes) -> Mark | None:
         return None
     try:
         return _MARK.decode(line)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

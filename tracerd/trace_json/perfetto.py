@@ -99,11 +99,12 @@ def export_elements(block: bytes, start: int) -> Elements:
     No clock line is among the first ones, nor, with the extension, a begin mark or a line that names one.
     """
     if plain_elements:
-        count, length, text, is_shown = plain_elements(block, start)
+        count, length, text, may_be_shown = plain_elements(block, start)
         end = start + length
         text = join_events(block[start:end]) if text is None else text
         doubtful = block.find(b"\n", end) + 1 or len(block)
-        return Elements(count, end, text, doubtful, bool(is_shown) or block.find(PROCESS_TEXT, end, doubtful) >= 0)
+        is_shown = block.find(PROCESS_TEXT, start if may_be_shown else end, doubtful) >= 0
+        return Elements(count, end, text, doubtful, is_shown)
     stop = _next_clock(block, start)
     if start == stop:
         return Elements(0, start, b"", block.find(b"\n", start) + 1 or len(block), may_show_process=False)

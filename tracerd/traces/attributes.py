@@ -114,7 +114,8 @@ def _take_lines(found: Attributes, part: bytes) -> None:
 def _take(found: Attributes, line: bytes) -> None:
     try:
         event = _LINE.decode(line)
-    except msgspec.DecodeError:  # cut off, or something else that mentions it
+    # It is cut off, or something else that mentions it, or of a log that no daemon has written.
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return
     if event.ph == "M" and event.name == "tracerd_trace":
         for key, kind in _TYPES.items():
