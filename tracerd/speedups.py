@@ -43,7 +43,7 @@ MAX_PARTIAL_BYTES = 64 * 1024
 """`pump` takes no longer partial line."""
 
 MAX_READS = 8
-"""`pump` is never told to receive more often."""
+"""`pump` is asked for no more at a time."""
 
 MAX_MOVED_BYTES = MAX_PARTIAL_BYTES + MAX_READS * 64 * 1024
 """`pump` and `burst` write no more."""

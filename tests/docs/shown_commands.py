@@ -61,7 +61,7 @@ ELSEWHERE: Final = {
 NOT_RUN: Final = {
     "_TRACERD_COMPLETE=fish_source tracerd | source": "fish is not what the tests are run with",
     'eval "$(_TRACERD_COMPLETE=zsh_source tracerd)"': "zsh is not what the tests are run with",
-    "TMPDIR=/dev/shm .venv/bin/python -m bench --runs 3 --scale 0.3 --peer 'NAME=COMMAND with {sock} {dir}' "
+    "TMPDIR=/dev/shm .venv/bin/python -m bench --runs 5 --use-memory 1 --peer 'NAME=COMMAND with {sock} {dir}' "
     "--peer-get-tef 'NAME=COMMAND with {log} {out}'": "takes minutes",
     ".venv/bin/python -m tests.faults.fuzz --lines 10000000": "takes an hour: tests/faults/test_fuzz.py",
     ".venv/bin/python -m tests.mutants": "takes minutes, and changes a copy of the code: `just mutants`",
