@@ -143,8 +143,8 @@ DAEMON = [
         "end that is reported again",
         "a client that has written all is not read from again",
         INTAKE,
-        "                self._readable.remove(connection)\n                self._performer",
-        "                self._performer",
+        "                self._readable.remove(connection)\n                if self._state",
+        "                if self._state",
         ("tests/daemon/test_replies.py::test_client_that_has_written_all_and_reads_no_answers_is_waited_for_asleep",),
     ),
     Mutant(
