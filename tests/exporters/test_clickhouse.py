@@ -180,7 +180,7 @@ def test_sql_asks_and_writes_nothing(servers: list[Server]) -> None:
     for query in (
         "CREATE TABLE x (a Int8) ENGINE = Memory",
         "DROP TABLE events",
-        "SELEC",
+        "SELEC 1",
         "SELECT 1; SELECT 2",
         "SELECT 1 FORMAT CSV",
     ):
