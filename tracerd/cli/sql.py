@@ -3,10 +3,10 @@
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import click
 
@@ -96,9 +96,10 @@ def _json(value: object) -> object:
         case str():
             return _text(value)
         case list() | tuple():
-            return [*map(_json, value)]
+            return [*map(_json, cast("Iterable[object]", value))]
         case dict():
-            return {_text(str(key)): _json(item) for key, item in value.items()}
+            pairs = cast("Mapping[object, object]", value).items()
+            return {_text(str(key)): _json(item) for key, item in pairs}
         case _:
             return value
 
