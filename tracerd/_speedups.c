@@ -265,12 +265,12 @@ ALWAYS_INLINE int take_field(Text key, Py_ssize_t length, Text value, unsigned *
         return (*phase = phase_at(value)) != 0;
     if (KEY_IS("begin")) /* it may name a begin mark */
         return 0;
+    if (KEY_IS("cat") && (begins_with(value, "\"process\"") || begins_with(value, "\"unfinished\"")))
+        *seen |= PROCESS;
     if (KEY_IS("ts"))
         *seen |= TS;
     else if (KEY_IS("dur"))
         *seen |= DUR;
-    else if (KEY_IS("cat"))
-        return *seen |= begins_with(value, "\"process\"") || begins_with(value, "\"unfinished\"") ? PROCESS : 0, 1;
     else if (!KEY_IS("tts") && !KEY_IS("tdur"))
         return 1;
     return *value == '-' || is_digit(*value); /* a number in a string is for Python */

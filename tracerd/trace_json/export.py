@@ -28,7 +28,7 @@ from tracerd.store.snapshot import Snapshot
 from tracerd.store.temporary import replacing
 from tracerd.trace_json.ahead import checked
 from tracerd.trace_json.begin_marks import PASSED_OVER, OpenMarks
-from tracerd.trace_json.perfetto import export_elements, export_line, export_run, join_events
+from tracerd.trace_json.perfetto import PROCESS_TEXT, export_elements, export_line, export_run, join_events
 from tracerd.trace_json.tef import HEAD, SEPARATOR, tail
 
 EXPORT_BLOCK_BYTES = 8 * BLOCK_BYTES if plain_elements else BLOCK_BYTES
@@ -161,9 +161,10 @@ def _events(
             block = source.transform(block)
         at, known = 0, found
         while at < len(block):
+            begin = at
             count, at, text, doubtful, may_show_process = known or export_elements(block, at)
             known = None
-            if may_show_process and refuses_processes:
+            if refuses_processes and may_show_process and block.rfind(PROCESS_TEXT, begin, doubtful) >= 0:
                 raise ProcessShownError
             line_no += count
             summary.events += count

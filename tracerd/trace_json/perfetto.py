@@ -79,14 +79,14 @@ class Elements(NamedTuple):
         stop: Where the next line begins.
         text: What to write of them: elements of a JSON array, with a comma and a newline before each.
         doubtful: Where the next lines end that have to be checked one by one; `stop` if there are none.
-        may_show_process: False if none of these lines, first or doubtful, shows a process of a build.
+        may_show_process: False if it is known that none of all these lines shows a process of a build.
     """
 
     lines: int
     stop: int
     text: bytes
     doubtful: int
-    may_show_process: bool
+    may_show_process: bool = True
 
 
 PROCESS_TEXT: Final = b'"process"'
@@ -99,19 +99,17 @@ def export_elements(block: bytes, start: int) -> Elements:
     No clock line is among the first ones, nor, with the extension, a begin mark or a line that names one.
     """
     if plain_elements:
-        count, length, text, may_be_shown = plain_elements(block, start)
+        count, length, text, may_show_process = plain_elements(block, start)
         end = start + length
         text = join_events(block[start:end]) if text is None else text
         doubtful = block.find(b"\n", end) + 1 or len(block)
-        is_shown = block.find(PROCESS_TEXT, start if may_be_shown else end, doubtful) >= 0
-        return Elements(count, end, text, doubtful, is_shown)
+        return Elements(count, end, text, doubtful, bool(may_show_process) or doubtful > end)
     stop = _next_clock(block, start)
     if start == stop:
-        return Elements(0, start, b"", block.find(b"\n", start) + 1 or len(block), may_show_process=False)
+        return Elements(0, start, b"", block.find(b"\n", start) + 1 or len(block))
     run = block[start:stop]
     count = export_run(run) or 0
-    is_shown = run.rfind(PROCESS_TEXT) >= 0
-    return Elements(count, stop, join_events(run), stop, is_shown) if count else Elements(0, start, b"", stop, is_shown)
+    return Elements(count, stop, join_events(run), stop) if count else Elements(0, start, b"", stop)
 
 
 def _next_clock(block: bytes, start: int) -> int:
