@@ -76,10 +76,12 @@ class StderrHandler(logging.Handler):
         return self.format(record) if self._as_json else text
 
     def _write_all(self) -> None:
+        reported = 0
         while (line := self._waiting.get()) is not None:
-            dropped, self._dropped = self._dropped, 0
-            if dropped:
-                line += f"\n{self._left_out(dropped)}"
+            dropped = self._dropped  # counted by the other thread, so it is never set here
+            if dropped > reported:
+                line += f"\n{self._left_out(dropped - reported)}"
+                reported = dropped
             try:
                 rest = line.encode(errors="backslashreplace") + b"\n"
                 while rest:
