@@ -33,7 +33,7 @@ def environment(**more: str) -> dict[str, str]:
 
 def in_shell(shell: str, script: str, **more: str) -> dict[str, str]:
     """What a program finds that a shell starts after this script."""
-    show = f'{sys.executable} -c "import json, os; print(json.dumps(dict(os.environ)))"'
+    show = f'"{sys.executable}" -c "import json, os; print(json.dumps(dict(os.environ)))"'
     words = [shell, "-c", f"{script}\n{show}"]
     done = subprocess.run(words, env=environment(**more), capture_output=True, check=False, timeout=PATIENCE_S)
     assert (done.returncode, done.stderr) == (0, b"")
@@ -132,7 +132,7 @@ def test_programs_started_from_that_shell_write_one_trace(daemon: Daemon) -> Non
     source += (
         "s.sendall(f'OPEN {os.environ[\\\"TRACERD_TRACE_ID\\\"]}\\\\n'.encode() + sys.argv[1].encode() + b'\\\\n')"
     )
-    program = f'{sys.executable} -c "{source}"'
+    program = f'"{sys.executable}" -c "{source}"'
     write = [f"{program} '{event(number).decode().strip()}'" for number in (1, 2)]
     script = "\n".join(['eval "$(tracerd env --new)"', *write])
     found = in_shell("sh", script, TRACERD_SOCKET=str(daemon.socket))

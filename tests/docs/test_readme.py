@@ -69,7 +69,7 @@ def test_the_first_screen_runs_as_typed_where_nothing_is(tmp_path: Path) -> None
 
     environ = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(tmp_path / "home"), "BROWSER": f"{browser} %s"}
     environ |= {"XDG_RUNTIME_DIR": str(tmp_path / "run"), "TRACERD_PURE_PYTHON": "1"}
-    script = f'python3() {{ {sys.executable} "$@"; }}\n{script}'
+    script = f'python3() {{ "{sys.executable}" "$@"; }}\n{script}'
     command = ["env", "-i", *(f"{name}={value}" for name, value in environ.items()), "sh", "-euc", script]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=500)
     stop = [*command[:-3], str(tmp_path / "home/.tracerd/bin/tracerd"), "stop"]

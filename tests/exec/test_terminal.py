@@ -97,7 +97,7 @@ os.write(1, b"ready\\n")
 def test_a_change_of_the_window_reaches_the_command(sandbox: Sandbox) -> None:
     (sandbox.home / "size.py").write_text(SIZE + UNTIL_A_SIGNAL_ENDS_IT)
     with terminal(sandbox) as tty:
-        tty.line(f"tracerd exec -- {sys.executable} -IS size.py")
+        tty.line(f"tracerd exec -- '{sys.executable}' -IS size.py")
         tty.read_until(r"ready\n")
         tty.resize(33, 77)
         tty.read_until(r"77 x 33\n")
@@ -180,7 +180,7 @@ def test_a_program_that_handles_ctrl_z_stops_when_it_is_ready(sandbox: Sandbox) 
     """As an editor does, which first gives the screen back."""
     (sandbox.home / "tidy.py").write_text(TIDY + UNTIL_A_SIGNAL_ENDS_IT)
     with terminal(sandbox) as tty:
-        tty.line(f"tracerd exec -- {sys.executable} -IS tidy.py")
+        tty.line(f"tracerd exec -- '{sys.executable}' -IS tidy.py")
         tty.read_until(r"ready\n")
         tty.type(CTRL_Z)
         tty.read_until(r"tidied\n(?:.*\n)*?.*Stopped.*\n(?:.*\n)*?\$ $")

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -104,7 +105,10 @@ def test_a_server_that_hangs_is_asked_again(collector: Collector, log: Path) -> 
     collector.answer(Answer(), Answer(hangs=True))
 
     assert sent_with(collector, log, QUICK, timeout_s=0.2) == 8
-    assert [request.signal for request in collector.requests] == ["traces", "logs", "logs", "metrics"]
+    # On a busy machine others may take that long, too.
+    asked = [request.signal for request in collector.requests]
+    assert [kind for kind, _ in groupby(asked)] == ["traces", "logs", "metrics"]
+    assert asked.count("logs") > 1
 
 
 def test_a_server_that_never_recovers_is_given_up(collector: Collector, log: Path) -> None:

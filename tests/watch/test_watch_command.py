@@ -156,7 +156,7 @@ def test_what_cannot_be_done_is_one_line(store: Path, options: list[str], code: 
 
 def test_on_alert_runs_for_each_alert_of_once(store: Path) -> None:
     words = store / "words"
-    command = f'{sys.executable} -c \'import sys; print(*sys.argv[1:], file=open("{words}", "a"))\' {{state}} {{key}}'
+    command = f'"{sys.executable}" -c \'import sys; print(*sys.argv[1:], file=open("{words}", "a"))\' {{state}} {{key}}'
     assert run(store, "--once", "--on-alert", command).returncode == 1
     assert words.read_text() == "firing api\nresolved api\n"
 
@@ -201,7 +201,7 @@ LASTING = SHORT.replace("> 0 high clear 1", "> 0 low, > 1 high clear 1000")
 def test_an_alert_that_lasts_is_printed_at_each_start_and_sent_at_the_first(daemon: Daemon, tmp_path: Path) -> None:
     (tmp_path / "rules").write_text(LASTING)
     sent = tmp_path / "sent"
-    command = f'{sys.executable} -c \'import sys; print(sys.argv[1], file=open("{sent}", "a"))\' {{state}}'
+    command = f'"{sys.executable}" -c \'import sys; print(sys.argv[1], file=open("{sent}", "a"))\' {{state}}'
     options = ("--no-channels", "--rules", tmp_path / "rules", "--on-alert", command)
     environ = os.environ | {"XDG_STATE_HOME": str(tmp_path)}
     with daemon.connect() as client:
@@ -258,6 +258,7 @@ def test_a_log_that_grows_is_watched_until_a_signal(
         assert (tmp_path / "sent").read_text().startswith(' -h{"time":')
         while json.loads(process.stdout.readline())["state"] != "resolved":
             pass
+        wait_until(lambda: '"resolved"' in (tmp_path / "sent").read_text(), "the channel to write that, too")
         process.send_signal(signal_number)
         assert process.wait(PATIENCE_S) == 0
         assert process.stderr is not None
