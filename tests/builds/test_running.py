@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,8 @@ from tracerd.builds.steps import Build
 from tracerd.exec import event
 from tracerd.trace_json.begin_marks import resolved
 from tracerd.view.tail import LONG_S, LastLines, Output
+
+OF_BUILDS = ("summary", "critical")
 
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 
@@ -108,6 +111,8 @@ def test_one_command_names_what_hangs() -> None:
     with own_sandbox() as sandbox:
         sandbox.serve()
         with hung(sandbox) as trace:
+            before_us = time.monotonic_ns() // 1000
+            summary, critical = (json.loads(sandbox.run(TRACERD, verb, trace, "--json").stdout) for verb in OF_BUILDS)
             lines = sandbox.run(TRACERD, "show", trace, "--running", "--json").stdout.splitlines()
             rows = [row for row in map(json.loads, lines) if row["type"] == "step"]
             followed = subprocess.Popen(
@@ -124,6 +129,8 @@ def test_one_command_names_what_hangs() -> None:
         ("sleep 600", 2),
     ]
     assert all(row["age_us"] > 0 and row["dur_us"] is None for row in rows)
+    # What runs lasts until now for all readers: a build that hangs is not over with its last event.
+    assert all(found["wall_us"] > before_us - rows[0]["start_us"] for found in (summary, critical))
     assert [line[-3] for line in begins] == ["begin"] * 3
     assert ["sleep", "600", str(rows[-1]["pid"])] in [line[1:4] for line in begins]  # in the order of strace's reports
 
