@@ -16,6 +16,7 @@ from tests.builds.traces import ROOT, Trace, document
 from tests.exec.sandbox import TRACERD, Sandbox, own_sandbox
 from tests.harness import wait_until
 from tests.perfetto.judge import Judge
+from tracerd.builds.critical import critical_path
 from tracerd.builds.layout import laid_out
 from tracerd.builds.reader import Reader
 from tracerd.builds.steps import Build
@@ -91,6 +92,23 @@ def test_the_lanes_of_a_killed_build_can_be_read_again(perfetto: Judge, tmp_path
 
 
 # ------------------------------------------------------------------ for people
+
+
+def test_what_still_runs_when_the_command_has_ended_did_not_hold_it_up() -> None:
+    """A server that the build has started: at the end of the trace it has not ended."""
+    trace = Trace()
+    trace.step("sh run", 0, 100)
+    begun(trace, "server", 1, pid=7)
+    trace.step("client", 2, 99)
+    assert [link.step.name for link in critical_path(build_of(trace))] == ["client"]
+
+
+def test_what_was_killed_with_the_command_is_the_end_of_the_path() -> None:
+    trace = Trace()
+    begun(trace, "sh", 0, pid=ROOT, parent=None)
+    trace.step("client", 2, 50, pid=8)
+    begun(trace, "hangs", 51, pid=7)
+    assert [link.step.name for link in critical_path(build_of(trace, 100))] == ["client", "hangs"]
 
 
 @contextmanager

@@ -168,7 +168,7 @@ class Run:
         try:
             self._process_tracer = ProcessTracer(context, self._environ, shown)
         except (NoProcessTracerError, OSError) as error:
-            self._note(f"--all: {reason(error)}; only what is wrapped is recorded")
+            self._note(f"--all: {reason(error)}; only what is wrapped is recorded", error)
             return
         self._added[ALL_VARIABLE] = b"1"
 
@@ -179,7 +179,7 @@ class Run:
         try:
             shims = Shims(self._options.shims, self._environ)
         except (TracerdError, OSError) as error:
-            self._note(f"--shim: {reason(error)}; only what is wrapped is recorded")
+            self._note(f"--shim: {reason(error)}; only what is wrapped is recorded", error)
             return
         if shims.missing:
             self._note(f"--shim: no {', '.join(shims.missing)} in PATH")
@@ -233,8 +233,7 @@ class Run:
 
     def _become_command(self) -> "NoReturn":
         """Replace exec by the command, without recording it."""
-        command = self._options.command
-        write_stderr(f"tracerd exec: {command[0]}: {become(command, self._environ)}")
+        write_stderr(f"tracerd exec: {self._options.command[0]}: {become(self._options.command, self._environ)}")
         os._exit(NOT_EXECUTABLE)
 
     # ------------------------------------------------------------------ report
@@ -295,6 +294,7 @@ class Run:
         self._note(text)
         self._has_warned = True
 
-    def _note(self, text: str) -> None:
+    def _note(self, text: str, error: Exception | None = None) -> None:
         if not (self._has_warned or self._quiet):
             write_stderr(f"tracerd exec: {text}")
+        self._has_warned |= isinstance(error, OSError)  # no descriptors, perhaps, which explains what follows
