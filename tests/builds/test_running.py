@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,12 +16,15 @@ from tests.builds.traces import ROOT, Trace, document
 from tests.exec.sandbox import TRACERD, Sandbox, own_sandbox
 from tests.harness import wait_until
 from tests.perfetto.judge import Judge
+from tracerd.builds.critical import critical_path
 from tracerd.builds.layout import laid_out
 from tracerd.builds.reader import Reader
 from tracerd.builds.steps import Build
 from tracerd.exec import event
 from tracerd.trace_json.begin_marks import resolved
 from tracerd.view.tail import LONG_S, LastLines, Output
+
+OF_BUILDS = ("summary", "critical")
 
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 
@@ -90,6 +94,23 @@ def test_the_lanes_of_a_killed_build_can_be_read_again(perfetto: Judge, tmp_path
 # ------------------------------------------------------------------ for people
 
 
+def test_what_still_runs_when_the_command_has_ended_did_not_hold_it_up() -> None:
+    """A server that the build has started: at the end of the trace it has not ended."""
+    trace = Trace()
+    trace.step("sh run", 0, 100)
+    begun(trace, "server", 1, pid=7)
+    trace.step("client", 2, 99)
+    assert [link.step.name for link in critical_path(build_of(trace))] == ["client"]
+
+
+def test_what_was_killed_with_the_command_is_the_end_of_the_path() -> None:
+    trace = Trace()
+    begun(trace, "sh", 0, pid=ROOT, parent=None)
+    trace.step("client", 2, 50, pid=8)
+    begun(trace, "hangs", 51, pid=7)
+    assert [link.step.name for link in critical_path(build_of(trace, 100))] == ["client", "hangs"]
+
+
 @contextmanager
 def hung(sandbox: Sandbox) -> Generator[str]:
     """A build whose compile hangs; the name of its trace."""
@@ -108,6 +129,8 @@ def test_one_command_names_what_hangs() -> None:
     with own_sandbox() as sandbox:
         sandbox.serve()
         with hung(sandbox) as trace:
+            before_us = time.monotonic_ns() // 1000
+            summary, critical = (json.loads(sandbox.run(TRACERD, verb, trace, "--json").stdout) for verb in OF_BUILDS)
             lines = sandbox.run(TRACERD, "show", trace, "--running", "--json").stdout.splitlines()
             rows = [row for row in map(json.loads, lines) if row["type"] == "step"]
             followed = subprocess.Popen(
@@ -124,6 +147,8 @@ def test_one_command_names_what_hangs() -> None:
         ("sleep 600", 2),
     ]
     assert all(row["age_us"] > 0 and row["dur_us"] is None for row in rows)
+    # What runs lasts until now for all readers: a build that hangs is not over with its last event.
+    assert all(found["wall_us"] > before_us - rows[0]["start_us"] for found in (summary, critical))
     assert [line[-3] for line in begins] == ["begin"] * 3
     assert ["sleep", "600", str(rows[-1]["pid"])] in [line[1:4] for line in begins]  # in the order of strace's reports
 

@@ -117,6 +117,17 @@ def test_a_failed_execve_is_recorded(sandbox: Sandbox) -> None:
     ]
 
 
+def test_what_failed_to_start_a_program_is_called_by_it(sandbox: Sandbox) -> None:
+    """A shell forks before it looks for a program; a part of a script that fails otherwise stays what it is."""
+    sandbox.sh("/no/such 1; (cd /tmp && ./missing; exit 3); (exit 4); true", "--all")
+    spans = {str(event["name"]): args(event) for event in sandbox.events() if event["ph"] == "X"}
+    missing = "No such file or directory"
+    tried = {"argv": ["/no/such", "1"], "cwd": str(sandbox.home), "error": missing, "exit_code": 127}
+    assert spans["such"] == tried
+    assert spans["missing"] == tried | {"argv": ["./missing"], "cwd": "/tmp"}
+    assert spans["sh (fork)"] in ({"exit_code": 3}, {"exit_code": 4})
+
+
 def test_a_failed_execve_of_the_command_itself_is_recorded(sandbox: Sandbox) -> None:
     """It was found, but its interpreter is missing."""
     script = sandbox.home / "lame"

@@ -150,6 +150,14 @@ def test_exec_with_shims_that_cannot_be_made_runs_all_the_same(sandbox: Sandbox,
     assert done.stderr.count(b"\n") == 1
 
 
+def test_a_part_that_is_missing_does_not_hide_that_the_file_is(sandbox: Sandbox) -> None:
+    done = sandbox.exec("--shim", "no-such", "-o", "/dev/null", "--", "true")
+    assert done.stderr.decode().splitlines() == [
+        "tracerd exec: --shim: no no-such in PATH",
+        "tracerd exec: /dev/null was not written: /dev/null is not a regular file",
+    ]
+
+
 def test_shims_in_a_folder_that_path_cannot_name(sandbox: Sandbox) -> None:
     """They would never be found, and a build without them looks as if it had no compilers."""
     directory = sandbox.home / "a:b"

@@ -246,3 +246,24 @@ def test_a_begin_and_its_end_are_both_there_or_neither(events: list[dict[str, An
     assert [event for event in kept if event["ph"] == "M"] == [event for event in events if event["ph"] == "M"]
     ends = [at for at, event in enumerate(kept, 1) if event["ph"] in "Ee"]
     assert all(selection.owner[at] for at in ends)
+
+
+def test_no_arrow_is_left_that_leads_nowhere(tmp_path: Path) -> None:
+    """Of one that led nowhere before, its client shall hear."""
+    events: list[dict[str, Any]] = [{"ph": "M", "name": "process_name", "pid": 1, "args": {"name": "cc"}}]
+    arrow = {"cat": "a", "name": "to", "pid": 1}
+    for at in range(20):
+        events += [
+            {"ph": "X", "name": "from", "pid": 1, "tid": 1, "ts": 100 * at, "dur": 90},
+            {"ph": "X", "name": "to", "pid": 1, "tid": 2, "ts": 5000 + 100 * at, "dur": 90},
+            {**arrow, "ph": "s", "id": at, "tid": 1, "ts": 100 * at + 5},
+            {**arrow, "ph": "f", "bp": "e", "id": at, "tid": 2, "ts": 5000 + 100 * at + 5},
+        ]
+    events.append({**arrow, "ph": "s", "id": 99, "tid": 1, "ts": 1950})
+    log = CLOCK + log_of(events)
+    assert [event for event in left(tmp_path, "--to", "1200us", log=log) if event[0] in "sf"] == []
+    assert left(tmp_path, "--to", "2500us", log=log).count("s to") == 1
+    assert left(tmp_path, "--to", "5050us", log=log).count("s to") == 2
+    for document in documents(log, tmp_path, Wish(max_bytes=2000)):
+        ids = {ph: {event["id"] for event in json.loads(document)["traceEvents"] if event["ph"] == ph} for ph in "sf"}
+        assert ids["s"] - {99} == ids["f"]

@@ -11,6 +11,7 @@ import pytest
 
 from tests.exec.sandbox import Sandbox, own_sandbox
 from tracerd.importers.collect import written_since
+from tracerd.traces.attributes import END_BYTES, read_attributes
 
 CLANG = """import json, sys, time
 start = time.time_ns() // 1000
@@ -62,6 +63,18 @@ def test_only_the_build_of_the_command_comes_of_the_log_of_ninja(sandbox: Sandbo
     found = spans(sandbox.home / "t.json")
     assert set(found) == {"sh", "second"}
     assert found["sh"][0] - 50_000 <= found["second"][0] < found["second"][1] <= found["sh"][1] + 50_000
+
+
+def test_the_list_knows_how_a_command_ended_of_which_much_was_collected(sandbox: Sandbox) -> None:
+    """The list reads only the beginning and the end of a log."""
+    names = 'names = [(f"{at:0100}", at) for at in range(2000)]'
+    (sandbox.home / "clang.py").write_text(CLANG.replace('names = ("Source", 10), ("Parse", 2000)', names))
+    done = sandbox.sh("python3 clang.py a.json; exit 3", "--collect")
+    assert done.stderr == b"tracerd exec: collected 2,000 spans of 1 file\n"
+    [log] = sandbox.logs.glob("*.jsonl")
+    assert log.stat().st_size > 3 * END_BYTES
+    found = read_attributes(log)
+    assert (found.exit_code, found.dur_us is None) == (3, False)
 
 
 def test_nothing_is_collected_where_nothing_was_written(sandbox: Sandbox) -> None:

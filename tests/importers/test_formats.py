@@ -196,7 +196,7 @@ def test_what_a_parallel_go_test_waits_is_a_span(tmp_path: Path) -> None:
     read = read_text(tmp_path, "\n".join(text) + "\n")
     assert read.names() == ["A", "A/sub", "B", "hangs", "p", "paused"]
     assert (read.span("A")["dur"], read.span("paused")["dur"]) == (6_000_000, 2_000_000)
-    assert args(read.span("A")) == {"result": "fail", "elapsed_s": 4.0}
+    assert args(read.span("A")) == {"result": "fail", "elapsed_s": 4.0, "outcome": "failed"}
     assert read.span("A")["tid"] != read.span("B")["tid"]
     assert [read.span(name)["ph"] for name in ("hangs", "p")] == ["B", "B"]
 

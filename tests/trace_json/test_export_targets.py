@@ -44,6 +44,11 @@ FORBIDDEN: list[tuple[str, str]] = [
     ("x" * 300, ""),
     ("/dev/null", "not a regular file"),
     ("/", "names a directory"),
+    # A client means its own; the daemon's are its log, which an export would replace.
+    ("/dev/stderr", "it is a file of the daemon's process"),
+    ("/dev/fd/2", "it is a file of the daemon's process"),
+    ("/proc/self/fd/2", "it is a file of the daemon's process"),
+    ("link-to-stderr", "it is a file of the daemon's process"),
 ]
 
 
@@ -56,6 +61,7 @@ def test_export_refuses_what_it_must_not_replace(shared_daemon: Daemon, target: 
         (home / "link-to-logs").symlink_to("logs")
         (home / "link-to-log").symlink_to("logs/target.jsonl")
         (home / "link-to-lock").symlink_to("s.lock")
+        (home / "link-to-stderr").symlink_to("/dev/stderr")
     wanted(shared_daemon)
     before = settled_tree(home), shared_daemon.log("target")
     error, ok = emit(shared_daemon, home / target if target != "." else bytes(home) + b"/.")

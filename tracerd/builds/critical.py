@@ -95,6 +95,9 @@ class _Walk:
         if parent not in self._groups:
             steps = parent.inner if parent else [step for step in self._build.steps if step.parent is None]
             around = parent or self._build
+            if top := parent or self._build.root:
+                # What has not ended lasts to the end of the trace; but if what started it has ended, it outlives that.
+                steps = [step for step in steps if top.is_open or not step.is_open]
             jobs = jobs_of(parent, self._build.cpus) if parent else None
             self._groups[parent] = _Siblings(steps, around.start, around.end, jobs)
         return self._groups[parent]

@@ -283,9 +283,9 @@ class Reader:
         return {}
 
 
-def read_build(blocks: Iterable[bytes]) -> Build | None:
-    """The build of a trace; None if no process of `tracerd exec` is in it."""
+def read_build(blocks: Iterable[bytes], until: int | None = None) -> Build | None:
+    """The build of a trace; None if no process of `tracerd exec` is in it; `until` is that of `Reader.build`."""
     reader = Reader(only_steps=True)
     for block in blocks:
         reader.feed(block)
-    return reader.build()
+    return reader.build(until)

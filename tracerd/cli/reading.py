@@ -141,7 +141,7 @@ def read_steps(directory: Path, name: str) -> "tuple[str, Build]":
     check_stdout()
     source = find_trace(directory.absolute(), name)
     with progress_of(source.trace_id) as progress:
-        build = read_build(Reading(source, progress).blocks())
+        build = read_build(Reading(source, progress).blocks(), _now_ns(source))
     warn_problem(source)
     if build is None:
         how = "`tracerd exec --all -- make` records a build"

@@ -105,7 +105,7 @@ class ExportQueue:
     async def _resolve(self, path: str) -> str:
         self._give_up_if_hurried()
         with trio.move_on_after(RESOLVE_S) as self._resolving:
-            return await trio.to_thread.run_sync(resolve_target, path, self._forbidden, abandon_on_cancel=True)
+            return await trio.to_thread.run_sync(resolve_target, path, self._forbidden, True, abandon_on_cancel=True)
         raise ExportError(f"the file system does not answer for {path[:SHOWN_PATH]}")
 
     def _enqueue(self, target: str, new: _Job) -> None:

@@ -102,6 +102,9 @@ class CommandEvents:
         shown: How much of the command line is recorded, one of `ARGS`.
         cat: The category of its span: `PROCESS`, or `SPAN` within a process that another recorder writes.
         removable: Whether the log may be removed when it is old.
+
+    Attributes:
+        result: The line that describes the trace when the command has ended; empty before.
     """
 
     def __init__(self, options: Options, context: TraceContext, shown: str, cat: str, *, removable: bool) -> None:
@@ -114,6 +117,7 @@ class CommandEvents:
         self._cat = cat
         self._removable = removable
         self._random = os.urandom(8)
+        self.result = ""
 
     def span(self, pid: int) -> str:
         """The id of its span."""
@@ -139,7 +143,8 @@ class CommandEvents:
             lines = self.name(pid) + lines
         if self._context.parent_pid is not None and self._cat == PROCESS:
             lines += arrow(self._context.parent_pid, pid, started_us, f"0x{mark}")
-        return lines + self._trace(pid, ended, ended_us - started_us, processes)
+        self.result = self._trace(pid, ended, ended_us - started_us, processes)
+        return lines + self.result
 
     def _trace(self, pid: int, ended: "Ended | None" = None, dur_us: int = 0, processes: int = 0) -> str:
         """Describes the trace, when it begins and when it ends; a part of one adds only what it is given."""

@@ -107,7 +107,8 @@ def _probe(strace: str, environ: Environ) -> None:
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     command = [strace, "-DDD", *OPTIONS, "--output=/dev/null", "--", "true"]  # silent also in a removed directory
     actions = [(os.POSIX_SPAWN_DUP2, fd, to) for fd, to in ((null, 0), (writer, 1), (writer, 2))]
-    pid = os.posix_spawn(strace, command, environ, file_actions=actions)
+    # A shell without PATH finds programs too.
+    pid = os.posix_spawn(strace, command, {b"PATH": os.defpath.encode()} | environ, file_actions=actions)
     os.close(null)
     os.close(writer)
     poll = select.poll()

@@ -131,7 +131,7 @@ class Run:
         removable = context.is_new and self._output is None and environ.get(b"TRACERD_KEEP") != b"all"
         self._events = event.CommandEvents(options, context, shown, cat, removable=removable)
         if context.warning:
-            self._warn(context.warning)
+            self._note(context.warning)
         if options.output is not None and self._output is None:
             self._warn(f"there will be no {options.output}: the current directory was removed")
         if options.trace and not (context.nested or self._quiet):
@@ -151,12 +151,10 @@ class Run:
         try:
             self._daemon = connect(context.socket, self._environ, start=self._options.start and not context.nested)
         except NoDaemonError as error:
-            lost = f"; there will be no {output}" if output is not None else ""
-            self._warn(f"{error}; the command runs unrecorded{lost}")
+            self._warn(f"{error}; the command runs unrecorded{f'; there will be no {output}' if output else ''}")
             return
         self._daemon.write(f"OPEN {context.trace_id}\n")
-        if self._output is not None and not os.path.isdir(os.path.dirname(self._output)):
-            directory = os.path.dirname(self._output)
+        if self._output is not None and not os.path.isdir(directory := os.path.dirname(self._output)):
             self._warn(f"there is no directory {directory}; there will be no {output} unless the command makes it")
         if self._options.follow and self._output is not None:
             self._daemon.write(f"EMIT_TEF_AT_EXIT {self._output}\n")
@@ -170,7 +168,7 @@ class Run:
         try:
             self._process_tracer = ProcessTracer(context, self._environ, shown)
         except (NoProcessTracerError, OSError) as error:
-            self._warn(f"--all: {reason(error)}; only what is wrapped is recorded")
+            self._note(f"--all: {reason(error)}; only what is wrapped is recorded", error)
             return
         self._added[ALL_VARIABLE] = b"1"
 
@@ -181,22 +179,22 @@ class Run:
         try:
             shims = Shims(self._options.shims, self._environ)
         except (TracerdError, OSError) as error:
-            self._warn(f"--shim: {reason(error)}; only what is wrapped is recorded")
+            self._note(f"--shim: {reason(error)}; only what is wrapped is recorded", error)
             return
         if shims.missing:
-            self._warn(f"--shim: no {', '.join(shims.missing)} in PATH")
+            self._note(f"--shim: no {', '.join(shims.missing)} in PATH")
         self._added[b"PATH"] = shims.path
 
     def _detail_compilers(self, shown: str) -> None:
         from tracerd.exec.compiler_detail import added
 
-        is_recorded = self._process_tracer is not None or b"PATH" in self._added
-        variables, why = added(self._environ, shown, compiles_are_recorded=is_recorded)
+        are_recorded = bool(self._process_tracer or b"PATH" in self._added)
+        variables, why = added(self._environ, shown, compiles_are_recorded=are_recorded)
         self._added |= variables
         if variables:
             self._collecting.insert(0, "--compiler-detail")
         elif why:
-            self._warn(f"--compiler-detail: {why}; there are no phases")
+            self._note(f"--compiler-detail: {why}; there are no phases")
 
     # ------------------------------------------------------------------ start
 
@@ -235,8 +233,7 @@ class Run:
 
     def _become_command(self) -> "NoReturn":
         """Replace exec by the command, without recording it."""
-        command = self._options.command
-        write_stderr(f"tracerd exec: {command[0]}: {become(command, self._environ)}")
+        write_stderr(f"tracerd exec: {self._options.command[0]}: {become(self._options.command, self._environ)}")
         os._exit(NOT_EXECUTABLE)
 
     # ------------------------------------------------------------------ report
@@ -248,16 +245,17 @@ class Run:
             failure = self._process_tracer.finish(EXPORT_S if self._output else ANSWER_S)
             if names := self._process_tracer.untraceable:
                 why = "under strace it cannot trace processes or start untraced ones"
-                self._warn(f"--all: {names} may have failed: {why}; use --shim instead")
+                self._note(f"--all: {names} may have failed: {why}; use --shim instead")
         if self._daemon and self._context and self._events and not self._written_by_another:
             processes = self._process_tracer.processes if self._process_tracer else 0
             lines = self._events.ended(command.pid, ended, started_us, ended_us, processes)
             self._write(lines, self._events.name(command.pid), self._context)
-        if self._collecting and self._daemon and self._context:
+        if self._collecting and self._daemon and self._context and self._events:
             from tracerd.exec.after import collect
 
             for option in self._collecting:
-                collect(option, self._context, started_us, self._environ, self._warn)
+                collect(option, self._context, started_us, self._environ, self._note)
+            self._daemon.write(self._events.result)  # again: readers look for it at the end of a log
         if failure and self._output:  # perhaps because the daemon ended: that was the first warning then
             self._warn(failure)
         if self._daemon and self._output is not None:
@@ -292,7 +290,11 @@ class Run:
         self._warn("the daemon was started anew while the command ran: the trace may lack processes")
 
     def _warn(self, text: str) -> None:
-        if self._has_warned or self._quiet:
-            return
+        """Warn, for the last time: it explains what follows. `_note` is for a part that is missing."""
+        self._note(text)
         self._has_warned = True
-        write_stderr(f"tracerd exec: {text}")
+
+    def _note(self, text: str, error: Exception | None = None) -> None:
+        if not (self._has_warned or self._quiet):
+            write_stderr(f"tracerd exec: {text}")
+        self._has_warned |= isinstance(error, OSError)  # no descriptors, perhaps, which explains what follows

@@ -193,6 +193,11 @@ class Tree:
             for shown, label, following, start_us, end_us in changes:
                 events += event.span(pid, label.span, start_us, end_us, shown | {"became": following.span})
             label, shown = labels[-1], args[-1]
+        elif process.failed and process.end and process.end.get("exit_code"):
+            # A shell forks before it looks for a program: `make (fork)` would not say what it did not find.
+            argv, (_, error) = next(reversed(process.failed.items()))
+            label = self._label(list(argv))
+            shown = label.args | self._where(process, None) | {"error": error}
         else:
             name = f"{process.parent_name} (fork)" if self._shown != NONE else "fork"
             label = event.CommandLabel([name], None, NAME, name)
@@ -205,7 +210,8 @@ class Tree:
             events += event.arrow(process.parent, pid, process.start_us, f"0x{self._number(pid)}")
         return events
 
-    def _where(self, process: TracedProcess, program: int) -> "dict[str, event.Json]":
+    def _where(self, process: TracedProcess, program: int | None) -> "dict[str, event.Json]":
+        """Where a program began; None: where the process was at last."""
         cwd = process.cwd(program) if self._shown == FULL else None
         return {} if cwd is None else {"cwd": cwd}
 

@@ -80,9 +80,9 @@ class TracedProcess:
         if self._base is None:
             self._born_of = maker, len(maker.moved)
 
-    def cwd(self, program: int) -> str | None:
-        """Where the program with this number began."""
-        return self.directory(self._moves_before[program])
+    def cwd(self, program: int | None) -> str | None:
+        """Where the program with this number began; None: where the process was at last."""
+        return self.directory(len(self.moved) if program is None else self._moves_before[program])
 
     def directory(self, moves: int) -> str | None:
         """Where it was after so many moves; None if that is not known."""

@@ -76,10 +76,11 @@ class Parts:
         self._cut_arrows()
 
     def _cut_arrows(self) -> None:
-        """Leave out the steps and ends of arrows that start in another file; see `Selection.finish`."""
+        """Leave out arrows between files; see `Selection.finish`."""
         for line_no in self._selection.steps:
             if self.part_of(line_no) != self.part_of(self._selection.start_of(line_no)):
                 self._selection.keeps[line_no] = 0
+        self._selection.cut_starts()
 
     @property
     def count(self) -> int:

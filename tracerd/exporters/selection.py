@@ -215,6 +215,7 @@ class Selection:
             for line_no, arrow in self.steps.items():
                 # Perfetto 52 draws an end without its start as an arrow from the first span of the trace.
                 keeps[line_no] &= keeps[self._starts.get(arrow, line_no)]
+            self.cut_starts()
         timed = (ts for ts, kept, kind in zip(self.ts, keeps, self.kinds, strict=True) if kept and kind > METADATA)
         self.first_kept = min(timed, default=0)
         self.closing = {at: end for at, end in self.closing.items() if keeps[at]}
@@ -223,6 +224,13 @@ class Selection:
         """When an event is over, in ns; None if it was never ended and will not be."""
         end = self.end[line_no]
         return self.closing.get(line_no) if end == OPEN else end
+
+    def cut_starts(self) -> None:
+        """Leave out the starts of arrows that led to something, of which nothing is left."""
+        leads = {self.start_of(line_no) for line_no in self.steps if self.keeps[line_no]}
+        for line_no in self.steps:
+            if (start := self.start_of(line_no)) not in leads:
+                self.keeps[start] = 0
 
     def start_of(self, line_no: int) -> int:
         """The line in which the arrow starts of which this line is a step or an end; else the line itself."""

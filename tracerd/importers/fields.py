@@ -13,6 +13,23 @@ _SECOND: Final = timedelta(seconds=1)
 _MAX_NS: Final = 2.0**62
 _MAX_DIGITS: Final = 25
 
+_FAILED: Final = frozenset(
+    [
+        "fail",
+        "failed",
+        "failure",
+        "error",
+        "timeout",
+        "timedout",
+        "timed_out",
+        "interrupt",
+        "interrupted",
+        "unexpectedpass",
+        "startup_failure",
+    ]
+)
+"""How go, GitHub, Jest, JUnit, meson and Playwright call what has failed; in lower case."""
+
 
 def decoded(text: bytes) -> object:
     """A JSON value; None if it is none."""
@@ -94,6 +111,11 @@ def wall_ns(value: object) -> int | None:
     if moment.tzinfo is None or (dot and not digits):
         return None
     return (moment - _EPOCH) // _SECOND * 1_000_000_000 + int(f"{digits:0<9.9}")
+
+
+def outcome(word: object) -> str | None:
+    """`failed`, which is an error to readers, if the word of a tool for how something ended says so; else None."""
+    return "failed" if text(word).lower() in _FAILED else None
 
 
 def without_empty(**values: object) -> dict[str, object]:

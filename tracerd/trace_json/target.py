@@ -14,12 +14,17 @@ MAX_LINKS = 40
 """Symbolic links on the way to a file: as many as Linux follows."""
 
 
-def real_path(path: str) -> str:
+def real_path(path: str, *, is_of_client: bool = False) -> str:
     """Where a path leads, symbolic links followed; what does not exist is taken by its name.
 
     A link in a directory where all users may put one, such as /tmp, is followed only if it is ours or the directory
     owner's: else another user could have us replace any file of ours. The kernel has this rule (protected_symlinks)
     for opening by such a path, but not for renaming.
+
+    Args:
+        path: What is asked for.
+        is_of_client: Whether another process asks. `/dev/stdout` leads to /proc, and is another file for each process:
+            here it would be the daemon's own log.
 
     Raises:
         UnsafePathError: There is such a link, or there are too many.
@@ -52,14 +57,21 @@ def real_path(path: str) -> str:
             raise UnsafePathError(
                 f"{following} is a symbolic link that another user has put there (uid {status.st_uid})"
             )
+        if is_of_client and following.startswith("/proc/"):
+            raise UnsafePathError("it is a file of the daemon's process; give the path of a file")
         if leads_to.startswith("/"):
             at = "/"
         todo += leads_to.split("/")[::-1]
     return at
 
 
-def resolve_target(path: str, forbidden: Forbidden | None = None) -> str:
+def resolve_target(path: str, forbidden: Forbidden | None = None, is_of_client: bool = False) -> str:
     """The file that an export to `path` would replace or make, symbolic links followed.
+
+    Args:
+        path: What is asked for.
+        forbidden: What must not be written.
+        is_of_client: See `real_path`.
 
     Raises:
         ExportError: It must not be written; the message is the reason.
@@ -67,7 +79,7 @@ def resolve_target(path: str, forbidden: Forbidden | None = None) -> str:
     if os.path.basename(path) in ("", ".", ".."):
         raise ExportError(f"{path} names a directory; give the path of a file")
     try:
-        target = real_path(path)
+        target = real_path(path, is_of_client=is_of_client)
     except UnsafePathError as error:
         raise ExportError(f"cannot write {path}: {error}") from None
     if forbidden and (target in forbidden.files or Path(target).is_relative_to(forbidden.directory)):

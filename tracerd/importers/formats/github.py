@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from tracerd.importers.fields import fields, items, objects, text, wall_ns, without_empty
+from tracerd.importers.fields import fields, items, objects, outcome, text, wall_ns, without_empty
 from tracerd.importers.head import Head
 from tracerd.importers.source import Source
 from tracerd.importers.timeline import Clock, Timeline
@@ -41,6 +41,7 @@ def _job(job: dict[str, object], timeline: Timeline) -> None:
         timeline.span(track, "queued", created_ns, start_ns - created_ns, cat="queue")
     args = without_empty(
         conclusion=job.get("conclusion"),
+        outcome=outcome(job.get("conclusion")),
         status=job.get("status"),
         runner=job.get("runner_name"),
         labels=job.get("labels"),
@@ -48,7 +49,12 @@ def _job(job: dict[str, object], timeline: Timeline) -> None:
     )
     _span(timeline, track, name, job, args, "job")
     for step in objects(job.get("steps")):
-        args = without_empty(conclusion=step.get("conclusion"), status=step.get("status"), number=step.get("number"))
+        args = without_empty(
+            conclusion=step.get("conclusion"),
+            outcome=outcome(step.get("conclusion")),
+            status=step.get("status"),
+            number=step.get("number"),
+        )
         if not _span(timeline, track, text(step.get("name")) or "step", step, args, "step"):
             timeline.left_out["steps that have not started"] += 1
 

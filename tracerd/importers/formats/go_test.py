@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Final
 
-from tracerd.importers.fields import fields, nanoseconds, number, text, wall_ns
+from tracerd.importers.fields import fields, nanoseconds, number, outcome, text, wall_ns, without_empty
 from tracerd.importers.head import Head
 from tracerd.importers.source import Source
 from tracerd.importers.timeline import Clock, Timeline
@@ -64,6 +64,7 @@ def read(source: Source, timeline: Timeline) -> None:
         elif action in _ENDS and (begun := opened.pop((package, test), None)):
             begun.reported_ns = at_ns
             begun.args = {"result": action, "elapsed_s": number(line.get("Elapsed"))}
+            begun.args |= without_empty(outcome=outcome(action))
             ended.append((package, test, begun))
     ends = _ends(ended)
     for package, test, begun in ended:

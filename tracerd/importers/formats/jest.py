@@ -1,6 +1,6 @@
 """Jest's JSON report, and that of Vitest, which has no start of a test: there a span a file, not a test."""
 
-from tracerd.importers.fields import fields, nanoseconds, objects, text, texts, without_empty
+from tracerd.importers.fields import fields, nanoseconds, objects, outcome, text, texts, without_empty
 from tracerd.importers.head import Head
 from tracerd.importers.source import Source
 from tracerd.importers.timeline import Clock, Timeline
@@ -27,7 +27,9 @@ def read(source: Source, timeline: Timeline) -> None:
         path = text(file.get("name")) or text(file.get("testFilePath"))
         start_ns, end_ns = nanoseconds(file.get("startTime"), _MS), nanoseconds(file.get("endTime"), _MS)
         if start_ns and end_ns:
-            args = without_empty(status=file.get("status"), message=file.get("message"))
+            args = without_empty(
+                status=file.get("status"), outcome=outcome(file.get("status")), message=file.get("message")
+            )
             tree.span("", path, None, path, start_ns, end_ns - start_ns, args, cat="file", rows="tests")
         elif start_ns is None and end_ns is None:
             timeline.left_out["files without a start"] += 1
@@ -46,5 +48,5 @@ def _test(test: dict[str, object], path: str, timeline: Timeline, tree: Tree) ->
         timeline.left_out["skipped tests" if status in _SKIPPED else _NO_START] += 1
         return
     name = " > ".join([*texts(test.get("ancestorTitles")), text(test.get("title"))])
-    args = without_empty(status=status, file=path, failures=texts(test.get("failureMessages")))
+    args = without_empty(status=status, outcome=outcome(status), file=path, failures=texts(test.get("failureMessages")))
     tree.span("", (path, name), path, name, start_ns, dur_ns, args, cat="test", rows="tests")

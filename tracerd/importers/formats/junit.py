@@ -4,17 +4,21 @@ Its tests are put one after the other from the start of their suite, which is fa
 the file does not show whether they did.
 """
 
+import re
 from datetime import UTC, datetime
 from xml.parsers import expat
 
 from tracerd.errors import ImportFileError
-from tracerd.importers.fields import nanoseconds, wall_ns, without_empty
+from tracerd.importers.fields import nanoseconds, outcome, wall_ns, without_empty
 from tracerd.importers.head import Head
 from tracerd.importers.source import CUT_OFF, Source
 from tracerd.importers.timeline import Clock, Timeline
 
 _SECOND = 1_000_000_000
 _MAX_DEPTH = 100
+_GROUPED = re.compile(r"\d{1,3}(,\d{3})+\.\d+")
+"""Surefire writes `1,234.5`."""
+
 _OUTCOMES = ("failure", "error", "skipped")
 
 
@@ -120,12 +124,18 @@ class _Reader:
         return suite
 
     def _test(self) -> None:
-        dur_ns = nanoseconds(self._case.get("time"), _SECOND)
+        time = self._case.get("time", "")
+        dur_ns = nanoseconds(time.replace(",", "") if _GROUPED.fullmatch(time) else time, _SECOND)
         if not self._suites or dur_ns is None:
             self._timeline.left_out["tests without a duration"] += 1
             return
         suite = self._suites[-1]
-        args = without_empty(result=self._result, classname=self._case.get("classname"), file=self._case.get("file"))
+        args = without_empty(
+            result=self._result,
+            outcome=outcome(self._result),
+            classname=self._case.get("classname"),
+            file=self._case.get("file"),
+        )
         self._timeline.span(suite.track, self._case.get("name") or "?", suite.next_ns, dur_ns, args, "test")
         suite.next_ns += max(dur_ns, 0)
 

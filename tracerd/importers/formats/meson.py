@@ -1,6 +1,6 @@
 """meson's testlog.json: a line a test. The environment in it is never read."""
 
-from tracerd.importers.fields import fields, nanoseconds, text, texts, without_empty
+from tracerd.importers.fields import fields, nanoseconds, outcome, text, texts, without_empty
 from tracerd.importers.head import Head
 from tracerd.importers.source import Source
 from tracerd.importers.timeline import Clock, Timeline
@@ -27,7 +27,10 @@ def read(source: Source, timeline: Timeline) -> None:
             timeline.left_out["lines without a start"] += 1
             continue
         args = without_empty(
-            result=test.get("result"), returncode=test.get("returncode"), command=texts(test.get("command"))
+            result=test.get("result"),
+            outcome=outcome(test.get("result")),
+            returncode=test.get("returncode"),
+            command=texts(test.get("command")),
         )
         name = text(test.get("name")) or "?"
         tree.span("", at, None, name, start_ns, dur_ns, args, cat="test", rows="tests")

@@ -1,6 +1,6 @@
 """Playwright's JSON report: a span a try of a test, on the row of its worker."""
 
-from tracerd.importers.fields import fields, nanoseconds, objects, text, wall_ns, without_empty
+from tracerd.importers.fields import fields, nanoseconds, objects, outcome, text, wall_ns, without_empty
 from tracerd.importers.head import Head
 from tracerd.importers.source import Source
 from tracerd.importers.timeline import Clock, Timeline
@@ -27,13 +27,13 @@ def _suite(suite: dict[str, object], above: list[str], timeline: Timeline) -> No
         name = " > ".join(filter(None, [*titles, text(spec.get("title"))]))
         for test in objects(spec.get("tests")):
             for result in objects(test.get("results")):
-                _result(result, name, text(test.get("projectName")), timeline)
+                _result(result, name, test, timeline)
     for inner in objects(suite.get("suites")):
         if len(titles) < _MAX_DEPTH:
             _suite(inner, titles, timeline)
 
 
-def _result(result: dict[str, object], name: str, project: str, timeline: Timeline) -> None:
+def _result(result: dict[str, object], name: str, test: dict[str, object], timeline: Timeline) -> None:
     start_ns, dur_ns = wall_ns(result.get("startTime")), nanoseconds(result.get("duration"), 1_000_000)
     worker = result.get("parallelIndex")
     if start_ns is None or not isinstance(worker, int) or worker < 0:
@@ -42,10 +42,13 @@ def _result(result: dict[str, object], name: str, project: str, timeline: Timeli
     # A failed test ends its worker, and another one takes its place: the row is that of the place.
     timeline.process("", "Playwright")
     track = timeline.track("", f"worker {worker}", f"worker {worker}")
+    status = result.get("status")
+    failed = outcome(status)
     args = without_empty(
-        status=result.get("status"),
+        status=status,
+        outcome="xfailed" if failed and status == test.get("expectedStatus") else failed,
         retry=result.get("retry"),
-        project=project,
+        project=text(test.get("projectName")),
         worker=result.get("workerIndex"),
         error=text(fields(result.get("error")).get("message")),
     )
