@@ -8,6 +8,7 @@ import pytest
 from tests.view.view_cases import CASES, Case, log
 from tracerd.core.own_prefixes import CLOCK_PREFIX
 from tracerd.rows.columns import Input, Relation, columns_of
+from tracerd.rows.event import decode_lines
 from tracerd.rows.names import ProcessNames
 from tracerd.rows.recording import read
 from tracerd.rows.table import Table, events_for
@@ -72,6 +73,19 @@ def test_paths_in_args() -> None:
     assert last == (1, 1, 3, "api", None)
     assert rows(EVENTS, "events", "args", ("a", "c", "d"), "error")[-1][1:] == (3, True)
     assert rows(EVENTS, "events", ("a", "b"))[0] == (None,)
+
+
+def test_times_may_be_strings_that_hold_numbers_as_perfetto_reads_them() -> None:
+    written = lines(
+        {"ph": "X", "ts": "12.5", "dur": "7"},
+        {"ph": "X", "ts": " 1", "dur": "1_0"},
+        {"ph": "X", "ts": "true", "dur": '"3"'},
+        {"ph": "X", "ts": "1e999", "dur": "-1.5e3"},
+    )
+
+    expected: list[Row] = [(12.5, 7), (None, None), (None, None), (None, -1500.0)]
+    assert rows(written, "events", "ts_us", "dur_us") == expected
+    assert [(event.ts, event.dur) for _, event in decode_lines(written) if event] == expected
 
 
 @pytest.mark.parametrize("relation", ["events", "spans"])
