@@ -204,6 +204,14 @@ def test_spans_come_in_the_order_of_their_lines_if_that_is_asked_for() -> None:
     assert rows(written, "spans", "name", "parent", "depth") == [("a", None, 0), ("b", 1, 1), ("c", None, 0)]
 
 
+def test_a_span_without_a_time_is_around_no_other() -> None:
+    written = lines(
+        {"ph": "X", "name": "nowhere", "pid": 1, "tid": 1},
+        {"ph": "X", "name": "a", "pid": 1, "tid": 1, "ts": 5, "dur": 1},
+    )
+    assert rows(written, "spans", "name", "parent", "depth") == [("nowhere", None, 0), ("a", None, 0)]
+
+
 OTHERWISE = {
     "an end in the wrong order comes too late",
     "a begin is cut where the span around it ends",
