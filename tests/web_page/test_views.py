@@ -12,6 +12,7 @@ from tests.harness import Daemon, short_dir
 from tests.web.conftest import clock, log, point, span, text
 from tests.web.servers import Server, serving
 from tests.web.views import ALL, HOSTILE, write
+from tests.web_page import logs
 from tests.web_page.browser import Scheme, Visit, visiting
 
 if TYPE_CHECKING:
@@ -164,6 +165,18 @@ def test_spans_at_odd_times_take_no_room_from_the_others(browser: "Browser", tmp
             assert row.locator(".bar").is_visible() is is_drawn
         page.get_by_role("row", name="no time").click()
         assert "at no time of the trace" in page.locator("#detail").inner_text()
+
+
+def test_many_spans_are_asked_for_at_once(browser: "Browser") -> None:
+    """Each answer reads the whole trace."""
+    with short_dir() as home:
+        directory = logs.write(home / "logs", {"many": logs.many_spans(10_001)})
+        with serving(directory) as server, visiting(browser, server) as visit:
+            asked: list[str] = []
+            visit.page.on("request", lambda request: asked.append(request.url))
+            visit.open("/traces/many")
+            assert visit.page.get_by_role("treegrid").get_attribute("aria-rowcount") == "10001"
+            assert len([url for url in asked if "/api/public/traces/many" in url]) == 1
 
 
 def test_a_chart_and_logs_are_live(browser: "Browser") -> None:

@@ -28,7 +28,7 @@ async function json(path) {
 async function allSpans(path) {
   const found = [];
   for (let cursor = ''; found.length < SPANS;) {
-    const page = await json(cursor ? `${path}?cursor=${encodeURIComponent(cursor)}` : path);
+    const page = await json(`${path}?limit=${SPANS}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`);
     for (const span of page.observations) found.push(span);
     cursor = page.meta.nextCursor;
     if (cursor === null) return {found, hasMore: false};
