@@ -3,6 +3,7 @@
 import os
 import random
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,12 @@ def logs(tmp_path: Path) -> Path:
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache" / "catalog.sqlite"
+
+
+def kept(cache: Path, logs: Path) -> int:
+    """How many logs of a directory a cache knows."""
+    with closing(database.Database(cache)) as opened:
+        return len(opened.entries(os.fsencode(logs)))
 
 
 def grow(path: Path, rng: random.Random) -> None:
@@ -132,7 +139,7 @@ def test_what_was_read_before_it_was_interrupted_is_kept(logs: Path, cache: Path
     next(reading)
     reading.close()
 
-    assert len(database.Database(cache).entries(os.fsencode(logs))) == 2
+    assert kept(cache, logs) == 2
     assert answer(logs, cache) == fresh_answer(logs, tmp_path)
 
 
@@ -168,7 +175,7 @@ def test_a_damage_that_sqlite_repeats_in_its_message_is_none(
     cache.write_bytes(cache.read_bytes().replace(b"TABLE log", damage))
 
     assert answer(logs, cache) == expected
-    assert len(database.Database(cache).entries(os.fsencode(logs))) == len(expected)
+    assert kept(cache, logs) == len(expected)
 
 
 def test_each_byte_of_a_row_counts(logs: Path, cache: Path, tmp_path: Path) -> None:
@@ -192,7 +199,7 @@ def test_a_cache_of_another_version_is_made_anew(logs: Path, cache: Path, tmp_pa
     connection.close()
 
     assert answer(logs, cache) == expected
-    assert len(database.Database(cache).entries(os.fsencode(logs))) == len(expected)
+    assert kept(cache, logs) == len(expected)
 
 
 def test_a_file_of_another_program_stays_as_it_is(logs: Path, cache: Path, tmp_path: Path) -> None:
@@ -256,7 +263,7 @@ def test_a_damaged_cache_is_not_removed_from_under_another_process(logs: Path, c
     assert cache.stat().st_ino == inode
     other.close()
     assert answer(logs, cache) == fresh_answer(logs, tmp_path)
-    assert len(database.Database(cache).entries(os.fsencode(logs))) == 5
+    assert kept(cache, logs) == 5
 
 
 def test_others_cannot_read_it(logs: Path, cache: Path) -> None:

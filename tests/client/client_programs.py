@@ -14,6 +14,9 @@ Event = dict[str, object]
 DEVELOPMENT = "1" if sys.version_info >= (3, 11, 7) else ""
 """Of PYTHONDEVMODE: in that mode 3.11.2 crashes by itself, now and then, if a thread ends as the interpreter does."""
 
+WARNED = "always,ignore:This process:DeprecationWarning"
+"""Of PYTHONWARNINGS: all but that of Python 3.12 on a fork beside threads, which is a program's own affair."""
+
 
 def environment(socket: Path, trace_id: str = "t", **more: str) -> dict[str, str]:
     """In which a program finds its daemon and its trace."""

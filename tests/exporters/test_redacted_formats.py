@@ -4,6 +4,7 @@ import gzip
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -98,7 +99,8 @@ def jaeger(log: Path, *options: str) -> str:
 def sqlite(log: Path, *options: str) -> str:
     path = log.with_suffix(".sqlite")
     invoke("export", log, "--sqlite", path, *options)
-    return "\n".join(sqlite3.connect(path).iterdump()) + path.read_bytes().decode("latin-1")
+    with closing(sqlite3.connect(path)) as connection:
+        return "\n".join(connection.iterdump()) + path.read_bytes().decode("latin-1")
 
 
 def duck(log: Path, *options: str) -> str:

@@ -134,8 +134,8 @@ def hostile() -> bytes:
     return (
         odd
         + b'{"ph":"i","args":{"k":'
-        + b"[" * 5000
-        + b"]" * 5000
+        + b"[" * 200_000
+        + b"]" * 200_000
         + b'}}\n{"ph":"i","name":"last","args":{"k":1}}\n{"to'
     )
 

@@ -3,6 +3,7 @@
 import gzip
 import json
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -156,7 +157,7 @@ def test_a_time_since_1970_needs_no_clock_line(tmp_path: Path) -> None:
     """As in the traces that `import` makes of older files."""
     (tmp_path / "old.jsonl").write_bytes(log_event("done", 1795728240000000))
     for command, *words in (("search", "done"), ("tail", "-n", "9")):
-        shown = invoke(command, "-d", tmp_path, *words, "old", TZ="UTC").stdout.decode()
-        assert shown.startswith("21:24:00.000000  "), command
+        shown = invoke(command, "-d", tmp_path, *words, "old").stdout.decode()
+        assert shown.startswith(time.strftime("%H:%M:%S.000000  ", time.localtime(1795728240))), command
         found = json.loads(invoke(command, "-d", tmp_path, *words, "old", "--json").stdout)
         assert found["time_s"] == 1795728240

@@ -53,7 +53,8 @@ _CONDITIONS = {
     b"token": rb"(?<!expected token)(?!s[\\\"']{0,2}[ \t]{0,8}[=:][ \t]{0,8}\d)",  # of a parser; a number of them
 }
 
-_SUFFIX = rb"s?+(?:[_-]?+(?:value|\d{1,9}+))?+"
+# A possessive group that can fail on its way ends with `(?!)`, for Python before 3.11.5 (python/cpython#106052).
+_SUFFIX = rb"s?+(?:[_-]?+(?:value|\d{1,9}+)|(?!))?+"
 _BLANKS = rb"[ \t]{0,8}+"
 _QUOTES = rb"[\\\"'\[\]]{0,8}+" + _BLANKS
 _GAP = rb"(?:\s|\\\n|\xc2\xa0){1,16}"
@@ -62,11 +63,11 @@ _OPTION = rb"-(?<![\w.-]-)-?"
 _PLAIN = rb"""[^ \t-\r&"'\\,;)}\]]++"""
 _WORD = (
     rb"(" + _PLAIN + rb"""(?!["'\\,;)}\]])|(?:""" + _PLAIN + rb"""|"(?:[^"\\\n]++|\\.)*+"?+|'[^'\n]*+'?+|\\."""
-    rb"""|[,;)}\]](?<!["'].)(?![\s"'\\,;)}\]]|\Z))++)"""
+    rb"""|[,;)}\]](?<!["'].)(?![\s"'\\,;)}\]]|\Z)|(?!))++)"""
 )
 """A word of a shell, without the punctuation that follows it; most are plain to their end."""
 
-_VALUE = b"((?:" + _WORD[1:-1] + rb")(?:(?<=:)[ \t]{1,8}+(?:" + _WORD[1:-1] + b"))?+)"
+_VALUE = b"((?:" + _WORD[1:-1] + rb")(?:(?<=:)[ \t]{1,8}+(?:" + _WORD[1:-1] + b")|(?!))?+)"
 """A word; if that is a name with a colon, what it names, too."""
 
 _LINE = rb"([^\s][^\r\n]*+)"
@@ -96,7 +97,7 @@ def _variable(stem: bytes) -> Rule:
 _ANYWHERE = (
     Rule(
         (b"private key",),
-        rb"-----begin [a-z0-9 ]{0,40}private key(?: block)?-----((?:[^-]|-(?!----end ))++)",
+        rb"-----begin [a-z0-9 ]{0,40}private key(?: block)?-----((?:[^-]|-(?!----end )|(?!))++)",
     ),
     *(
         Rule(
@@ -134,7 +135,7 @@ TEXT = (
     Rule((b"earer ",), rb"earer(?<=\b[Bb]earer) {1,8}(?=[a-z._~+/=-]{0,64}[A-Z0-9])([\w.~+/=-]{16,}+)", cased=True),
     Rule(  # base64 of printable characters
         (b"asic ",),
-        rb"asic(?<=\b[Bb]asic) {1,8}((?:[I-Za-f][C-HS-Xi-nyz0-3][ABEFIJMNQRUVYZcdghklopstwx014589][\w+/]){2,}+"
+        rb"asic(?<=\b[Bb]asic) {1,8}((?:[I-Za-f][C-HS-Xi-nyz0-3][ABEFIJMNQRUVYZcdghklopstwx014589][\w+/]|(?!)){2,}+"
         rb"(?:[\w+/]{4}|[\w+/]{2,3}={1,2}))(?![\w+/])",
         cased=True,
     ),

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from tracerd.redact.rules import HIDDEN, replaced
 
 _STOP = rb" \t-\r\"'<>\\"
-_HOST = rb"@[^%s@:]*+(?::\d++[^%s@:]*+)?+(?![@:])" % (_STOP, _STOP)
+_HOST = rb"@[^%s@:]*+(?::\d++[^%s@:]*+|(?!))?+(?![@:])" % (_STOP, _STOP)
 _LONE = re.compile(
-    rb"://(?:(?<=[Hh][Tt][Tt][Pp][Ss]://)|(?<=[Hh][Tt][Tt][Pp]://))(?!@)[^%s/?#@:]*+(?::[^%s/?#@:]*+)?+(?=%s)"
+    rb"://(?:(?<=[Hh][Tt][Tt][Pp][Ss]://)|(?<=[Hh][Tt][Tt][Pp]://))(?!@)[^%s/?#@:]*+(?::[^%s/?#@:]*+|(?!))?+(?=%s)"
     % (_STOP, _STOP, _HOST)
 )
 """The login of a web address of the usual form, to the end of its word."""
@@ -17,7 +17,7 @@ _LONE_PASSWORD = re.compile(
     rb"(://%s)(?!\d*+[,;)]|%s%s)[^%s/?#@:]++(?=%s)" % (_USER_NAME, re.escape(HIDDEN), _HOST, _STOP, _HOST)
 )
 """The password of any other address of that form, behind its user."""
-_RUN = re.compile(rb"://(?!(?:%s)?+%s%s)[^%s]++" % (_USER_NAME, re.escape(HIDDEN), _HOST, _STOP))
+_RUN = re.compile(rb"://(?!(?:%s|(?!))?+%s%s)[^%s]++" % (_USER_NAME, re.escape(HIDDEN), _HOST, _STOP))
 """A word that holds other URLs, from its first scheme on."""
 _HOST_END = re.compile(rb"[/?#]")
 _USER = re.compile(rb"[^\[:/?#]*+:(?!\d*+(?:[/?#,;)]|\Z))")

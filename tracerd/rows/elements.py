@@ -31,8 +31,9 @@ _TRIES: Final = 3
 """So many `},` are tried, the last of a piece first: the last ones may be inside of an event."""
 
 # Possessive, so that none goes back. Each ends where something must be decided, or where the piece ends; a backslash at
-# the end of a piece is left for the next one, with what it escapes.
-_NO_BRACKET: Final = re.compile(rb'[^"{}\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{}\[\]]*+)*+', re.DOTALL)
+# the end of a piece is left for the next one, with what it escapes. `(?!)` is for Python before 3.11.5, as in
+# redact/rules.py.
+_NO_BRACKET: Final = re.compile(rb'[^"{}\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{}\[\]]*+|(?!))*+', re.DOTALL)
 _IN_STRING: Final = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _IN_WORD: Final = re.compile(rb'[^",:{}\[\]\s]*+')
 _BOM_OR_BLANKS: Final = re.compile(rb"[\xef\xbb\xbf\s]*+")

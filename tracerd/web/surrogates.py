@@ -7,9 +7,9 @@ _HEX: Final = rb"[0-9a-fA-F]{2}"
 _PAIR: Final = rb"u[dD][89abAB]" + _HEX + rb"\\u[dD][c-fC-F]" + _HEX
 _OTHER: Final = rb"[^u]|u(?![dD][89a-fA-F])"
 _UP_TO_HALF: Final = re.compile(
-    rb"(?:[^\\]++|\\(?:" + _OTHER + rb"|" + _PAIR + rb"))*+(?=\\u[dD][89a-fA-F]" + _HEX + rb")", re.DOTALL
+    rb"(?:[^\\]++|\\(?:" + _OTHER + rb"|" + _PAIR + rb")|(?!))*+(?=\\u[dD][89a-fA-F]" + _HEX + rb")", re.DOTALL
 )
-"""Possessive, so that the time is linear."""
+"""Possessive, so that the time is linear; `(?!)` is for Python before 3.11.5, as in redact/rules.py."""
 
 _REPLACEMENT: Final = rb"\ufffd"
 

@@ -22,7 +22,9 @@ _CALL: Final = re.compile(rb"(\w+)\((.*)")
 _RESUMED: Final = re.compile(rb"<\.\.\. (\w+) resumed> ?(.*)")
 _END: Final = re.compile(rb"(.*?)\) += +(.*?)(?: <(\d+)\.(\d{6})>)?", re.DOTALL)
 _SIGNAL: Final = re.compile(rb"--- (.*) ---|\+\+\+ (.*) \+\+\+")
-_EXEC: Final = re.compile(rb'"((?:[^"\\]|\\.)*+)"(?:\.\.\.)?, \[(?:"(?:[^"\\]|\\.)*+"(?:\.\.\.)?(?:, )?|\.\.\.)*+\]')
+_EXEC: Final = re.compile(
+    rb'"((?:[^"\\]|\\.)*+)"(?:\.\.\.)?, \[(?:"(?:[^"\\]|\\.)*+"(?:\.\.\.)?(?:, )?|\.\.\.|(?!))*+\]'
+)
 _WITHIN: Final = re.compile(rb"\[.*\]\Z", re.DOTALL)
 _WORD: Final = re.compile(rb'"((?:[^"\\]|\\.)*+)"', re.DOTALL)
 _UNFINISHED: Final = b"<unfinished ...>"
