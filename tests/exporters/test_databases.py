@@ -4,6 +4,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from typing import Any
 import pytest
 
 from tests.harness import tracerd
+from tracerd.errors import ExportError
 from tracerd.exporters.duck import TABLES, connect, write_duckdb
+from tracerd.exporters.sql import ask
 from tracerd.exporters.sqlite import write_sqlite
 from tracerd.exporters.tables import TRACES, Tables
 from tracerd.rows.columns import Relation
@@ -90,6 +93,35 @@ def test_what_json_does_not_know_is_text(log: Path) -> None:
 
     expected = {"m": {"1": "a", "2": None}, "nested": [{"x": "9223372036854775808"}], "n": "18446744073709551616"}
     assert (done.returncode, json.loads(done.stdout)) == (0, expected)
+
+
+def test_decimals_are_numbers(log: Path) -> None:
+    query = "SELECT count(*) * 1.5 AS n, [0.1] AS nested, 12345678901234567890.12 AS exact FROM traces"
+
+    assert tracerd("sql", log, query, "--json").stdout == b'{"n":1.5,"nested":[0.1],"exact":12345678901234567890.12}\n'
+    assert tracerd("sql", log, "SELECT count(*) * 1.5 AS number FROM traces").stdout == b"number\n   1.5\n"
+
+
+def test_columns_of_one_name_are_all_in_the_json(log: Path) -> None:
+    done = tracerd("sql", log, "SELECT 1 AS a, 2 AS a, 3 AS a_2, 4 AS a", "--json")
+
+    assert json.loads(done.stdout) == {"a": 1, "a_1": 2, "a_2": 3, "a_3": 4}
+
+
+def test_all_tables_are_there_to_be_listed(log: Path) -> None:
+    done = tracerd("sql", log, "SHOW TABLES", "--csv")
+
+    assert done.stdout.decode().split() == ["name", *sorted(TABLES)]
+
+
+@pytest.mark.parametrize("query", ["SELEC 1 FROM spans", "SELECT no_such FROM spans", "SELECT 1 FROM spans, no_such"])
+def test_a_wrong_query_is_known_before_a_trace_is_read(query: str) -> None:
+    def traces() -> Iterator[Tables]:
+        pytest.fail("a trace is read")
+        yield
+
+    with pytest.raises(ExportError, match="Error: "):
+        ask(query, traces())
 
 
 @pytest.mark.parametrize("word", ["latest", "traces/t.jsonl", "a b.json"])

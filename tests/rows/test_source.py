@@ -4,6 +4,7 @@ import gzip
 import json
 import shutil
 import subprocess
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -170,3 +171,23 @@ def test_gzip_of_several_members_is_read_in_small_pieces(size: int) -> None:
 
     assert b"".join(pieces) == text + b"end"
     assert max(map(len, pieces)) <= 1 << 16
+
+
+@pytest.mark.parametrize("size", [7, 1 << 16, 1 << 30])
+@pytest.mark.parametrize("length", [0, 10, 1 << 16, 70_000, 200_000])
+def test_each_member_of_a_gzip_file_is_read_once(size: int, length: int) -> None:
+    texts = [b"", *(bytes([letter]) * length for letter in b"abc"), b"end"]
+    file = b"".join(map(gzip.compress, texts))
+
+    pieces = Decompressed(file[at : at + size] for at in range(0, len(file), size))
+
+    assert b"".join(islice(pieces, 100)) == b"".join(texts)
+    assert not pieces.problem
+
+
+def test_two_compressed_logs_in_one_file_are_one_log(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl.gz"
+    text = b"".join(b'{"ph":"X","name":"a","pid":1,"tid":1,"ts":%d,"dur":1}\n' % at for at in range(5000))
+    path.write_bytes(gzip.compress(text) + gzip.compress(text))
+
+    assert invoke("query", path, "count()").stdout.startswith(b"10,000 events\n")

@@ -8,6 +8,7 @@ import pytest
 from tests.view.view_cases import CASES, Case, log
 from tracerd.core.own_prefixes import CLOCK_PREFIX
 from tracerd.rows.columns import Input, Relation, columns_of
+from tracerd.rows.event import decode_lines
 from tracerd.rows.names import ProcessNames
 from tracerd.rows.recording import read
 from tracerd.rows.table import Table, events_for
@@ -72,6 +73,19 @@ def test_paths_in_args() -> None:
     assert last == (1, 1, 3, "api", None)
     assert rows(EVENTS, "events", "args", ("a", "c", "d"), "error")[-1][1:] == (3, True)
     assert rows(EVENTS, "events", ("a", "b"))[0] == (None,)
+
+
+def test_times_may_be_strings_that_hold_numbers_as_perfetto_reads_them() -> None:
+    written = lines(
+        {"ph": "X", "ts": "12.5", "dur": "7"},
+        {"ph": "X", "ts": " 1", "dur": "1_0"},
+        {"ph": "X", "ts": "true", "dur": '"3"'},
+        {"ph": "X", "ts": "1e999", "dur": "-1.5e3"},
+    )
+
+    expected: list[Row] = [(12.5, 7), (None, None), (None, None), (None, -1500.0)]
+    assert rows(written, "events", "ts_us", "dur_us") == expected
+    assert [(event.ts, event.dur) for _, event in decode_lines(written) if event] == expected
 
 
 @pytest.mark.parametrize("relation", ["events", "spans"])
@@ -188,6 +202,14 @@ def test_spans_come_in_the_order_of_their_lines_if_that_is_asked_for() -> None:
     assert rows(written, "spans", "line", "name", "dur_us") == [(1, "a", 8), (2, "b", 1), (4, "c", None)]
     assert rows(written, "spans", "line", in_order=False) == [(2,), (1,), (4,)]
     assert rows(written, "spans", "name", "parent", "depth") == [("a", None, 0), ("b", 1, 1), ("c", None, 0)]
+
+
+def test_a_span_without_a_time_is_around_no_other() -> None:
+    written = lines(
+        {"ph": "X", "name": "nowhere", "pid": 1, "tid": 1},
+        {"ph": "X", "name": "a", "pid": 1, "tid": 1, "ts": 5, "dur": 1},
+    )
+    assert rows(written, "spans", "name", "parent", "depth") == [("nowhere", None, 0), ("a", None, 0)]
 
 
 OTHERWISE = {

@@ -70,7 +70,7 @@ def test_pages_of_the_list_keep_its_filters(browser: Browser) -> None:
 
 def test_what_cannot_be_asked_is_explained_on_a_page(browser: Browser) -> None:
     for path, status, words in (
-        ("/traces?where=spans%20%3E", 400, "where:1:8"),
+        ("/traces?where=spans%20%3E", 400, ">where:1:8"),
         ("/traces?nope=1", 400, "unknown parameter"),
         ("/traces/nope", 404, "there is no trace"),
         ("/nope", 404, "There is no such page"),

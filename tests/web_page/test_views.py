@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import Generator
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import pytest
 
 from tests.harness import Daemon, short_dir
-from tests.web.conftest import clock, log, point, text
+from tests.web.conftest import clock, log, point, span, text
 from tests.web.servers import Server, serving
 from tests.web.views import ALL, HOSTILE, write
+from tests.web_page import logs
 from tests.web_page.browser import Scheme, Visit, visiting
 
 if TYPE_CHECKING:
@@ -135,6 +137,48 @@ def test_names_from_logs_are_harmless(browser: "Browser", views: Server) -> None
             assert visit.page.locator("main img, main script, main iframe").count() == 0
 
 
+def test_spans_at_odd_times_take_no_room_from_the_others(browser: "Browser", tmp_path: Path) -> None:
+    start_us, one = 1_790_000_000_000_000, span("one", 7_000_000, 90_000)
+    odd: list[dict[str, object]] = [
+        one | {"name": "since 1970", "ts": start_us + 7_100_000, "dur": 900_000, "tid": 2},
+        one | {"name": "no time", "ts": None, "tid": 3},
+        one | {"name": "before", "ts": -5, "tid": 4},
+        one | {"name": "far", "ts": 1e300, "dur": 1e300, "tid": 5},
+    ]
+    directory = tmp_path / "logs"
+    directory.mkdir(mode=0o700)
+    (directory / "t.jsonl").write_bytes(text(clock(start_us), one, log("odd", 0) | {"ts": None}, *odd))
+    with serving(directory) as server, visiting(browser, server) as visit:
+        visit.open("/traces/t")
+        page = visit.page
+        assert page.locator("#scale span").all_inner_texts() == ["0", "1.00 s"]
+        for name, took, is_drawn in [
+            ("one", "90.0 ms", True),
+            ("since 1970", "900 ms", True),
+            ("no time", "90.0 ms", False),
+            ("before", "90.0 ms", False),
+            ("far", "1.00e+294 s", False),
+            ("odd", "at \N{EN DASH}", False),
+        ]:
+            row = page.get_by_role("row").filter(has=page.get_by_text(name, exact=True))
+            assert row.locator(".mono").inner_text() == took
+            assert row.locator(".bar").is_visible() is is_drawn
+        page.get_by_role("row", name="no time").click()
+        assert "at no time of the trace" in page.locator("#detail").inner_text()
+
+
+def test_many_spans_are_asked_for_at_once(browser: "Browser") -> None:
+    """Each answer reads the whole trace."""
+    with short_dir() as home:
+        directory = logs.write(home / "logs", {"many": logs.many_spans(10_001)})
+        with serving(directory) as server, visiting(browser, server) as visit:
+            asked: list[str] = []
+            visit.page.on("request", lambda request: asked.append(request.url))
+            visit.open("/traces/many")
+            assert visit.page.get_by_role("treegrid").get_attribute("aria-rowcount") == "10001"
+            assert len([url for url in asked if "/api/public/traces/many" in url]) == 1
+
+
 def test_a_chart_and_logs_are_live(browser: "Browser") -> None:
     now_us = time.time_ns() // 1000
     with short_dir() as home, Daemon(home) as daemon, daemon.connect() as client:
@@ -165,7 +209,7 @@ def test_without_scripts_the_figures_are_there(browser: "Browser", views: Server
         assert page.locator("[data-value]").all_inner_texts() == ["39", "5"]
         page.locator("[name=agg]").select_option("sum")
         page.get_by_role("button", name="Show").click()
-        assert "agg=sum" in page.url
+        page.wait_for_url("**agg=sum**")
         assert page.get_by_label("zone").is_checked()
     finally:
         context.close()

@@ -33,8 +33,11 @@ class Choice:
     window: Window | None = None
     where: str | None = None
 
-    def condition(self) -> Callable[[Described], bool]:
+    def condition(self, source: str = "--where") -> Callable[[Described], bool]:
         """Whether a trace is asked for.
+
+        Args:
+            source: What errors call the expression.
 
         Raises:
             QueryError: The expression is wrong.
@@ -45,7 +48,7 @@ class Choice:
             also.append(Binary(">", Name(("errors",)), Literal(0)))
         if self.window:
             also += forms.is_within("time", self.window.start, self.window.end)
-        where, tags = forms.compile_where(self.where, "traces", TYPES, also=also), set(self.tags)
+        where, tags = forms.compile_where(self.where, "traces", TYPES, source=source, also=also), set(self.tags)
         columns = [COLUMNS[name].value for name in where.columns] if where else []
 
         def is_wanted(found: Described) -> bool:

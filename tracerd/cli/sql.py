@@ -5,6 +5,8 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from decimal import Decimal
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -78,7 +80,7 @@ def sql(
         with server(engine, password_file) as found:
             answer = found.ask(query)
     if as_json:
-        columns = [*map(_text, answer.columns)]
+        columns = _distinct(map(_text, answer.columns))
         for row in answer.rows():
             line = orjson.dumps(dict(zip(columns, map(_json, row), strict=True)), default=str)
             sys.stdout.buffer.write(printable_json(line) + b"\n")
@@ -90,9 +92,13 @@ def sql(
 
 def _json(value: object) -> object:
     """A value as JSON holds it: integers above 64 bits and keys as texts, which hold no half of a surrogate pair."""
+    import orjson
+
     match value:
         case int() if value.bit_length() > 63:
             return str(value)
+        case Decimal():  # of DuckDB, where 1.5 is one
+            return orjson.Fragment(f"{value:f}")
         case str():
             return _text(value)
         case list() | tuple():
@@ -102,6 +108,15 @@ def _json(value: object) -> object:
             return {_text(str(key)): _json(item) for key, item in pairs}
         case _:
             return value
+
+
+def _distinct(names: Iterable[str]) -> list[str]:
+    """Names of columns as keys of an object: the second of one name is `name_1`."""
+    found: list[str] = []
+    for name in names:
+        later = (f"{name}_{number}" for number in count(1))
+        found.append(name if name not in found else next(key for key in later if key not in found))
+    return found
 
 
 def _text(text: str) -> str:
@@ -124,5 +139,8 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator
 
     texts = [[printable("" if value is None else str(value)) for value in row] for row in rows]
     names = [printable(column) for column in columns]
-    right = [all(isinstance(row[at], int | float | None) for row in rows) and bool(rows) for at in range(len(columns))]
+    right = [
+        all(isinstance(row[at], int | float | Decimal | None) for row in rows) and bool(rows)
+        for at in range(len(columns))
+    ]
     return aligned([names, *texts], right)

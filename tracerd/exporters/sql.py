@@ -58,20 +58,41 @@ def ask(query: str, traces: Iterable[Tables], path: Path | None = None) -> Answe
     import duckdb
 
     words = {word.lower() for word in re.findall(r"\w+", query)}
-    load(database, traces, [table for table in TABLES if path is not None or table in words])
+    named = [table for table in TABLES if path is not None or table in words]
     try:
-        database.execute("CHECKPOINT")  # all that is in the file beside it goes into it
-        database.execute("SET enable_external_access = false")
-        database.execute("SET lock_configuration = true")
-        statements = database.extract_statements(query)
-        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-            raise ExportError("write one SELECT: nothing else can be run; --save keeps the tables in a database")
-        database.execute(statements[0])
-    except duckdb.CatalogException as error:  # a table, and only those that the query names are there to be suggested
-        raise ExportError(f"{first_line(error).removesuffix('!')}; the tables are {', '.join(TABLES)}") from None
-    except duckdb.BinderException as error:
-        hints = [line for line in str(error).splitlines() if line.startswith("Candidate bindings")]
-        raise ExportError("; ".join([first_line(error), *hints])) from None
+        with connect() as empty:  # reading traces takes long: what is wrong in the query is known before
+            _run(query, empty, (), ())
+    except duckdb.Error as error:
+        if isinstance(error, duckdb.CatalogException):  # a table
+            raise ExportError(f"{first_line(error).removesuffix('!')}; the tables are {', '.join(TABLES)}") from None
+        if isinstance(error, duckdb.BinderException):
+            hints = [line for line in str(error).splitlines() if line.startswith("Candidate bindings")]
+            raise ExportError("; ".join([first_line(error), *hints])) from None
+        if isinstance(error, duckdb.ParserException):
+            raise ExportError(first_line(error)) from None
+    try:
+        _run(query, database, traces, named)
     except duckdb.Error as error:
         raise ExportError(first_line(error)) from None
     return Answer(database, [str(column[0]) for column in database.description or ()])
+
+
+def _run(query: str, database: "DuckDBPyConnection", traces: Iterable[Tables], named: Sequence[str]) -> None:
+    """Run a query over all tables, of which only those that are named have rows.
+
+    Raises:
+        duckdb.Error: The query is wrong.
+        ExportError: It is no query, or the tables cannot be made.
+        TracerdError: A trace cannot be read.
+    """
+    import duckdb
+
+    statements = database.extract_statements(query)
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise ExportError("write one SELECT: nothing else can be run; --save keeps the tables in a database")
+    load(database, traces, named)
+    load(database, (), [table for table in TABLES if table not in named])  # SHOW TABLES lists all
+    database.execute("CHECKPOINT")  # all that is in the file beside it goes into it
+    database.execute("SET enable_external_access = false")
+    database.execute("SET lock_configuration = true")
+    database.execute(statements[0])

@@ -88,17 +88,18 @@ class Decompressed:
     def _decompress(self, piece: bytes) -> Iterator[bytes]:
         member = zlib.decompressobj(_GZIP)
         try:
-            while piece:
-                while text := member.decompress(piece, BLOCK_BYTES):
+            while True:
+                if text := member.decompress(piece, BLOCK_BYTES):
                     yield text
-                    piece = member.unconsumed_tail
-                if member.eof:
+                if member.eof:  # what follows is in `unused_data`, and may be in `unconsumed_tail` as well
                     piece = self._enough(member.unused_data)
                     if not piece.startswith(GZIP_MAGIC):  # padding, as gzip itself ignores it
                         return
                     member = zlib.decompressobj(_GZIP)
-                else:
-                    piece = next(self._pieces, b"")
+                elif text:
+                    piece = member.unconsumed_tail
+                elif not (piece := next(self._pieces, b"")):
+                    break
         except zlib.error:
             self.problem = "is damaged"
         else:

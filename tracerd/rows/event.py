@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from tracerd.rows.levels import level_of
-from tracerd.rows.table_values import value_of
+from tracerd.rows.table_values import time_value_of, value_of
 
 LOG: Final = "log"
 """The category of events that have a level."""
@@ -73,7 +73,7 @@ def _lenient(line: bytes) -> Event | None:
     event = Event(args=fields.get("args", NO_ARGS))
     for names, types in ((_STRINGS, str), (_NUMBERS, int | float), (("pid", "tid"), int | float | str)):
         for name in names:
-            value = value_of(fields.get(name, b"null"))
+            value = (time_value_of if name in _NUMBERS else value_of)(fields.get(name, b"null"))
             if isinstance(value, types) and not isinstance(value, bool):
                 setattr(event, name, value)
     return event

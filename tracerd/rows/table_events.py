@@ -12,7 +12,7 @@ import msgspec
 
 from tracerd.core.own_prefixes import CLOCK_PREFIX, OWN_PREFIXES, has_own_line
 from tracerd.rows.document import repaired
-from tracerd.rows.table_values import value_of
+from tracerd.rows.table_values import time_value_of, value_of
 from tracerd.store.own_lines import decode_clock
 
 _TYPES: Final[dict[str, Any]] = {
@@ -106,7 +106,8 @@ class TableEvents:
             return None
         found: dict[str, object] = {}
         for field in self._fields:
-            value = value_of(raw[field]) if field in raw else None
+            read = time_value_of if field in ("ts", "dur") else value_of
+            value = read(raw[field]) if field in raw else None
             is_bool = isinstance(value, bool) and field not in ("args", "id2")
             found[field] = value if isinstance(value, _LENIENT[field]) and not is_bool else _DEFAULTS.get(field)
         if self.attributes is not None and "args" in found:

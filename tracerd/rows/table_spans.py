@@ -131,11 +131,12 @@ def _nest(spans: list[Any]) -> None:
     tracks: dict[_Track, list[Any]] = {}
     for span in spans:
         span.self_us, span.depth, span.parent = span.dur, 0, None
-        tracks.setdefault(_track(span), []).append(span)
+        if span.ts is not None:  # else it lies nowhere
+            tracks.setdefault(_track(span), []).append(span)
     for found in tracks.values():
         around: list[tuple[int, Any]] = []  # with their ends, in ns
         for span in sorted(found, key=_begin):
-            start = _ns(span.ts or 0)
+            start = _ns(span.ts)
             end = start + _ns(span.dur) if span.dur is not None else 2**63
             while around and around[-1][0] <= start:
                 around.pop()
@@ -151,7 +152,7 @@ def _nest(spans: list[Any]) -> None:
 
 def _begin(span: Any) -> tuple[int, float, int]:
     longest_first = float("-inf") if span.dur is None else -span.dur
-    return _ns(span.ts or 0), longest_first, span.line
+    return _ns(span.ts), longest_first, span.line
 
 
 def _ns(time_us: int | float) -> int:

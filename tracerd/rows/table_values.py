@@ -20,6 +20,15 @@ def value_of(text: bytes) -> object:
     return value
 
 
+def time_value_of(text: bytes) -> object:
+    """The value of a `ts` or a `dur`, which may be a string that holds exactly a number, as Perfetto reads it."""
+    value = value_of(text)
+    if isinstance(value, str) and value.isascii() and value == value.strip():
+        number = value_of(value.encode())
+        return value if isinstance(number, str) else number
+    return value
+
+
 def at_path(args: object, path: Path) -> object:
     """The value of a path in args; null if there is none.
 

@@ -15,7 +15,9 @@ from tracerd.web.routing import Asked, Route
 from tracerd.web.traces import iso, item
 from tracerd.web.work import Work
 
-MAX_SPANS: Final = 10_000
+USUAL_SPANS: Final = 10_000
+MAX_SPANS: Final = 100_000
+"""As many as a page loads: each answer reads the whole trace, so ten smaller ones take ten times as long."""
 
 _INPUTS: Final = (
     "ts_us", "line", "parent", "depth", "name", "cat", "process", "thread", "time", "dur_us", "error", "args", "pid",
@@ -112,7 +114,7 @@ ROUTES: Final = (
         "A trace with its spans, the first begun first: a span lies in the one that `parentObservationId` names.",
         _detail,
         (
-            Parameter("limit", "How many spans.", minimum=1, maximum=MAX_SPANS, default=str(MAX_SPANS)),
+            Parameter("limit", "How many spans.", minimum=1, maximum=MAX_SPANS, default=str(USUAL_SPANS)),
             Parameter("cursor", "Go on behind the spans of an answer: its `meta.nextCursor`."),
         ),
     ),

@@ -123,7 +123,7 @@ def _chosen(asked: Asked, name: str) -> list[Described]:
         errors=values.text("errors") == "true",
         window=values.window("fromTimestamp", "toTimestamp"),
         where=values.text("where"),
-    ).condition()
+    ).condition("where")
     titles = values.texts("title")
 
     def has_title(found: Described) -> bool:

@@ -33,7 +33,7 @@ TIMEOUT_S: Final = 60.0
 
 MAX_PAGE: Final = 200
 MAX_LOGS: Final = 1000
-MAX_SPANS: Final = 10_000
+MAX_SPANS: Final = 100_000
 """The most that an answer may hold: the fewest requests."""
 
 _T = TypeVar("_T")
@@ -87,12 +87,12 @@ class WebClient:
         pairs = pairs_of({"page": page, "limit": limit, **asked}, TRACE_NAMES)
         return self._get(TRACES, answers.TracesPage, pairs)
 
-    def trace(self, trace_id: str, limit: int = MAX_SPANS, cursor: str | None = None) -> answers.TraceDetail:
+    def trace(self, trace_id: str, limit: int = 10_000, cursor: str | None = None) -> answers.TraceDetail:
         """A trace, with its first spans, or those behind a cursor.
 
         Args:
             trace_id: Its whole id.
-            limit: How many spans, 10,000 at most.
+            limit: How many spans, 100,000 at most.
             cursor: The `["meta"]["nextCursor"]` of an answer.
         """
         pairs = pairs_of({"limit": limit, "cursor": cursor})

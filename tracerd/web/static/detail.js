@@ -28,7 +28,7 @@ function ofSpan(row, origin) {
   parts.push(facts({
     took: span.latency === null ? 'not ended' : duration(span.latency * 1e6),
     ...(row.children.some((child) => child.span) ? {'in its children': duration(inner)} : {}),
-    begins: `${duration(row.start - origin)} after the start${span.startTime ? `, ${new Date(span.startTime).toLocaleString()}` : ''}`,
+    begins: `${after(row, origin)}${span.startTime ? `, ${new Date(span.startTime).toLocaleString()}` : ''}`,
     process: `${span.process || 'no name'}, pid ${span.pid}`,
     ...(span.thread ? {thread: span.thread} : {}),
     ...(span.category ? {category: span.category} : {}),
@@ -37,9 +37,13 @@ function ofSpan(row, origin) {
   return parts;
 }
 
+function after(row, origin) {
+  return row.isPlaced ? `${duration(row.start - origin)} after the start` : 'at no time of the trace';
+}
+
 function ofLog(row, origin) {
   const {level, message, ...rest} = row.log.args ?? {};
-  const parts = [facts({level: level ?? 'info', at: `${duration(row.start - origin)} after the start`, pid: row.log.pid, thread: row.log.tid})];
+  const parts = [facts({level: level ?? 'info', at: after(row, origin), pid: row.log.pid, thread: row.log.tid})];
   if (Object.keys(rest).length) parts.push(element('h4', {}, 'Fields'), facts(rest));
   return parts;
 }
@@ -63,7 +67,7 @@ function logsIn(row, origin, trace, choose) {
   const list = element('ul', {class: 'logs'});
   for (const one of found.slice(0, MAX_LOGS)) {
     const button = element('button', {type: 'button', class: 'plain'},
-        element('span', {class: 'mono muted'}, duration(one.start - origin)), ' ',
+        element('span', {class: 'mono muted'}, one.isPlaced ? duration(one.start - origin) : '–'), ' ',
         element('span', {class: `badge ${one.error ? 'bad' : one.level === 'warning' ? 'warn' : ''}`}, printable(one.level).slice(0, 12)), ' ',
         element('bdi', {}, printable(one.name.slice(0, 300))));
     button.onclick = () => choose(one);

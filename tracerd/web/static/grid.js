@@ -64,7 +64,7 @@ export class Grid {
     if (row.log) label.append(element('span', {class: `badge level ${row.error ? 'bad' : row.level === 'warning' ? 'warn' : ''}`}, printable(row.level).slice(0, 12)));
     else if (row.error) label.append(element('span', {class: 'badge bad'}, 'error'));
     label.append(element('bdi', {}, name));
-    const took = row.log ? duration(row.start - this.origin) : row.end === null ? 'open' : duration(row.end - row.start);
+    const took = row.log ? (row.isPlaced ? duration(row.start - this.origin) : '–') : row.end === null ? 'open' : duration(row.end - row.start);
     const made = element('div', {
       role: 'row', id: `row-${row.id}`, class: `row${index === this.at ? ' marked' : ''}${row.fits ? '' : ' around'}`,
       'aria-level': row.depth + 1, 'aria-rowindex': index + 1, 'aria-expanded': hasMore ? String(!isFolded) : null,
@@ -81,7 +81,7 @@ export class Grid {
   bar(row) {
     const part = (time) => 100 * Math.min(Math.max((time - this.from) / (this.to - this.from), 0), 1);
     const from = part(row.start), to = part(row.end ?? this.to);
-    const isOut = row.start > this.to || (row.end ?? this.to) < this.from;
+    const isOut = !row.isPlaced || row.start > this.to || (row.end ?? this.to) < this.from;
     const kind = row.log ? `tick ${row.error ? 'failed' : row.level === 'warning' ? 'warned' : ''}` : row.error ? 'failed' : row.critical ? 'critical' : '';
     const bar = element('i', {class: `bar ${kind}${isOut ? ' out' : ''}`});
     bar.style.insetInlineStart = `${from}%`;

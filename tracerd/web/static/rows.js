@@ -1,17 +1,20 @@
 // Spans and log events as a tree of rows: what lies in what, and which of them are shown.
 
+const SINCE_1970 = 1e15, TOO_FAR = 2 ** 63 / 1000;  // us; later times Perfetto and `show` leave out, too
+
 /** The rows of a trace.
  *
- * A row: {id, line, span|log, name, start, end, error, depth, parent, children, folded}; times are us of the trace.
+ * A row: {id, line, span|log, name, start, end, isPlaced, error, depth, parent, children, folded}; times are us of the
+ * trace. What has no time, or one that no clock shows, has no place beside the others.
  * A span lies in its `parentObservationId`; a process in the one that started it; a log event in the innermost span
  * of its thread that was open then.
  */
 export function treeOf(spans, logs, build) {
-  const byId = new Map(), rows = [];
+  const byId = new Map(), rows = [], placeOf = placesOf(spans);
   for (const span of spans) {
-    const end = span.latency === null ? null : span.tsUs + span.latency * 1e6;
+    const place = placeOf(span.tsUs), end = span.latency === null ? null : place.start + span.latency * 1e6;
     const row = {
-      id: span.id.slice(span.traceId.length + 1), span, name: span.name, start: span.tsUs, end,
+      id: span.id.slice(span.traceId.length + 1), span, name: span.name, ...place, end,
       error: span.level === 'ERROR', children: [], parent: null, critical: false,
     };
     byId.set(span.id, row);
@@ -22,9 +25,21 @@ export function treeOf(spans, logs, build) {
     row.parent = byId.get(row.span.parentObservationId) ?? processes?.parentOf(row) ?? null;
     row.parent?.children.push(row);
   }
-  addLogs(rows, logs, processes);
+  addLogs(rows, logs, processes, placeOf);
   for (const row of rows) row.children.sort((a, b) => a.start - b.start);
   return rows.filter((row) => !row.parent).sort((a, b) => a.start - b.start);
+}
+
+/** Where times are: those since 1970 beside those of the clock that the others show, as `startTime` has them. */
+function placesOf(spans) {
+  const known = spans.find((span) => span.startTime && span.tsUs < SINCE_1970);
+  const [, seconds, fraction = ''] = known ? /^(.*?)(?:\.(\d+))?Z$/.exec(known.startTime) : [];
+  const offset = known ? Date.parse(`${seconds}Z`) * 1000 + Number(fraction.padEnd(6, '0')) - Math.round(known.tsUs) : 0;
+  return (ts) => {
+    const start = Number.isFinite(ts) ? ts : null;  // a span may have none, and a log event any
+    const isPlaced = start !== null && start >= 0 && start < TOO_FAR;
+    return {start: isPlaced && start >= SINCE_1970 ? start - offset : start, isPlaced};
+  };
 }
 
 function processesOf(rows, build) {
@@ -62,7 +77,7 @@ function longest(programs, first, step) {
   return own.reduce((found, row) => ((row.end ?? end) - row.start > (found.end ?? end) - found.start ? row : found));
 }
 
-function addLogs(rows, logs, processes) {
+function addLogs(rows, logs, processes, placeOf) {
   const threads = new Map();
   for (const row of rows) {
     const key = `${row.span.pid} ${row.span.tid}`;
@@ -71,10 +86,10 @@ function addLogs(rows, logs, processes) {
   }
   const times = new Map();  // how many log events there were at a time: an address names one by both
   for (const {event} of [...logs].reverse()) {  // the first written first, so that later ones change no address
-    const args = event.args ?? {}, before = times.get(event.ts) ?? 0;
+    const args = event.args ?? {}, place = placeOf(parseFloat(event.ts)), before = times.get(event.ts) ?? 0;
     times.set(event.ts, before + 1);
     const row = {
-      id: `log${event.ts}${before ? `-${before}` : ''}`, log: event, name: String(args.message ?? event.name), start: event.ts, end: event.ts,
+      id: `log${event.ts}${before ? `-${before}` : ''}`, log: event, name: String(args.message ?? event.name), ...place, end: place.start,
       level: String(args.level ?? 'info'), children: [], parent: null,
     };
     row.error = ['error', 'critical', 'fatal'].includes(row.level);

@@ -13,6 +13,7 @@ export function printable(text) {
 /** A time in us with three digits: `1.50 ms`. */
 export function duration(us) {
   if (us === null || us === undefined) return '–';
+  if (Math.abs(us) >= 1e21) return `${(us / 1e6).toExponential(2)} s`;
   for (const [unit, size] of [['s', 1e6], ['ms', 1e3], ['us', 1]]) {
     if (Math.abs(us) >= size * 0.9995) {
       const value = us / size;

@@ -28,7 +28,7 @@ async function json(path) {
 async function allSpans(path) {
   const found = [];
   for (let cursor = ''; found.length < SPANS;) {
-    const page = await json(cursor ? `${path}?cursor=${encodeURIComponent(cursor)}` : path);
+    const page = await json(`${path}?limit=${SPANS}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`);
     for (const span of page.observations) found.push(span);
     cursor = page.meta.nextCursor;
     if (cursor === null) return {found, hasMore: false};
@@ -45,10 +45,10 @@ async function load() {
   end = -Infinity;
   let errors = 0;
   walk(roots, () => true, (row) => {
-    origin = Math.min(origin, row.start);
-    end = Math.max(end, row.end ?? row.start);
+    if (row.isPlaced) [origin, end] = [Math.min(origin, row.start), Math.max(end, row.end ?? row.start)];
     errors += row.error ? 1 : 0;
   });
+  if (origin > end) origin = end = 0;
   grid.origin = origin;
   part('next-error').disabled = !errors;
   part('next-error').textContent = errors ? `Next of ${errors} errors` : 'No errors';
@@ -81,7 +81,7 @@ function show(row) {
   chosen = row;
   showDetail(part('detail'), row, {origin, trace: section.dataset.trace, close: () => choose(null), choose: (one) => reveal(one)});
   part('rows').parentElement.parentElement.classList.toggle('has-detail', Boolean(row));
-  part('zoom').disabled = !zoomed && !row;
+  part('zoom').disabled = !zoomed && !row?.isPlaced;
 }
 
 /** Chooses a row wherever it is: what hides it gives way. */
@@ -167,7 +167,7 @@ on('zoom', 'click', () => {
   if (zoomed) grid.range(chosen.start, chosen.end ?? end);
   else grid.range(origin, end);
   part('zoom').textContent = zoomed ? 'Show all of the time' : 'Zoom to the span';
-  part('zoom').disabled = !zoomed && !chosen;
+  part('zoom').disabled = !zoomed && !chosen?.isPlaced;
 });
 document.addEventListener('keydown', (event) => {
   if (event.key === 'Escape' && chosen && !event.target.matches('input')) choose(null);
