@@ -71,7 +71,9 @@ def test_what_is_dragged_over_becomes_the_time_of_the_page(browser: "Browser", v
     with visiting(browser, views) as visit:
         draw(visit, f"{QUEUE}&step=1m")
         page = visit.page
-        box = page.locator("#chart .u-over").bounding_box()
+        over = page.locator("#chart .u-over")
+        over.hover()  # when it is drawn, and stays where it is
+        box = over.bounding_box()
         assert box is not None
         middle = box["y"] + box["height"] / 2
         page.mouse.move(box["x"] + box["width"] * 0.25, middle)
