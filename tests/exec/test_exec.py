@@ -183,6 +183,7 @@ def test_the_short_way_knows_every_option() -> None:
         ["--no-such", "x"],
         ["--follow", "x"],
         ["-o", "", "x"],
+        ["-o", "-", "x"],
         ["--args", "y", "x"],
         ["--trace", "/", "x"],
     ],

@@ -104,8 +104,8 @@ def exec_command(
     """
     from tracerd.exec.run import run
 
-    if output == "":
-        raise click.UsageError("-o needs the name of a file")
+    if output in ("", "-"):
+        raise click.UsageError("-o needs the name of a file: stdout is that of the command")
     if follow and output is None:
         raise click.UsageError("--follow needs -o, the file to write again")
     if layout is not None and output is None:

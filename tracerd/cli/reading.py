@@ -1,7 +1,6 @@
 """How commands read a whole trace: the argument TRACE to a recording, with a progress bar when that takes long."""
 
 import gc
-import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -101,7 +100,7 @@ def read_trace(
     with no_gc(), progress_of(source.trace_id) as progress:
         reading = Reading(source, progress, plays=True)
         recording, steps = read_whole(source, inputs, reading.shown, reading.tick, may_be_build=may_be_build)
-        build = steps.build(_now_ns(source))
+        build = steps.build(source.now_ns())
         if build:
             learn(build)
     warn_problem(source)
@@ -113,18 +112,6 @@ def read_trace(
         lines = "1 line is" if recording.left_out == 1 else f"{recording.left_out} lines are"
         click.echo(f"{printable(source.trace_id)}: {lines} left out{hint}", err=True)
     return Read(source.trace_id, recording, build if build and (build.has_steps or running) else None)
-
-
-def _now_ns(source: "Source") -> int | None:
-    """The time on the clock of a trace that is being written on this machine; None for any other."""
-    from tracerd.store.own_lines import boot_id
-    from tracerd.traces.attributes import first_clock
-    from tracerd.traces.retention import is_in_use
-
-    if source.log is None or not is_in_use(source.log):
-        return None
-    clock = first_clock(source.log.path)
-    return time.clock_gettime_ns(time.CLOCK_MONOTONIC) if clock and clock.boot_id == boot_id() else None
 
 
 def read_steps(directory: Path, name: str) -> "tuple[str, Build]":
@@ -141,7 +128,7 @@ def read_steps(directory: Path, name: str) -> "tuple[str, Build]":
     check_stdout()
     source = find_trace(directory.absolute(), name)
     with progress_of(source.trace_id) as progress:
-        build = read_build(Reading(source, progress).blocks(), _now_ns(source))
+        build = read_build(Reading(source, progress).blocks(), source.now_ns())
     warn_problem(source)
     if build is None:
         how = "`tracerd exec --all -- make` records a build"

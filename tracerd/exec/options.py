@@ -127,7 +127,7 @@ def parse(words: list[str]) -> Options | None:
     output = values.get("--output")
     layout = values.get("--layout")
     shims = shim_names(values.get("--shim", ""))
-    if layout is not None and (layout not in LAYOUTS or output is None):
+    if output == "-" or (layout is not None and (layout not in LAYOUTS or output is None)):
         return None
     if not rest or values.get("--args", FULL) not in ARGS or output == "" or ("--follow" in flags and output is None):
         return None

@@ -7,6 +7,7 @@ object with `traceEvents`; any other file is a log. Both may be compressed with 
 import select
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from io import FileIO
 from itertools import chain
@@ -79,6 +80,17 @@ class Source:
             raise ViewError(f"cannot keep stdin in a temporary file in {where}; TMPDIR names another place") from None
         self.size = kept.tell()
         self._kept = kept
+
+    def now_ns(self) -> int | None:
+        """The time on the clock of a trace that is being written on this machine; None for any other."""
+        from tracerd.store.own_lines import boot_id
+        from tracerd.traces.attributes import first_clock
+        from tracerd.traces.retention import is_in_use
+
+        if self.log is None or not is_in_use(self.log):
+            return None
+        clock = first_clock(self.log.path)
+        return time.clock_gettime_ns(time.CLOCK_MONOTONIC) if clock and clock.boot_id == boot_id() else None
 
     def snapshot(self) -> Snapshot:
         """The trace as it is now, for an export."""

@@ -19,7 +19,8 @@ def summary_of(asked: Asked) -> Summary | None:
     Raises:
         Refusal: There is no such trace.
     """
-    build = read_build(asked.work.ticked(asked.store.source(asked.path["id"]).blocks()))
+    source = asked.store.source(asked.path["id"])
+    build = read_build(asked.work.ticked(source.blocks()), source.now_ns())
     if build is None:
         return None
     learn(build)
