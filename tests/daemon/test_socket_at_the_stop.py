@@ -10,7 +10,10 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from tests.harness import PATIENCE_S, Client, Daemon, answers, event, short_dir, wait_until
+from tracerd.daemon.listeners import Listener
 
 
 def test_file_that_took_the_sockets_place_is_left_alone(daemon: Daemon) -> None:
@@ -18,6 +21,20 @@ def test_file_that_took_the_sockets_place_is_left_alone(daemon: Daemon) -> None:
     daemon.socket.write_text("not a socket")
     daemon.stop()
     assert daemon.socket.read_text() == "not a socket"
+
+
+def test_file_that_takes_the_sockets_place_as_soon_as_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hurried(socket.socket):
+        def listen(self, backlog: int = 0) -> None:
+            super().listen(backlog)
+            path.unlink()
+            path.write_text("not a socket")
+
+    monkeypatch.setattr(socket, "socket", Hurried)
+    with short_dir() as home:
+        path = home / "s"
+        Listener(path, named=True).close()
+        assert path.read_text() == "not a socket"
 
 
 def test_socket_that_took_our_sockets_place_is_left_alone(daemon: Daemon) -> None:

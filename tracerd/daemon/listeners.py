@@ -84,8 +84,8 @@ class Listener:
                 raise UnsafePathError(f"cannot make the socket {self.path}: {error.strerror}") from None
             finally:
                 os.umask(old_umask)
+            self._status = self.path.lstat()  # before somebody can know that it is there, and put another in its place
             self.socket.listen(self.backlog)
-            self._status = self.path.lstat()
         except BaseException:
             self.socket.close()
             self._lock.release()
