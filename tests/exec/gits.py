@@ -55,7 +55,8 @@ def check_recorded(sandbox: Sandbox, trace: str) -> list[Event]:
     assert not any(children.values()), children
     done = sandbox.run(TRACERD, "check", trace)
     assert (done.returncode, b"nothing to fix" in done.stdout) == (0, True), done.stdout + done.stderr
-    assert not (sandbox.logs / f"{trace}.rejected").exists()
+    rejected = sandbox.logs / f"{trace}.rejected"
+    assert not rejected.exists(), rejected.read_text()
     return events
 
 
