@@ -87,6 +87,17 @@ def test_what_goes_on_when_the_process_has_ended_has_a_row_of_its_own() -> None:
     assert "begin" not in second
 
 
+def test_a_copy_that_goes_on_may_write_before_git_has_ended() -> None:
+    """What it has begun by then is closed with git, and its end is no fault of a client."""
+    data = BEGUN + line("child_start", 900, child_id=0, argv=["git", "repack"]) + line("region_enter", 950, label="r")
+    data += line("exit", 960, code=0) + line("atexit", 1000, code=0)
+    data += line("region_leave", 1100, label="r") + line("child_exit", 1200, child_id=0, code=0)
+    data += line("exit", 1300, code=0) + line("atexit", 1400, code=0)
+    events, refused = meant(data)
+    assert refused == []
+    assert [event["args"] for event in of(events, "e")] == [{"end": "not seen"}]
+
+
 def test_threads_have_rows() -> None:
     thread = {"thread": "th01:preload_thread"}
     data = line("thread_start", 400, **thread) + line("region_enter", 410, label="r", **thread)

@@ -233,7 +233,7 @@ class GitProcess:
         if state is not None and state.left_out:
             state.left_out -= 1
         elif state is None or not state.open:
-            yield _NO_BEGIN
+            yield from self._unknown_end()
         else:
             self._open -= 1
             yield self._span(line.thread, *state.open.pop(), {"message": short(line.msg)} if line.msg else {})
@@ -248,8 +248,12 @@ class GitProcess:
     def _child_ended(self, line: Line) -> Iterator[Event | str]:
         name = self._children.pop(line.child_id, None)
         if name is None:
-            yield _NO_BEGIN
+            yield from self._unknown_end()
         else:
             args: dict[str, object] = {"pid": line.pid}
             args |= {"exit_code": line.code} if line.event == "child_exit" else {}
             yield Event("e", name, self._now_us, args, "child", child=line.child_id)
+
+    def _unknown_end(self) -> Iterator[str]:
+        if self._main != BACKGROUND:  # else it began before git itself had ended, and was closed with it
+            yield _NO_BEGIN
