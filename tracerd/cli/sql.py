@@ -92,12 +92,12 @@ def sql(
 
 def _json(value: object) -> object:
     """A value as JSON holds it: integers above 64 bits and keys as texts, which hold no half of a surrogate pair."""
-    import orjson
-
     match value:
         case int() if value.bit_length() > 63:
             return str(value)
         case Decimal():  # of DuckDB, where 1.5 is one
+            import orjson
+
             return orjson.Fragment(f"{value:f}")
         case str():
             return _text(value)
